@@ -1,0 +1,26 @@
+// Names of things that are spoken of on the wire. A member's id ends in a random incarnation, so that a process that
+// comes back under the same name is somebody else.
+
+/** A process in the cluster: `<name>.<incarnation>`, for example `worker-1.k3f9x2`. */
+export type MemberId = string;
+
+/** Counts a router's jobs from 1. Unique together with the router's member id. */
+export type JobNumber = number;
+
+export const roles = ['router', 'scheduler', 'worker', 'health', 'host'] as const;
+
+/** `host` is the part of a node that supervises worker processes; it is never asked for by name. */
+export type Role = (typeof roles)[number];
+
+export function memberId(name: string, incarnation: string): MemberId {
+  return `${name}.${incarnation}`;
+}
+
+/** What a person is shown for a job: the router that keeps it and its number there. */
+export function jobId(router: MemberId, job: JobNumber): string {
+  return `${router}/${job.toString(36)}`;
+}
+
+export function modelKey(model: string, version: string): string {
+  return `${model}:${version}`;
+}

@@ -1,0 +1,160 @@
+// Everything that is said between processes. A message's number is never used twice: one that goes is listed under
+// `retired`. Requests are `noun.verb`, facts `noun.pastVerb`. On the wire a message is a MessagePack array: its number,
+// the count of its tensor frames, then its fields in the order in which they stand here.
+import { errorCodes } from './errors.js';
+import { count, duration, type Field, flag, listOf, name, oneOf, text, tuple, type ValueOf } from './field.js';
+import { roles } from './ids.js';
+import { limits } from './limits.js';
+import { type Datatype, datatypes } from './tensor.js';
+
+const jobs = listOf(count, limits.jobsPerBatchMax);
+const durations = listOf(duration, limits.jobsPerBatchMax);
+const code = oneOf(...errorCodes);
+const codeOrNone = oneOf('', ...errorCodes);
+const datatype = oneOf(...(Object.keys(datatypes) as Datatype[]));
+const shape = listOf(count, limits.dimensionsMax);
+const tensors = listOf(tuple(name, datatype, shape), limits.tensorsPerJobMax);
+const member = tuple(name, listOf(oneOf(...roles), roles.length), text, text);
+
+/** Where a model runs inside a worker: tiny ones on its main thread, the others in its compute thread. */
+export const places = ['inline', 'thread'] as const;
+export type Place = (typeof places)[number];
+
+export const verdicts = ['trusted', 'suspect', 'down'] as const;
+export type Verdict = (typeof verdicts)[number];
+
+/**
+ * How a worker ended. `crashed`, `exhausted` and `hung` are evidence against what it was running; `killed` (an outside
+ * hand) and `stopped` (on request) are not; `unknown` counts as evidence.
+ */
+export const causes = ['crashed', 'exhausted', 'hung', 'killed', 'stopped', 'unknown'] as const;
+export type Cause = (typeof causes)[number];
+
+export const shareStates = ['loading', 'warming', 'ready', 'failed', 'unloaded'] as const;
+export type ShareState = (typeof shareStates)[number];
+
+/** Numbers that once meant something and never will again. */
+export const retired: readonly number[] = [];
+
+export const messages = {
+  // Links. Number 1 keeps its shape in every protocol version, so that a refusal can always be read.
+  linkRefused: say(1, 'link.refused', { reason: text }),
+  memberAnnounced: say(2, 'member.announced', { cluster: name, member, build: text }),
+  membersListed: say(3, 'members.listed', { revision: count, members: listOf(member, limits.membersMax) }),
+  memberLeft: say(4, 'member.left', { member: name, reason: text }),
+
+  // Trust.
+  peerBeat: say(10, 'peer.beat', { sequence: count, intervalMs: duration }),
+  peerJudged: say(11, 'peer.judged', { member: name, verdict: oneOf(...verdicts), reason: text }),
+  workerExited: say(12, 'worker.exited', { worker: name, cause: oneOf(...causes), detail: text }),
+
+  // Workers and schedulers.
+  workerRegister: say(20, 'worker.register', {
+    name,
+    device: text,
+    inlineCredits: count,
+    threadCredits: count,
+  }),
+  workerRegistered: say(21, 'worker.registered', { epoch: count }),
+  workerFenced: say(22, 'worker.fenced', { epoch: count, reason: text }),
+  workerLeaving: say(23, 'worker.leaving', { epoch: count }),
+  workerReported: say(24, 'worker.reported', { epoch: count, held: jobs }),
+  shareChanged: say(25, 'share.changed', {
+    epoch: count,
+    model: name,
+    version: name,
+    state: oneOf(...shareStates),
+    place: oneOf(...places),
+    rowsMax: count,
+    runMs: duration,
+    reason: text,
+  }),
+  modelReported: say(26, 'model.reported', { model: name, version: name, ready: count, failed: count, reason: text }),
+
+  // Routers and schedulers.
+  jobEnqueue: say(30, 'job.enqueue', {
+    job: count,
+    attempt: count,
+    model: name,
+    version: name,
+    shapeKey: text,
+    rows: count,
+    bytes: count,
+    priority: count,
+    budgetMs: duration,
+    /** `alone` asks for a batch of its own; `solo` besides for a worker that runs nothing else meanwhile. */
+    company: oneOf('any', 'alone', 'solo'),
+    /** A worker to keep away from while there is another; may be empty. */
+    avoid: text,
+  }),
+  jobWithdraw: say(31, 'job.withdraw', { job: count, attempt: count }),
+  jobRefused: say(32, 'job.refused', { job: count, attempt: count, code, reason: text, retryAfterMs: duration }),
+  batchAssign: say(33, 'batch.assign', {
+    batch: count,
+    worker: name,
+    epoch: count,
+    solo: flag,
+    jobs,
+    attempts: jobs,
+  }),
+  batchDeclined: say(34, 'batch.declined', { batch: count }),
+  batchLost: say(35, 'batch.lost', { batch: count, worker: name, epoch: count, jobs, attempts: jobs }),
+
+  // Routers and workers. Tensor frames follow `batch.run` and `batch.finished`.
+  batchRun: say(40, 'batch.run', {
+    scheduler: name,
+    batch: count,
+    epoch: count,
+    model: name,
+    version: name,
+    solo: flag,
+    jobs,
+    attempts: jobs,
+    rows: jobs,
+    budgetsMs: durations,
+    /** Inputs of the whole batch. With `split` every job has frames of its own, else the rows stand in one frame. */
+    inputs: tensors,
+    split: flag,
+    outputs: listOf(name, limits.tensorsPerJobMax),
+  }),
+  batchRecall: say(41, 'batch.recall', { scheduler: name, batch: count, jobs }),
+  batchPrepared: say(42, 'batch.prepared', { scheduler: name, batch: count, epoch: count, jobs, attempts: jobs }),
+  batchGo: say(43, 'batch.go', { scheduler: name, batch: count }),
+  batchStarted: say(44, 'batch.started', { batch: count, epoch: count, jobs, attempts: jobs }),
+  batchFinished: say(45, 'batch.finished', {
+    batch: count,
+    epoch: count,
+    jobs,
+    attempts: jobs,
+    /** Per job: empty when it ran, else why it has no rows in the outputs. */
+    codes: listOf(codeOrNone, limits.jobsPerBatchMax),
+    reason: text,
+    outputs: tensors,
+    /** Per output and job the bytes, where only the content can tell (BYTES); else empty. */
+    sizes: listOf(jobs, limits.tensorsPerJobMax),
+    inputMs: duration,
+    computeMs: duration,
+    outputMs: duration,
+  }),
+  batchReleased: say(46, 'batch.released', { batch: count, epoch: count, rows: count, computeMs: duration }),
+} as const;
+
+type Definitions = (typeof messages)[keyof typeof messages];
+export type Message = { [D in Definitions as D['type']]: MessageOf<D> }[Definitions['type']];
+export type MessageType = Message['type'];
+export type Said<T extends MessageType> = Extract<Message, { type: T }>;
+
+type Fields = Readonly<Record<string, Field<unknown>>>;
+type MessageOf<D> =
+  D extends Definition<infer T, infer F> ? { readonly type: T } & { readonly [K in keyof F]: ValueOf<F[K]> } : never;
+
+export interface Definition<T extends string, F extends Fields> {
+  readonly number: number;
+  readonly type: T;
+  readonly fields: F;
+  readonly keys: readonly string[];
+}
+
+function say<T extends string, F extends Fields>(number: number, type: T, fields: F): Definition<T, F> {
+  return { number, type, fields, keys: Object.keys(fields) };
+}

@@ -1,0 +1,71 @@
+// What the doors (gRPC, REST) see of the system behind them: submit a request, hear its end, ask what is there. The
+// node implements it over the router actor; tests may stand in for it.
+import type { JobEnd, JobSpec, JobStep, JobTimes } from '../../proto/job.js';
+import type { Tensor } from '../../proto/tensor.js';
+import type { ModelEntry } from '../models/repository.js';
+
+export interface Submission {
+  readonly spec: JobSpec;
+  /** One per input of the spec, in its order. Must not be changed until the answer. */
+  readonly payload: readonly Uint8Array[];
+}
+
+export interface Answer {
+  readonly jobId: string;
+  readonly end: JobEnd;
+  /** In the order wanted; empty unless completed. */
+  readonly outputs: readonly Tensor[];
+  readonly times: JobTimes | undefined;
+  /** Built on demand, for it costs. */
+  path(): readonly JobStep[];
+}
+
+export interface Ticket {
+  /** The client cancelled or went away. Does nothing after the end. */
+  cancel(why: string): void;
+}
+
+export type ModelState = 'READY' | 'UNAVAILABLE' | 'LOADING' | 'UNLOADING';
+
+export interface ModelStatus {
+  readonly name: string;
+  readonly version: string;
+  readonly state: ModelState;
+  readonly reason: string;
+}
+
+/** Counts and sums since the start, in the shape in which the statistics call reports them. */
+export interface ModelCounters {
+  readonly lastInferenceMs: number;
+  readonly inferenceCount: number;
+  readonly executionCount: number;
+  readonly success: Sum;
+  readonly fail: Sum;
+  readonly queue: Sum;
+  readonly computeInput: Sum;
+  readonly computeInfer: Sum;
+  readonly computeOutput: Sum;
+  readonly batches: ReadonlyMap<number, { readonly computeInput: Sum; readonly computeInfer: Sum; readonly computeOutput: Sum }>;
+}
+
+export interface Sum {
+  readonly count: number;
+  readonly ms: number;
+}
+
+export interface Engine {
+  /** Calls `reply` exactly once, never before it returned. */
+  submit(submission: Submission, reply: (answer: Answer) => void): Ticket;
+  live(): boolean;
+  /** What the router chart says: serving, and each loadable model has a worker that is trusted. */
+  ready(): boolean;
+  /** Why `ready` is false, for people; empty when it is true. */
+  unreadyReason(): string;
+  /** Calls `changed` whenever readiness of the server or of a model may have changed. Returns how to stop that. */
+  onReadiness(changed: () => void): () => void;
+  /** Empty version: the newest. Undefined: not in the repository. */
+  model(name: string, version: string): ModelEntry | undefined;
+  models(): readonly ModelEntry[];
+  status(name: string, version: string): ModelStatus;
+  counters(name: string, version: string): ModelCounters;
+}

@@ -1,0 +1,50 @@
+// What a worker process runs models with: places (main thread, compute thread) that hold loaded models and run batches.
+import type { ErrorCode } from '../../proto/errors.js';
+import type { Place } from '../../proto/messages.js';
+import type { Tensor, TensorHeader } from '../../proto/tensor.js';
+import type { ModelEntry } from '../models/repository.js';
+
+export interface Run {
+  /** Chosen by the caller, given back with the result. */
+  readonly key: string;
+  readonly model: string;
+  readonly version: string;
+  readonly place: Place;
+  /** Headers of the whole batch; per input either one frame with all rows, or one frame per job to be put together. */
+  readonly inputs: readonly { readonly header: TensorHeader; readonly frames: readonly Uint8Array[] }[];
+  /** Rows of each job, in order. */
+  readonly rows: readonly number[];
+  /** Names wanted, in order; empty: all. */
+  readonly outputs: readonly string[];
+}
+
+export type RunResult = RunSuccess | RunFailure;
+
+export interface RunSuccess {
+  readonly key: string;
+  readonly ok: true;
+  readonly outputs: readonly Tensor[];
+  readonly inputMs: number;
+  readonly computeMs: number;
+  readonly outputMs: number;
+}
+
+export interface RunFailure {
+  readonly key: string;
+  readonly ok: false;
+  readonly code: Extract<ErrorCode, 'MODEL_FAILED' | 'DEVICE_LOST' | 'RESULT_INVALID'>;
+  readonly reason: string;
+}
+
+export type Loaded =
+  | { readonly ok: true; readonly place: Place; readonly rowsMax: number; /** Of one warm run with one row. */ readonly runMs: number }
+  | { readonly ok: false; readonly reason: string };
+
+export interface Executor {
+  readonly device: string;
+  load(entry: ModelEntry): Promise<Loaded>;
+  unload(model: string, version: string): void;
+  run(run: Run, done: (result: RunResult) => void): void;
+  /** Resolves when no run is in flight and its thread has gone. */
+  close(): Promise<void>;
+}
