@@ -71,7 +71,14 @@ function install() {
   say('installing packages');
   rmSync(installStamp, { force: true });
   // Every package here carries its binaries; their install scripts only download or compile what is not needed.
-  const result = runNpm(['ci', '--ignore-scripts', '--include=dev', '--no-audit', '--no-fund']);
+  const result = runNpm([
+    'ci',
+    '--ignore-scripts',
+    '--include=dev',
+    '--no-audit',
+    '--no-fund',
+    '--loglevel=error',
+  ]);
   if (result.status !== 0) {
     stop('npm ci failed (its reason is above). Is the npm registry in reach?', result.status ?? 1);
   }
