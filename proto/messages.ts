@@ -10,7 +10,8 @@ import { type Datatype, datatypes } from './tensor.js';
 const jobs = listOf(count, limits.jobsPerBatchMax);
 const durations = listOf(duration, limits.jobsPerBatchMax);
 const code = oneOf(...errorCodes);
-const codeOrNone = oneOf('', ...errorCodes);
+/** How one member of a batch ended at the worker: it ran (empty), it was not taken and may go elsewhere, or an error. */
+const memberCode = oneOf('', 'returned', ...errorCodes);
 const datatype = oneOf(...(Object.keys(datatypes) as Datatype[]));
 const shape = listOf(count, limits.dimensionsMax);
 const tensors = listOf(tuple(name, datatype, shape), limits.tensorsPerJobMax);
@@ -126,9 +127,10 @@ export const messages = {
     epoch: count,
     jobs,
     attempts: jobs,
-    /** Per job: empty when it ran, else why it has no rows in the outputs. */
-    codes: listOf(codeOrNone, limits.jobsPerBatchMax),
+    rows: jobs,
+    codes: listOf(memberCode, limits.jobsPerBatchMax),
     reason: text,
+    /** The rows of those members that ran, in their order. */
     outputs: tensors,
     /** Per output and job the bytes, where only the content can tell (BYTES); else empty. */
     sizes: listOf(jobs, limits.tensorsPerJobMax),
@@ -136,6 +138,7 @@ export const messages = {
     computeMs: duration,
     outputMs: duration,
   }),
+  /** The credit comes back; `rows` is 0 when nothing ran. */
   batchReleased: say(46, 'batch.released', { batch: count, epoch: count, rows: count, computeMs: duration }),
 } as const;
 

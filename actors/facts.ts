@@ -1,0 +1,58 @@
+// What an actor is told by its own process, beside what others say: these never travel on a wire.
+import type { JobSpec } from '../proto/job.js';
+import type { Cause, Place } from '../proto/messages.js';
+import type { ErrorCode } from '../proto/errors.js';
+import type { Datatype } from '../proto/tensor.js';
+import type { JobNumber, MemberId, Role } from '../proto/ids.js';
+
+export type Fact =
+  | { readonly type: 'timer.fired'; readonly timer: string }
+  /** Everything that was at hand has been heard: now is the time to decide. */
+  | { readonly type: 'tick.settled' }
+  | { readonly type: 'link.opened'; readonly member: MemberId; readonly roles: readonly Role[] }
+  | { readonly type: 'link.lost'; readonly member: MemberId; readonly reason: string }
+  | { readonly type: 'drain.requested' }
+  | { readonly type: 'models.listed'; readonly models: readonly ListedModel[] }
+  | { readonly type: 'job.submitted'; readonly job: JobNumber; readonly spec: JobSpec }
+  | { readonly type: 'job.cancelled'; readonly job: JobNumber; readonly why: string }
+  | {
+      readonly type: 'model.loaded';
+      readonly model: string;
+      readonly version: string;
+      readonly place: Place;
+      readonly rowsMax: number;
+      readonly runMs: number;
+    }
+  | { readonly type: 'model.failed'; readonly model: string; readonly version: string; readonly reason: string }
+  | RunFinished
+  | { readonly type: 'child.spawned'; readonly slot: number; readonly member: MemberId }
+  | {
+      readonly type: 'child.exited';
+      readonly slot: number;
+      readonly member: MemberId;
+      readonly cause: Cause;
+      readonly detail: string;
+    };
+
+export interface ListedModel {
+  readonly model: string;
+  readonly version: string;
+  /** Why it can't be served at all; empty when it can. */
+  readonly broken: string;
+  /** A run that takes longer is taken for hung. */
+  readonly runMaxMs: number;
+}
+
+export interface RunFinished {
+  readonly type: 'run.finished';
+  readonly key: string;
+  /** Empty when the model answered. */
+  readonly code: '' | ErrorCode;
+  readonly reason: string;
+  readonly outputs: readonly (readonly [string, Datatype, readonly number[]])[];
+  /** As in `batch.finished`. */
+  readonly sizes: readonly (readonly number[])[];
+  readonly inputMs: number;
+  readonly computeMs: number;
+  readonly outputMs: number;
+}

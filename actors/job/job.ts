@@ -1,0 +1,83 @@
+// One accepted job as its router knows it: the spec, where it is, what it went through. Plain data that the table moves.
+import type { JobSpec, JobStep } from '../../proto/job.js';
+import type { JobNumber, MemberId } from '../../proto/ids.js';
+import { limits } from '../../proto/limits.js';
+import type { Said } from '../../proto/messages.js';
+import type { Deadline } from '../router/wheel.js';
+import { actionsOf, eventOf, type JobAction, type JobEvent, jobTable, nextState, stateOf } from './job.table.js';
+
+export type Company = Said<'job.enqueue'>['company'];
+
+const stepsKept = limits.pathStepsMax * 3;
+
+export class Job implements Deadline {
+  readonly number: JobNumber;
+  readonly spec: JobSpec;
+  readonly admittedAt: number;
+  deadline: number;
+  wheelNext: Deadline | undefined = undefined;
+  wheelBefore: Deadline | undefined = undefined;
+  wheelSlot = -1;
+
+  state = jobTable.initial;
+  /** Counts up with every loss, so that an answer to an earlier attempt is told apart. */
+  attempt = 1;
+  company: Company = 'any';
+  /** Workers lost under it, for whatever cause. */
+  losses = 0;
+  /** Workers lost under it with evidence that it may be the cause. */
+  deaths = 0;
+  scheduler: MemberId = '';
+  worker: MemberId = '';
+  avoid: MemberId = '';
+  epoch = 0;
+  batch = 0;
+  assignedAt = 0;
+  /** Flat triples of state, time, reason: cheaper than an object a step. */
+  private readonly steps: (number | string)[] = [];
+
+  constructor(number: JobNumber, spec: JobSpec, now: number) {
+    this.number = number;
+    this.spec = spec;
+    this.admittedAt = now;
+    this.deadline = now + spec.budgetMs;
+  }
+
+  /** The actions of the move, or nothing when the chart has no such move. */
+  move(event: JobEvent, now: number, why: string): readonly JobAction[] | undefined {
+    const column = eventOf[event];
+    const next = nextState(this.state, column);
+    if (next < 0) return undefined;
+    const actions = actionsOf(this.state, column);
+    this.state = next;
+    // The beginning is kept, for it tells most; of a longer story the latest steps.
+    if (this.steps.length >= stepsKept) this.steps.splice(stepsKept / 2, 3);
+    this.steps.push(next, now, why);
+    return actions;
+  }
+
+  is(state: keyof typeof stateOf): boolean {
+    return this.state === stateOf[state];
+  }
+
+  get ended(): boolean {
+    return jobTable.final[this.state] === true;
+  }
+
+  /** At a worker, or on its way there. */
+  get placed(): boolean {
+    return this.state === stateOf.assigned || this.state === stateOf.running;
+  }
+
+  path(): JobStep[] {
+    const path: JobStep[] = [];
+    for (let at = 0; at < this.steps.length; at += 3) {
+      path.push({
+        state: jobTable.states[this.steps[at] as number] as string,
+        afterMs: (this.steps[at + 1] as number) - this.admittedAt,
+        why: this.steps[at + 2] as string,
+      });
+    }
+    return path;
+  }
+}

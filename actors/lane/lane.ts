@@ -1,0 +1,45 @@
+// One model's lane at a scheduler: its chart, its queue, its bounds.
+import { type Chart, startChart } from '../chart.js';
+import { laneMachine } from './lane.machine.js';
+import { LaneQueue, type Waiting } from './queue.js';
+
+export interface LaneLimits {
+  readonly depthMax: number;
+  readonly bytesMax: number;
+}
+
+export class Lane {
+  readonly model: string;
+  readonly version: string;
+  readonly key: string;
+  readonly queue = new LaneQueue();
+  readonly chart: Chart = startChart(laneMachine);
+  private readonly limits: LaneLimits;
+
+  constructor(key: string, model: string, version: string, limits: LaneLimits) {
+    this.key = key;
+    this.model = model;
+    this.version = version;
+    this.limits = limits;
+  }
+
+  /** False when the lane takes no more. */
+  accept(entry: Waiting): boolean {
+    if (!this.chart.has('accepting')) return false;
+    this.queue.add(entry);
+    const { depthMax, bytesMax } = this.limits;
+    if (this.queue.count >= depthMax || this.queue.bytes >= bytesMax) this.chart.move('fill');
+    return true;
+  }
+
+  /** After something left the queue: opens it again with some room to spare, so that it does not flap. */
+  ease(): void {
+    if (this.chart.has('accepting')) return;
+    const { depthMax, bytesMax } = this.limits;
+    if (this.queue.count < depthMax * 0.9 && this.queue.bytes < bytesMax) this.chart.move('ease');
+  }
+
+  serve(ready: boolean): void {
+    this.chart.move(ready ? 'serve' : 'unserve');
+  }
+}

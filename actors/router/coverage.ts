@@ -1,0 +1,59 @@
+// Which models can be answered right now, from what their schedulers report: behind readiness and behind the refusal of
+// a model that no worker could load.
+import type { MemberId } from '../../proto/ids.js';
+import { modelKey } from '../../proto/ids.js';
+import type { Said } from '../../proto/messages.js';
+import type { ListedModel } from '../facts.js';
+import { ownerOf } from './owner.js';
+
+type Report = Said<'model.reported'>;
+
+export interface ModelCondition {
+  readonly ready: number;
+  readonly failed: number;
+  readonly reason: string;
+}
+
+const unknown: ModelCondition = { ready: 0, failed: 0, reason: '' };
+
+export class Coverage {
+  private readonly listed = new Map<string, ListedModel>();
+  private readonly reports = new Map<MemberId, Map<string, Report>>();
+
+  list(models: readonly ListedModel[]): void {
+    this.listed.clear();
+    for (const model of models) this.listed.set(modelKey(model.model, model.version), model);
+  }
+
+  report(scheduler: MemberId, report: Report): void {
+    const reports = this.reports.get(scheduler) ?? new Map<string, Report>();
+    reports.set(modelKey(report.model, report.version), report);
+    this.reports.set(scheduler, reports);
+  }
+
+  forget(scheduler: MemberId): void {
+    this.reports.delete(scheduler);
+  }
+
+  condition(key: string, schedulers: readonly MemberId[]): ModelCondition {
+    const listed = this.listed.get(key);
+    if (listed !== undefined && listed.broken !== '') return { ready: 0, failed: 1, reason: listed.broken };
+    const owner = ownerOf(key, schedulers);
+    return (owner === undefined ? undefined : this.reports.get(owner)?.get(key)) ?? unknown;
+  }
+
+  /** Why the whole isn't ready, in a sentence; nothing when it is. */
+  gap(schedulers: readonly MemberId[]): string | undefined {
+    if (schedulers.length === 0) return 'no scheduler is connected';
+    let served = 0;
+    let serveable = 0;
+    for (const [key, model] of this.listed) {
+      if (model.broken !== '') continue;
+      serveable++;
+      const condition = this.condition(key, schedulers);
+      if (condition.ready > 0) served++;
+      else if (condition.failed === 0) return `no worker has ${key} ready`;
+    }
+    return serveable > 0 && served === 0 ? 'no model could be loaded by any worker' : undefined;
+  }
+}

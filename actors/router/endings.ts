@@ -1,0 +1,54 @@
+// What a client is told when its job did not end well: one sentence that says what happened and where the time went.
+import type { ErrorCode } from '../../proto/errors.js';
+import type { JobEnd, JobEnding } from '../../proto/job.js';
+import { type Note, note } from '../effects.js';
+import type { Job } from '../job/job.js';
+import type { LossCause } from './loss.js';
+
+export function endOf(ending: JobEnding, code: ErrorCode, message: string): JobEnd {
+  return { ending, code, message, retryAfterMs: 0 };
+}
+
+export function lossEnd(
+  job: Job,
+  fate: 'poisoned' | 'exhausted' | 'expired',
+  cause: LossCause,
+  code: ErrorCode,
+  reason: string,
+): JobEnd {
+  switch (fate) {
+    case 'poisoned':
+      return endOf('failed', 'JOB_POISONED', `two workers ended while they ran this request (the last: ${cause})`);
+    case 'exhausted': {
+      const because = reason === '' ? `the last worker was lost (${cause})` : reason;
+      return endOf('failed', code, `given up after ${job.losses} attempts: ${because}`);
+    }
+    case 'expired':
+      return endOf('expired', 'DEADLINE_EXCEEDED', `the deadline of ${whole(job.spec.budgetMs)} ms passed: ${story(job)}`);
+  }
+}
+
+/** For the log: everything but a good end is told with its path. */
+export function jobNote(job: Job, end: JobEnd): Note {
+  const level = end.ending === 'failed' ? 'warn' : end.ending === 'expired' ? 'info' : 'debug';
+  return note(level, 'job.ended', {
+    job: job.number,
+    model: job.spec.model,
+    ending: end.ending,
+    code: end.code ?? '',
+    message: end.message,
+    path: story(job),
+  });
+}
+
+/** The path in one line: each state with how long after admission it was entered. */
+function story(job: Job): string {
+  return job
+    .path()
+    .map((step) => `${step.state} at ${whole(step.afterMs)} ms${step.why === '' ? '' : ` (${step.why})`}`)
+    .join(', ');
+}
+
+function whole(value: number): string {
+  return String(Math.round(value * 10) / 10);
+}

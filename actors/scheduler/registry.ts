@@ -1,0 +1,141 @@
+// Who is registered at a scheduler, under which epoch, and whether health trusts them. Here credits are taken back: by
+// the worker's word, by the router's, or when the worker's own reports no longer know of a batch.
+import type { MemberId } from '../../proto/ids.js';
+import { modelKey } from '../../proto/ids.js';
+import type { Said, Verdict } from '../../proto/messages.js';
+import { Directory } from '../directory.js';
+import { type Effect, note, send } from '../effects.js';
+import { type Batch, WorkerRecord } from './workers.js';
+
+const reportsToMiss = 2;
+
+export class Registry {
+  readonly links = new Directory();
+  private readonly workers = new Map<MemberId, WorkerRecord>();
+  private readonly verdicts = new Map<MemberId, Verdict>();
+  /** Which worker holds which batch, for routers know batches only. */
+  private readonly holders = new Map<number, MemberId>();
+  private epoch = 0;
+  private readonly reconcileMs: number;
+
+  constructor(reconcileMs: number) {
+    this.reconcileMs = reconcileMs;
+  }
+
+  all(): IterableIterator<WorkerRecord> {
+    return this.workers.values();
+  }
+
+  *trusted(): Iterable<WorkerRecord> {
+    for (const worker of this.workers.values()) if (this.trusts(worker.id)) yield worker;
+  }
+
+  trusts(member: MemberId): boolean {
+    return (this.verdicts.get(member) ?? 'trusted') === 'trusted';
+  }
+
+  judge(member: MemberId, verdict: Verdict): void {
+    if (verdict === 'trusted') this.verdicts.delete(member);
+    else this.verdicts.set(member, verdict);
+  }
+
+  register(id: MemberId, register: Said<'worker.register'>): WorkerRecord {
+    this.drop(id);
+    const worker = new WorkerRecord(id, ++this.epoch, register);
+    this.workers.set(id, worker);
+    return worker;
+  }
+
+  drop(id: MemberId): WorkerRecord | undefined {
+    const worker = this.workers.get(id);
+    this.workers.delete(id);
+    if (!this.links.has(id)) this.verdicts.delete(id);
+    for (const batch of worker?.batches.keys() ?? []) this.holders.delete(batch);
+    return worker;
+  }
+
+  leave(id: MemberId, epoch: number): void {
+    const worker = this.workers.get(id);
+    if (worker?.epoch === epoch) worker.leaving = true;
+  }
+
+  give(worker: WorkerRecord, batch: Batch, now: number): void {
+    worker.give(batch, now);
+    this.holders.set(batch.batch, worker.id);
+  }
+
+  /** True when a credit came back. */
+  released(from: MemberId, released: Said<'batch.released'>, now: number): boolean {
+    const worker = this.workers.get(from);
+    if (worker === undefined || worker.epoch !== released.epoch) return false;
+    const batch = worker.release(released.batch, now);
+    this.holders.delete(released.batch);
+    if (batch !== undefined && released.rows > 0) batch.cost.learn(released.rows, released.computeMs);
+    return batch !== undefined;
+  }
+
+  /** The router had nothing to run any more. */
+  declined(from: MemberId, number: number, now: number): boolean {
+    const worker = this.workers.get(this.holders.get(number) ?? '');
+    if (worker?.batches.get(number)?.router !== from) return false;
+    this.holders.delete(number);
+    return worker.release(number, now) !== undefined;
+  }
+
+  /** Compares a worker's word with the record: an unknown epoch must register again, a lost batch frees its credit. */
+  reported(from: MemberId, reported: Said<'worker.reported'>, now: number): Effect[] {
+    const worker = this.workers.get(from);
+    if (worker === undefined || worker.epoch !== reported.epoch) {
+      const { epoch } = reported;
+      return [send(from, { type: 'worker.fenced', epoch, reason: 'this epoch is over: register again' })];
+    }
+    const effects: Effect[] = [];
+    const held = new Set(reported.held);
+    for (const batch of [...worker.batches.values()]) {
+      if (held.has(batch.batch)) batch.missing = 0;
+      else if (now - batch.assignedAt >= this.reconcileMs && ++batch.missing >= reportsToMiss) {
+        worker.release(batch.batch, now);
+        this.holders.delete(batch.batch);
+        const { jobs, attempts } = batch;
+        effects.push(
+          note('warn', 'batch.wasLost', { worker: from, batch: batch.batch, jobs: jobs.length }),
+          send(batch.router, {
+            type: 'batch.lost',
+            batch: batch.batch,
+            worker: from,
+            epoch: worker.epoch,
+            jobs,
+            attempts,
+          }),
+        );
+      }
+    }
+    return effects;
+  }
+
+  /** False when it is not from the registration that counts. */
+  shareChanged(from: MemberId, changed: Said<'share.changed'>): boolean {
+    const worker = this.workers.get(from);
+    if (worker === undefined || worker.epoch !== changed.epoch) return false;
+    const key = modelKey(changed.model, changed.version);
+    const { state, place, rowsMax, reason } = changed;
+    worker.shares.set(key, { state, place, rowsMax, reason });
+    return true;
+  }
+
+  /** How many trusted workers have the model ready, how many could not load it, and why. */
+  count(model: string): { ready: number; failed: number; reason: string } {
+    let ready = 0;
+    let failed = 0;
+    let reason = '';
+    for (const worker of this.workers.values()) {
+      const share = worker.shares.get(model);
+      if (share?.state === 'ready' && !worker.leaving && this.trusts(worker.id)) ready++;
+      if (share?.state === 'failed') {
+        failed++;
+        reason = share.reason;
+      }
+    }
+    return { ready, failed, reason };
+  }
+}
