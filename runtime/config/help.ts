@@ -1,0 +1,24 @@
+// What `--help` says: how a node is started, and every setting with its default.
+import { environmentOf, flagOf, settingNames, settings } from './schema.js';
+import type { Setting } from './setting.js';
+
+export function helpText(): string {
+  const rows = settingNames.map((name) => {
+    const setting: Setting<unknown> = settings[name];
+    const fallback = setting.fallback === '' ? '' : ` [${String(setting.fallback)}]`;
+    return `  ${flagOf(name).padEnd(24)} ${setting.meaning}${fallback}\n  ${''.padEnd(24)} ${setting.allowed}`;
+  });
+  return [
+    'Usage: node runtime [--role ROLES] [--setting value ...]',
+    '',
+    'Starts a node of Signalbox. Without arguments: a whole system on this machine.',
+    '  node runtime                    router, scheduler, health and two workers',
+    '  node runtime --role worker      one more node with workers, joined to the local system',
+    '  node runtime --config node.yaml settings from a file, by the names below without dashes: httpPort, not http-port',
+    '',
+    `Settings, with [defaults]. Flags go before the environment (${environmentOf('httpPort')}), that before the file.`,
+    ...rows,
+    '  --config                 A YAML file with settings (SIGNALBOX_CONFIG).',
+    '  --version                The version of this build.',
+  ].join('\n');
+}

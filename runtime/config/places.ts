@@ -1,0 +1,19 @@
+// Where the nodes of one user on one machine find each other when nobody says anything else.
+import { tmpdir, userInfo } from 'node:os';
+import { join } from 'node:path';
+import type { MemberId } from '../../proto/ids.js';
+
+function folder(): string {
+  const user = userInfo();
+  const ofUser = process.env.XDG_RUNTIME_DIR;
+  return ofUser ? join(ofUser, 'signalbox') : join(tmpdir(), `signalbox-${user.uid >= 0 ? user.uid : user.username}`);
+}
+
+/** The endpoint of the local system: whoever founds one listens here. */
+export function wellKnownEndpoint(cluster: string): string {
+  return `ipc://${join(folder(), `${cluster}.sock`)}`;
+}
+
+export function ownEndpoint(member: MemberId): string {
+  return `ipc://${join(folder(), `${member}.sock`)}`;
+}

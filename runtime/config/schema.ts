@@ -1,0 +1,62 @@
+// Every setting of a node, in the order in which people are told of them. Units stand in the names.
+import { choices } from '../../actors/scheduler/choice.js';
+import { choice, decimal, flag, type Setting, several, text, type ValueOf, whole } from './setting.js';
+
+export const askedRoles = ['all', 'router', 'scheduler', 'worker', 'health'] as const;
+
+const endpoint = /^(ipc:\/\/\/.+|tcp:\/\/.+:\d+)?$/;
+const anyText = /^.{0,4000}$/s;
+const nameText = /^[A-Za-z0-9_-]{1,40}$/;
+
+export const settings = {
+  role: several('all', askedRoles, 'What this node does. `all` is router, scheduler, health and workers in one.'),
+  name: text('node', nameText, '1 to 40 letters, digits, - or _', 'What this node is called, in logs and ids.'),
+  cluster: text('signalbox', nameText, '1 to 40 letters, digits, - or _', 'Only nodes of the same cluster name talk.'),
+  join: text('', endpoint, 'ipc:///path or tcp://host:port', 'The node to join. Without it a node with a router founds the cluster, another joins the local one.'),
+  endpoint: text('', endpoint, 'ipc:///path or tcp://host:port', 'Where other nodes reach this one. Default: a socket in a folder of this user.'),
+  insecure: flag(false, 'Allows addresses that are not loopback. There is no authentication yet: only where the network is trusted.'),
+  models: text('examples/models', /^.{1,4000}$/s, 'a folder', 'The model repository.'),
+  defaultModel: text('digits', anyText, 'a model of the repository', 'What the simple ModelService serves.'),
+  workerCount: whole(2, 0, 64, 'Worker processes that this node starts.'),
+  threadCount: whole(1, 1, 64, 'Compute threads of each worker.'),
+  host: text('127.0.0.1', /^[^\s]{1,255}$/, 'an address of this machine', 'The address that the doors listen on.'),
+  httpPort: whole(8000, 0, 65_535, 'REST. 0 takes any free port.'),
+  grpcPort: whole(8001, 0, 65_535, 'gRPC. 0 takes any free port.'),
+  requestBytesMax: whole(64 * 2 ** 20, 1024, 2 ** 30, 'The largest request.'),
+  bodyWaitMs: whole(30_000, 100, 600_000, 'How long the body of a REST request may take.'),
+  deadlineDefaultMs: whole(30_000, 1, 86_400_000, 'For requests that bring no deadline, where the model has none either.'),
+  deadlineLongestMs: whole(3_600_000, 1, 86_400_000, 'A longer deadline is cut to this.'),
+  jobsMax: whole(32_768, 1, 1_000_000, 'Jobs that a router holds at once.'),
+  payloadBytesMax: whole(2 ** 30, 1024, 2 ** 40, 'Bytes of requests that a router holds at once.'),
+  queueDepthMax: whole(16_384, 1, 1_000_000, 'Jobs that wait for one model at a scheduler.'),
+  queueBytesMax: whole(2 ** 29, 1024, 2 ** 40, 'Bytes of requests that wait for one model.'),
+  streamInFlightMax: whole(128, 1, 65_536, 'Requests of one gRPC stream that are answered at the same time.'),
+  workerChoice: choice('earliest-finish', choices, 'Which of the workers that could take a batch gets it.'),
+  inlineCreditCount: whole(2, 1, 64, 'Batches of tiny models that a worker takes at once.'),
+  threadCreditCount: whole(2, 1, 64, 'Batches of other models that a worker takes at once: one runs, the others wait.'),
+  lossesMax: whole(5, 1, 100, 'Workers that a job may lose before it is given up.'),
+  runLongestMs: whole(60_000, 10, 86_400_000, 'A run that takes longer is taken for hung, where the model says nothing else.'),
+  beatMs: whole(40, 5, 10_000, 'The pace of heartbeats.'),
+  suspectPhi: decimal(1.2, 0.1, 50, 'Suspicion at which a member gets no new work.'),
+  downPhi: decimal(2, 0.1, 100, 'Suspicion at which a member is given up and its jobs run elsewhere.'),
+  hungKillMs: whole(10_000, 100, 3_600_000, 'A worker that was given up and stays silent is killed after this.'),
+  restartsMax: whole(60, 1, 10_000, 'Restarts at once within the window; more of them wait.'),
+  restartWindowMs: whole(30_000, 100, 3_600_000, 'The window in which restarts are counted.'),
+  drainMs: whole(15_000, 0, 600_000, 'How long a stop waits for what is running.'),
+  logLevel: choice('info', ['debug', 'info', 'warn', 'error', 'silent'], 'How much is logged.'),
+} as const satisfies Record<string, Setting<unknown>>;
+
+export type SettingName = keyof typeof settings;
+export type Config = { readonly [K in SettingName]: ValueOf<(typeof settings)[K]> };
+
+export const settingNames = Object.keys(settings) as SettingName[];
+
+/** `httpPort` → `--http-port`. */
+export function flagOf(name: string): string {
+  return `--${name.replace(/[A-Z]/g, (letter) => `-${letter.toLowerCase()}`)}`;
+}
+
+/** `httpPort` → `SIGNALBOX_HTTP_PORT`. */
+export function environmentOf(name: string): string {
+  return `SIGNALBOX_${name.replace(/[A-Z]/g, (letter) => `_${letter}`).toUpperCase()}`;
+}

@@ -1,0 +1,43 @@
+#!/usr/bin/env node
+// The command line: reads the configuration, starts a node, and ends it when asked to.
+import { helpText } from './config/help.js';
+import { ConfigError, loadConfig } from './config/load.js';
+import { environment } from './config/environment.js';
+import { createLog } from './log.js';
+import { Node } from './node/node.js';
+import { planOf } from './node/plan.js';
+import { print, printError } from './print.js';
+import { version } from './version.js';
+
+const exitWrongUse = 2;
+const exitFailed = 1;
+const exitInterrupted = 130;
+
+async function main(): Promise<void> {
+  const asked = loadConfig(process.argv.slice(2), environment());
+  if (asked.help) return print(helpText());
+  if (asked.version) return print(version);
+  const plan = planOf(asked.config);
+  const log = createLog(asked.config.logLevel, plan.self.id);
+  const node = new Node(asked.config, plan, log);
+  let asking = 0;
+  let started = false;
+  const stop = (): void => {
+    asking++;
+    if (asking > 1 || !started) process.exit(exitInterrupted);
+    void node.stop().then(() => process.exit(0));
+  };
+  process.on('SIGINT', stop);
+  process.on('SIGTERM', stop);
+  await node.start();
+  started = true;
+  log.info('node.serving', { roles: asked.config.role, workers: plan.workerNames.length });
+}
+
+try {
+  await main();
+} catch (fault) {
+  printError(`signalbox: ${(fault as Error).message}`);
+  if (fault instanceof ConfigError) printError('`node runtime --help` lists what can be set.');
+  process.exit(fault instanceof ConfigError ? exitWrongUse : exitFailed);
+}

@@ -1,0 +1,170 @@
+// The system as the doors see it, over the router actor of this process: keeps each request's payload and its client
+// until the job's end, and cuts the client's rows out of what the workers answer.
+import type { Reply, Slice } from '../../actors/effects.js';
+import type { Router } from '../../actors/router/router.js';
+import { jobId, type JobNumber, type MemberId } from '../../proto/ids.js';
+import type { Message, Said } from '../../proto/messages.js';
+import type { Tensor } from '../../proto/tensor.js';
+import { settle, wallTime } from '../clock.js';
+import type { Answer, Engine, ModelCounters, ModelStatus, Submission, Ticket } from '../doors/engine.js';
+import type { Frames, Host, Occasion } from '../host/host.js';
+import type { ModelEntry, Repository } from '../models/repository.js';
+import { Statistics } from './statistics.js';
+
+interface Pending {
+  readonly submission: Submission;
+  readonly reply: (answer: Answer) => void;
+}
+
+const noFrames: Frames = [];
+
+export class NodeEngine implements Engine {
+  private readonly self: MemberId;
+  private readonly router: Router;
+  private readonly repository: Repository;
+  private readonly pending = new Map<JobNumber, Pending>();
+  private readonly statistics = new Statistics();
+  private readonly watchers = new Set<() => void>();
+  private host: Host | undefined;
+  private jobs = 0;
+  private submitting = 0;
+
+  constructor(self: MemberId, router: Router, repository: Repository) {
+    this.self = self;
+    this.router = router;
+    this.repository = repository;
+  }
+
+  attach(host: Host): void {
+    this.host = host;
+  }
+
+  submit(submission: Submission, reply: (answer: Answer) => void): Ticket {
+    const job = ++this.jobs;
+    this.pending.set(job, { submission, reply });
+    this.submitting = job;
+    this.host?.hear({ type: 'job.submitted', job, spec: submission.spec });
+    this.submitting = 0;
+    return { cancel: (why) => this.host?.hear({ type: 'job.cancelled', job, why }) };
+  }
+
+  live(): boolean {
+    return true;
+  }
+
+  ready(): boolean {
+    return this.router.chart.has('ready');
+  }
+
+  unreadyReason(): string {
+    return this.router.unreadyReason();
+  }
+
+  onReadiness(changed: () => void): () => void {
+    this.watchers.add(changed);
+    return () => this.watchers.delete(changed);
+  }
+
+  readinessChanged(): void {
+    for (const watcher of this.watchers) watcher();
+  }
+
+  model(name: string, version: string): ModelEntry | undefined {
+    return this.repository.find(name, version);
+  }
+
+  models(): readonly ModelEntry[] {
+    return this.repository.models;
+  }
+
+  status(name: string, version: string): ModelStatus {
+    const condition = this.router.condition(name, version);
+    const about = { name, version };
+    if (condition.ready > 0) return { ...about, state: 'READY', reason: '' };
+    if (condition.failed > 0) return { ...about, state: 'UNAVAILABLE', reason: condition.reason };
+    const started = this.router.chart.state !== 'starting';
+    const reason = started ? 'no worker has it ready at present' : 'the workers are starting';
+    return { ...about, state: started ? 'UNAVAILABLE' : 'LOADING', reason };
+  }
+
+  counters(name: string, version: string): ModelCounters {
+    return this.statistics.of(name, version);
+  }
+
+  /** The tensors that go along with a batch: each job's own frames, or one frame per input with all rows in it. */
+  payloadOf(run: Said<'batch.run'>): Frames {
+    const payloads = run.jobs.map((job) => this.pending.get(job)?.submission.payload ?? noFrames);
+    if (payloads.length === 1) return payloads[0] as Frames;
+    return run.inputs.flatMap((_, input) => {
+      const rows = payloads.map((payload) => payload[input] as Uint8Array);
+      return run.split ? rows : [joined(rows)];
+    });
+  }
+
+  /** Carries out a reply: the client hears, the payload goes. */
+  reply(effect: Reply, { heard, frames }: Occasion): void {
+    const pending = this.pending.get(effect.job);
+    if (pending === undefined) return;
+    this.pending.delete(effect.job);
+    const { slice } = effect;
+    const { spec } = pending.submission;
+    this.statistics.count(spec.model, spec.version, slice, wallTime());
+    const answer: Answer = {
+      jobId: jobId(this.self, effect.job),
+      end: effect.end,
+      outputs: slice === undefined ? [] : outputsOf(heard as Said<'batch.finished'>, frames, slice),
+      times: slice?.times,
+      path: () => effect.record.path(),
+    };
+    // A refusal comes before `submit` has returned its ticket: it waits for that.
+    if (effect.job === this.submitting) settle(() => pending.reply(answer));
+    else pending.reply(answer);
+  }
+
+  frames(message: Message): Frames {
+    return message.type === 'batch.run' ? this.payloadOf(message) : noFrames;
+  }
+}
+
+function joined(parts: readonly Uint8Array[]): Uint8Array {
+  let size = 0;
+  for (const part of parts) size += part.length;
+  const whole = Buffer.allocUnsafeSlow(size);
+  let at = 0;
+  for (const part of parts) {
+    whole.set(part, at);
+    at += part.length;
+  }
+  return whole;
+}
+
+/** One client's rows of every output of a batch. */
+function outputsOf(finished: Said<'batch.finished'>, frames: Frames, slice: Slice): Tensor[] {
+  return finished.outputs.map(([name, datatype, shape], output) => {
+    const whole = frames[output] as Uint8Array;
+    if (slice.rows === slice.rowsTotal) return { name, datatype, shape, data: whole };
+    const sizes = finished.sizes[output] as readonly number[];
+    const own = [slice.rows, ...shape.slice(1)];
+    if (sizes.length === 0) {
+      const rowBytes = whole.length / slice.rowsTotal;
+      const from = slice.rowsBefore * rowBytes;
+      return { name, datatype, shape: own, data: whole.subarray(from, from + slice.rows * rowBytes) };
+    }
+    const { from, size } = placeOf(finished, sizes, slice.member);
+    return { name, datatype, shape: own, data: whole.subarray(from, from + size) };
+  });
+}
+
+/** Where a member's bytes are in an output whose elements have lengths of their own. */
+function placeOf(
+  finished: Said<'batch.finished'>,
+  sizes: readonly number[],
+  member: number,
+): { from: number; size: number } {
+  let from = 0;
+  let ran = 0;
+  for (let other = 0; other < member; other++) {
+    if (finished.codes[other] === '') from += sizes[ran++] as number;
+  }
+  return { from, size: sizes[ran] as number };
+}

@@ -1,0 +1,126 @@
+// A process as a member of the cluster: its host of actors, its post office and its membership, wired together. Nodes
+// and worker processes are both built on it.
+import type { Actor } from '../../actors/actor.js';
+import { Pulse } from '../../actors/peer/pulse.js';
+import { LocalMembership } from '../../cluster/local.js';
+import type { Member, Membership, Step } from '../../cluster/membership.js';
+import type { MemberId } from '../../proto/ids.js';
+import type { Message } from '../../proto/messages.js';
+import { type Frames, Host, type Performers } from '../host/host.js';
+import type { Log } from '../log.js';
+import { PostOffice } from '../post/office.js';
+import { zeromqTransport } from '../post/zeromq.js';
+import { version } from '../version.js';
+
+export interface MemberOptions {
+  readonly self: Member;
+  readonly cluster: string;
+  readonly founder: boolean;
+  readonly beatMs: number;
+  readonly log: Log;
+  readonly performers: Performers;
+  readonly payloadOf: (message: Message, outputsOf: string) => Frames;
+  /** Before the actors hear a message with frames: to keep them. */
+  readonly received?: (message: Message, frames: Frames) => void;
+  /** True when the loss of this member is to be told by somebody who knows more. */
+  readonly holdsLoss?: (member: MemberId) => boolean;
+  readonly refused?: (reason: string) => void;
+}
+
+export class MemberProcess {
+  readonly host: Host;
+  readonly office: PostOffice;
+  private readonly membership: Membership;
+  private readonly options: MemberOptions;
+
+  constructor(options: MemberOptions) {
+    this.options = options;
+    const { self, log } = options;
+    this.membership = new LocalMembership(self, options.founder);
+    this.host = new Host({
+      self: self.id,
+      log,
+      performers: options.performers,
+      payloadOf: options.payloadOf,
+      carrier: { send: (to, message, frames) => void this.office.send(to, message, frames) },
+    });
+    this.office = new PostOffice({
+      self: self.id,
+      announcement: () => ({
+        type: 'member.announced',
+        cluster: options.cluster,
+        member: [self.id, self.roles, self.endpoint, self.host],
+        build: version,
+      }),
+      transport: zeromqTransport(),
+      events: {
+        delivered: (from, message, frames) => this.delivered(from, message, frames),
+        opened: (member) => this.opened(member),
+        lost: (member, reason) => this.lost(member, reason),
+        refused: (peer, reason) => {
+          log.warn('link.refused', { peer, reason });
+          options.refused?.(reason);
+        },
+        dropped: (peer, reason) => log.warn('envelope.dropped', { peer, reason }),
+      },
+    });
+    this.host.add('pulse', new Pulse(self.id, options.beatMs));
+  }
+
+  add(name: string, actor: Actor): void {
+    this.host.add(name, actor);
+  }
+
+  /** The actors here learn of each other: whoever shares the process is linked without a wire. */
+  begin(): void {
+    const { id, roles } = this.options.self;
+    if (roles.length > 0) this.host.hear({ type: 'link.opened', member: id, roles });
+  }
+
+  members(): readonly Member[] {
+    return this.membership.members();
+  }
+
+  /** Says goodbye, so that nobody has to find out. */
+  async close(lingerMs: number): Promise<void> {
+    for (const member of this.membership.members()) {
+      if (member.id === this.options.self.id) continue;
+      this.office.send(member.id, { type: 'member.left', member: this.options.self.id, reason: 'stopped' });
+    }
+    this.host.close();
+    await this.office.close(lingerMs);
+  }
+
+  /** The loss that was held back, when nobody has told more. */
+  tellLoss(member: MemberId, reason: string): void {
+    this.host.hear({ type: 'link.lost', member, reason });
+    this.take(this.membership.lost(member));
+  }
+
+  private delivered(from: MemberId, message: Message, frames: Frames): void {
+    if (message.type === 'members.listed' || message.type === 'member.left') {
+      this.take(this.membership.heard(message, from));
+      if (message.type === 'member.left') this.host.hear({ type: 'link.lost', member: from, reason: message.reason });
+      return;
+    }
+    if (frames.length > 0) this.options.received?.(message, frames);
+    this.host.hear(message, from, frames);
+  }
+
+  private opened(member: Member): void {
+    this.options.log.debug('link.opened', { member: member.id, roles: member.roles });
+    this.host.hear({ type: 'link.opened', member: member.id, roles: member.roles });
+    this.take(this.membership.opened(member));
+  }
+
+  private lost(member: MemberId, reason: string): void {
+    if (this.options.holdsLoss?.(member) === true) return;
+    this.options.log.debug('link.lost', { member, reason });
+    this.tellLoss(member, reason);
+  }
+
+  private take(step: Step): void {
+    for (const { to, message } of step.tell) this.office.send(to, message);
+    for (const endpoint of step.dial) this.office.dial(endpoint);
+  }
+}

@@ -1,0 +1,217 @@
+// A node: the process that people start. It brings up its stages in order (see actors/node/node.machine.ts), serves, and
+// goes down in the opposite order without losing what it had taken.
+import { startChart } from '../../actors/chart.js';
+import { Health } from '../../actors/health/health.js';
+import { nodeMachine } from '../../actors/node/node.machine.js';
+import { Router } from '../../actors/router/router.js';
+import { Scheduler } from '../../actors/scheduler/scheduler.js';
+import { Supervisor } from '../../actors/supervisor/supervisor.js';
+import { memberId } from '../../proto/ids.js';
+import { after, now } from '../clock.js';
+import type { Config } from '../config/schema.js';
+import type { Door } from '../doors/door.js';
+import { createGrpcDoor } from '../doors/grpc/door.js';
+import { createRestDoor } from '../doors/rest/door.js';
+import type { Log } from '../log.js';
+import { type Repository, scanRepository } from '../models/repository.js';
+import { type Exit, Children } from '../supervise/children.js';
+import { NodeEngine } from './engine.js';
+import { listedModels } from './listed.js';
+import { MemberProcess } from './member.js';
+import { incarnation, type Plan } from './plan.js';
+import {
+  doorOptions,
+  routerLimits,
+  schedulerSettings,
+  supervisorSettings,
+  suspicionSettings,
+  workerOrder,
+} from './wiring.js';
+
+const lingerMs = 300;
+/** How long a lost link to a worker of this node waits for word of how the process ended. */
+const exitWordMs = 250;
+
+export class Node {
+  readonly chart = startChart(nodeMachine);
+  private readonly config: Config;
+  private readonly plan: Plan;
+  private readonly log: Log;
+  private readonly children: Children;
+  private repository: Repository | undefined;
+  private member: MemberProcess | undefined;
+  private engine: NodeEngine | undefined;
+  private doors: { readonly name: string; readonly door: Door }[] = [];
+  private routerDrained: () => void = () => {};
+  private stopping: Promise<void> | undefined;
+
+  constructor(config: Config, plan: Plan, log: Log) {
+    this.config = config;
+    this.plan = plan;
+    this.log = log;
+    this.children = new Children((exit) => this.childExited(exit));
+  }
+
+  /** Resolves when it serves; rejects with a sentence, after taking back what had been started. */
+  async start(): Promise<void> {
+    const stages = [() => this.read(), () => this.bind(), () => this.decide(), () => this.staff(), () => this.open()];
+    for (const stage of stages) {
+      try {
+        await stage();
+        this.chart.move('done');
+      } catch (fault) {
+        this.chart.move('fail');
+        await this.goDown();
+        throw fault;
+      }
+    }
+  }
+
+  /** Drains and ends; calling it again waits for the same end. */
+  stop(): Promise<void> {
+    this.stopping ??= this.drainAndEnd();
+    return this.stopping;
+  }
+
+  /** Worker processes of this node. */
+  workerPids(): number[] {
+    return this.children.pids();
+  }
+
+  private async read(): Promise<void> {
+    this.repository = await scanRepository(this.config.models);
+    for (const model of this.repository.models) {
+      if (model.state === 'available') continue;
+      this.log.error('model.unavailable', { model: model.name, version: model.version, reason: model.reason });
+    }
+  }
+
+  private async bind(): Promise<void> {
+    const { self, founder } = this.plan;
+    const router = new Router(routerLimits(this.config), now());
+    this.engine = new NodeEngine(self.id, router, this.repository as Repository);
+    const engine = this.engine;
+    this.member = new MemberProcess({
+      self,
+      founder,
+      cluster: this.config.cluster,
+      beatMs: this.config.beatMs,
+      log: this.log,
+      payloadOf: (message) => engine.frames(message),
+      holdsLoss: (member) => this.holdsLoss(member),
+      performers: {
+        reply: (effect, occasion) => engine.reply(effect, occasion),
+        spawn: ({ slot, name }) => this.spawn(slot, name),
+        kill: ({ slot, reason }) => {
+          this.log.warn('worker.killed', { slot, reason });
+          this.children.kill(slot);
+        },
+        stopped: () => this.routerDrained(),
+      },
+    });
+    engine.attach(this.member.host);
+    if (this.plan.serves.has('router')) this.member.add('router', router);
+    if (self.endpoint === '') return;
+    const endpoint = await this.member.office.bind(self.endpoint);
+    this.log.info('post.bound', { endpoint });
+  }
+
+  private decide(): void {
+    const member = this.member as MemberProcess;
+    const { serves, workerNames, self, join } = this.plan;
+    if (serves.has('scheduler')) member.add('scheduler', new Scheduler(schedulerSettings(this.config)));
+    if (serves.has('health')) member.add('health', new Health(self.id, suspicionSettings(this.config)));
+    if (serves.has('worker')) {
+      member.add('supervisor', new Supervisor(supervisorSettings(this.config, workerNames)));
+    }
+    member.begin();
+    const models = listedModels(this.repository as Repository, this.config.runLongestMs);
+    member.host.hear({ type: 'models.listed', models });
+    for (const endpoint of join) member.office.dial(endpoint);
+  }
+
+  private staff(): void {
+    if (!this.plan.serves.has('worker')) return;
+    this.member?.host.perform(
+      'supervisor',
+      this.plan.workerNames.map((name, slot) => ({ type: 'spawn', slot, name })),
+    );
+  }
+
+  private async open(): Promise<void> {
+    if (!this.plan.serves.has('router')) return;
+    const engine = this.engine as NodeEngine;
+    const options = doorOptions(this.config);
+    this.doors = [
+      { name: 'rest', door: createRestDoor(engine, { ...options, port: this.config.httpPort }, this.log) },
+      { name: 'grpc', door: createGrpcDoor(engine, { ...options, port: this.config.grpcPort }, this.log) },
+    ];
+    for (const { name, door } of this.doors) {
+      const { port } = await door.start();
+      this.log.info('door.opened', { door: name, host: this.config.host, port });
+    }
+  }
+
+  private spawn(slot: number, name: string): void {
+    const member = memberId(name, incarnation());
+    const join = this.plan.self.endpoint === '' ? this.plan.join : [this.plan.self.endpoint];
+    this.children.spawn(slot, workerOrder(this.config, { member, name, host: this.plan.self.id, join }));
+    this.member?.host.hear({ type: 'child.spawned', slot, member });
+  }
+
+  private childExited(exit: Exit): void {
+    this.member?.host.hear({ type: 'child.exited', ...exit });
+    this.member?.tellLoss(exit.member, exit.detail);
+  }
+
+  /** Of a worker of this node its exit tells more than a lost link, and comes as soon. */
+  private holdsLoss(member: string): boolean {
+    if (!this.children.has(member)) return false;
+    after(exitWordMs, () => {
+      if (this.children.has(member)) this.member?.tellLoss(member, 'its link was lost, its process lives');
+    });
+    return true;
+  }
+
+  private async drainAndEnd(): Promise<void> {
+    this.chart.move('stop');
+    this.log.info('node.draining', {});
+    if (this.plan.serves.has('router')) await this.drainRouter();
+    this.chart.move('done');
+    await this.goDown();
+  }
+
+  /** Nothing new is taken; resolves when the last job has ended, or when the patience for that has. */
+  private drainRouter(): Promise<void> {
+    return new Promise((resolve) => {
+      const late = after(this.config.drainMs, () => {
+        this.log.warn('node.drainedLate', { drainMs: this.config.drainMs });
+        resolve();
+      });
+      this.routerDrained = () => {
+        late.cancel();
+        resolve();
+      };
+      this.member?.host.hear({ type: 'drain.requested' });
+      this.engine?.readinessChanged();
+    });
+  }
+
+  /** Back through the stages from where the chart is now. */
+  private async goDown(): Promise<void> {
+    if (this.chart.state === 'closing') {
+      await Promise.all(this.doors.map(({ door }) => door.stop(lingerMs)));
+      this.chart.move('done');
+    }
+    if (this.chart.state === 'dismissing') {
+      if (!this.plan.serves.has('router')) this.member?.host.hear({ type: 'drain.requested' });
+      await this.children.drain(this.config.drainMs);
+      this.chart.move('done');
+    }
+    if (this.chart.state === 'unbinding') {
+      await this.member?.close(lingerMs);
+      this.chart.move('done');
+    }
+    this.log.info('node.stopped', {});
+  }
+}

@@ -1,0 +1,55 @@
+// What a configuration makes of a node: its roles, whether it founds the cluster or joins one, where it listens.
+import { randomBytes } from 'node:crypto';
+import type { Member } from '../../cluster/membership.js';
+import { memberId, type Role } from '../../proto/ids.js';
+import { ConfigError } from '../config/load.js';
+import { ownEndpoint, wellKnownEndpoint } from '../config/places.js';
+import { type Config, flagOf } from '../config/schema.js';
+
+export interface Plan {
+  readonly self: Member;
+  readonly founder: boolean;
+  /** Nodes that it calls. */
+  readonly join: readonly string[];
+  readonly serves: ReadonlySet<Role>;
+  readonly workerNames: readonly string[];
+}
+
+export function planOf(config: Config): Plan {
+  const asked = config.role.split(',');
+  const all = asked.includes('all');
+  if (all && asked.length > 1) throw new ConfigError('--role all is everything already: name it alone');
+  const serves = new Set<Role>(all ? ['router', 'scheduler', 'health', 'worker'] : (asked as Role[]));
+  const core = (['router', 'scheduler', 'health'] as const).filter((role) => serves.has(role));
+  const founder = config.join === '' && serves.has('router');
+  const id = memberId(config.name, incarnation());
+  const endpoint = config.endpoint || (founder ? wellKnownEndpoint(config.cluster) : ownEndpoint(id));
+  if (!config.insecure) {
+    refusePublic('host', config.host);
+    refusePublic('endpoint', endpoint);
+  }
+  const workerNames = Array.from({ length: serves.has('worker') ? config.workerCount : 0 }, (_, index) =>
+    founder ? `worker-${index + 1}` : `${config.name}-worker-${index + 1}`,
+  );
+  const roles: Role[] = [...core, ...(serves.has('worker') ? (['host'] as const) : [])];
+  return {
+    self: { id, roles, endpoint: core.length > 0 ? endpoint : '', host: '' },
+    founder,
+    join: founder ? [] : [config.join || wellKnownEndpoint(config.cluster)],
+    serves,
+    workerNames,
+  };
+}
+
+export function incarnation(): string {
+  return randomBytes(5).toString('hex');
+}
+
+function refusePublic(name: string, value: string): void {
+  const host = value.startsWith('ipc://') ? 'localhost' : value.replace(/^tcp:\/\//, '').replace(/:\d+$/, '');
+  if (value === '' || /^(localhost|127(\.\d{1,3}){3}|\[?::1\]?)$/.test(host)) return;
+  throw new ConfigError(
+    `${flagOf(name)} ${value} is reachable from other machines and this version has no keys yet; ` +
+      'use a loopback address, or --insecure where the network is trusted',
+  );
+}

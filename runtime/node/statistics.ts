@@ -1,0 +1,68 @@
+// Counts and sums per model since the start, in the shape in which clients of the statistics call expect them.
+import type { Slice } from '../../actors/effects.js';
+import { modelKey } from '../../proto/ids.js';
+import type { ModelCounters } from '../doors/engine.js';
+
+class Sum {
+  count = 0;
+  ms = 0;
+
+  add(ms: number): void {
+    this.count++;
+    this.ms += ms;
+  }
+}
+
+class Counters implements ModelCounters {
+  lastInferenceMs = 0;
+  inferenceCount = 0;
+  executionCount = 0;
+  readonly success = new Sum();
+  readonly fail = new Sum();
+  readonly queue = new Sum();
+  readonly computeInput = new Sum();
+  readonly computeInfer = new Sum();
+  readonly computeOutput = new Sum();
+  readonly batches = new Map<number, { computeInput: Sum; computeInfer: Sum; computeOutput: Sum }>();
+}
+
+const nothing: ModelCounters = new Counters();
+
+export class Statistics {
+  private readonly models = new Map<string, Counters>();
+
+  of(model: string, version: string): ModelCounters {
+    return this.models.get(modelKey(model, version)) ?? nothing;
+  }
+
+  /** A job's end; without a slice it was no good one. */
+  count(model: string, version: string, slice: Slice | undefined, wallMs: number): void {
+    const key = modelKey(model, version);
+    let counters = this.models.get(key);
+    if (counters === undefined) {
+      counters = new Counters();
+      this.models.set(key, counters);
+    }
+    if (slice === undefined) return counters.fail.add(0);
+    const { times } = slice;
+    const { queueMs, computeInputMs, computeMs, computeOutputMs } = times;
+    counters.lastInferenceMs = wallMs;
+    counters.inferenceCount += slice.rows;
+    counters.success.add(queueMs + computeInputMs + computeMs + computeOutputMs);
+    counters.queue.add(queueMs);
+    counters.computeInput.add(computeInputMs);
+    counters.computeInfer.add(computeMs);
+    counters.computeOutput.add(computeOutputMs);
+    // The first member of a batch stands for its execution.
+    if (slice.rowsBefore > 0) return;
+    counters.executionCount++;
+    let batch = counters.batches.get(slice.rowsTotal);
+    if (batch === undefined) {
+      batch = { computeInput: new Sum(), computeInfer: new Sum(), computeOutput: new Sum() };
+      counters.batches.set(slice.rowsTotal, batch);
+    }
+    batch.computeInput.add(computeInputMs);
+    batch.computeInfer.add(computeMs);
+    batch.computeOutput.add(computeOutputMs);
+  }
+}

@@ -1,0 +1,101 @@
+// Worker processes as children of this node: started, listened to, ended; and how each of them ended, as far as the
+// system tells.
+import { type ChildProcess, fork } from 'node:child_process';
+import { readFileSync } from 'node:fs';
+import { fileURLToPath } from 'node:url';
+import type { MemberId } from '../../proto/ids.js';
+import type { Cause } from '../../proto/messages.js';
+import { after } from '../clock.js';
+import type { NodeWord, WorkerOrder, WorkerWord } from '../worker/order.js';
+
+export interface Exit {
+  readonly slot: number;
+  readonly member: MemberId;
+  readonly cause: Cause;
+  readonly detail: string;
+}
+
+interface Child {
+  readonly process: ChildProcess;
+  readonly member: MemberId;
+  abortReason: string;
+}
+
+const entry = fileURLToPath(new URL('../worker/main.js', import.meta.url));
+
+export class Children {
+  private readonly bySlot = new Map<number, Child>();
+  private readonly exited: (exit: Exit) => void;
+  private killsForMemory = killsForMemory();
+
+  constructor(exited: (exit: Exit) => void) {
+    this.exited = exited;
+  }
+
+  spawn(slot: number, order: WorkerOrder): void {
+    const started = fork(entry, [JSON.stringify(order)], { stdio: ['ignore', 'inherit', 'inherit', 'ipc'] });
+    const child: Child = { process: started, member: order.member, abortReason: '' };
+    this.bySlot.set(slot, child);
+    started.on('message', (word: WorkerWord) => {
+      child.abortReason = word.reason;
+    });
+    started.once('error', () => {});
+    started.once('exit', (code, signal) => {
+      if (this.bySlot.get(slot) === child) this.bySlot.delete(slot);
+      this.exited({ slot, member: order.member, ...this.verdict(child, code, signal) });
+    });
+  }
+
+  has(member: MemberId): boolean {
+    return [...this.bySlot.values()].some((child) => child.member === member);
+  }
+
+  pids(): number[] {
+    return [...this.bySlot.values()].flatMap((child) => child.process.pid ?? []);
+  }
+
+  kill(slot: number): void {
+    this.bySlot.get(slot)?.process.kill('SIGKILL');
+  }
+
+  /** Asks all to finish what they have; ends those that take longer. Resolves when none is left. */
+  async drain(graceMs: number): Promise<void> {
+    const word: NodeWord = { type: 'drain' };
+    await Promise.all(
+      [...this.bySlot.values()].map(
+        (child) =>
+          new Promise<void>((resolve) => {
+            const late = after(graceMs, () => child.process.kill('SIGKILL'));
+            child.process.once('exit', () => {
+              late.cancel();
+              resolve();
+            });
+            if (child.process.connected) child.process.send(word, () => {});
+          }),
+      ),
+    );
+  }
+
+  private verdict(child: Child, code: number | null, signal: string | null): { cause: Cause; detail: string } {
+    if (child.abortReason !== '') return { cause: 'hung', detail: child.abortReason };
+    if (signal === 'SIGKILL') {
+      const before = this.killsForMemory;
+      this.killsForMemory = killsForMemory();
+      if (this.killsForMemory > before) return { cause: 'exhausted', detail: 'the system ended it for want of memory' };
+    }
+    if (signal === 'SIGKILL' || signal === 'SIGTERM' || signal === 'SIGINT' || signal === 'SIGHUP') {
+      return { cause: 'killed', detail: `ended from outside by ${signal}` };
+    }
+    if (signal !== null) return { cause: 'crashed', detail: `ended by ${signal}` };
+    return code === 0 ? { cause: 'stopped', detail: 'stopped' } : { cause: 'crashed', detail: `exit code ${code}` };
+  }
+}
+
+/** How often the kernel has ended a process for want of memory; 0 where it doesn't say. */
+function killsForMemory(): number {
+  try {
+    return Number(/^oom_kill (\d+)$/m.exec(readFileSync('/proc/vmstat', 'utf8'))?.[1] ?? 0);
+  } catch {
+    return 0;
+  }
+}

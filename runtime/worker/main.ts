@@ -1,0 +1,136 @@
+// A worker process: one device, its models, and the worker actor in front of them. A node starts it, and it ends when
+// the node does.
+import type { Abort, RunBatch } from '../../actors/effects.js';
+import type { RunFinished } from '../../actors/facts.js';
+import { Worker } from '../../actors/worker/worker.js';
+import { settle } from '../clock.js';
+import type { RunResult } from '../executor/executor.js';
+import { createExecutor } from '../executor/factory.js';
+import { createLog } from '../log.js';
+import { listedModels } from '../node/listed.js';
+import { scanRepository } from '../models/repository.js';
+import { MemberProcess } from '../node/member.js';
+import { BatchFrames, offsetsOfRows } from './batches.js';
+import type { NodeWord, WorkerOrder, WorkerWord } from './order.js';
+
+const reportMs = 200;
+const goWaitMs = 1000;
+const lingerMs = 200;
+
+const order = JSON.parse(process.argv[2] ?? '{}') as WorkerOrder;
+const log = createLog(order.logLevel, order.member);
+
+// A terminal's Ctrl-C reaches the whole group: the node decides when its workers end.
+process.on('SIGINT', () => {});
+process.on('SIGTERM', () => member.host.hear({ type: 'drain.requested' }));
+// A node that is gone leaves nobody behind. A run in flight forbids any gentler end.
+process.on('disconnect', () => process.kill(process.pid, 'SIGKILL'));
+process.on('message', (word: NodeWord) => {
+  if (word.type === 'drain') member.host.hear({ type: 'drain.requested' });
+});
+
+const frames = new BatchFrames();
+const repository = await scanRepository(order.models);
+const executor = createExecutor({ threads: order.threadCount });
+const actor = new Worker({
+  name: order.name,
+  device: executor.device,
+  credits: { inline: order.inlineCreditCount, thread: order.threadCreditCount },
+  reportMs,
+  goWaitMs,
+  runMaxMs: order.runMaxMs,
+});
+const member = new MemberProcess({
+  self: { id: order.member, roles: ['worker'], endpoint: '', host: order.host },
+  cluster: order.cluster,
+  founder: false,
+  beatMs: order.beatMs,
+  log,
+  payloadOf: (message, outputsOf) => (message.type === 'batch.finished' ? frames.outputsOf(outputsOf) : []),
+  received: (message, received) => frames.keep(message, received),
+  performers: {
+    load: ({ model, version }) => void load(model, version),
+    run,
+    forget: ({ key }) => frames.forget(key),
+    abort,
+    stopped: () => void stop(),
+  },
+});
+member.add('worker', actor);
+for (const endpoint of order.join) member.office.dial(endpoint);
+member.host.hear({ type: 'models.listed', models: listedModels(repository, order.runMaxMs) });
+
+async function load(model: string, version: string): Promise<void> {
+  const entry = repository.models.find((other) => other.name === model && other.version === version);
+  if (entry === undefined) return;
+  const loaded = await executor.load(entry).catch((fault: unknown) => ({ ok: false as const, reason: String(fault) }));
+  if (loaded.ok) {
+    const { place, rowsMax, runMs } = loaded;
+    member.host.hear({ type: 'model.loaded', model, version, place, rowsMax, runMs });
+  } else {
+    log.error('model.failed', { model, version, reason: loaded.reason });
+    member.host.hear({ type: 'model.failed', model, version, reason: loaded.reason });
+  }
+}
+
+function run(effect: RunBatch): void {
+  const wanted = frames.runOf(effect);
+  if (wanted === undefined) {
+    const reason = 'the batch came without its tensors';
+    settle(() => member.host.hear(failed(effect.key, 'INTERNAL', reason)));
+    return;
+  }
+  executor.run(wanted, (result) => {
+    if (result.ok) frames.keepOutputs(effect.key, result.outputs);
+    member.host.hear(finished(result, wanted.rows));
+  });
+}
+
+function finished(result: RunResult, rows: readonly number[]): RunFinished {
+  if (!result.ok) return failed(result.key, result.code, result.reason);
+  const { key, outputs, inputMs, computeMs, outputMs } = result;
+  return {
+    type: 'run.finished',
+    key,
+    code: '',
+    reason: '',
+    outputs: outputs.map((output) => [output.name, output.datatype, output.shape] as const),
+    sizes: outputs.map((output) => (output.datatype === 'BYTES' ? bytesSizes(output, rows) : [])),
+    inputMs,
+    computeMs,
+    outputMs,
+  };
+}
+
+function failed(key: string, code: RunFinished['code'], reason: string): RunFinished {
+  const nothing = { outputs: [], sizes: [], inputMs: 0, computeMs: 0, outputMs: 0 };
+  return { type: 'run.finished', key, code, reason: reason.slice(0, 1000), ...nothing };
+}
+
+/** How many bytes of a BYTES output belong to each member. */
+function bytesSizes(output: Parameters<typeof offsetsOfRows>[1] & { data: Uint8Array }, rows: readonly number[]): number[] {
+  if (rows.length === 1) return [output.data.length];
+  const at = offsetsOfRows(
+    output.data,
+    output,
+    rows.reduce((sum, count) => sum + count, 0),
+  );
+  let row = 0;
+  return rows.map((count) => {
+    const from = at(row);
+    row += count;
+    return at(row) - from;
+  });
+}
+
+function abort({ reason }: Abort): void {
+  log.error('worker.aborted', { reason });
+  const word: WorkerWord = { type: 'aborting', reason };
+  process.send?.(word, () => process.kill(process.pid, 'SIGKILL'));
+}
+
+async function stop(): Promise<void> {
+  await executor.close();
+  await member.close(lingerMs);
+  process.exit(0);
+}

@@ -1,0 +1,24 @@
+// What a node tells a worker process that it starts, as one argument, and the few words that they exchange after that.
+import type { MemberId } from '../../proto/ids.js';
+import type { LogLevel } from '../log.js';
+
+export interface WorkerOrder {
+  readonly member: MemberId;
+  readonly name: string;
+  readonly host: MemberId;
+  readonly cluster: string;
+  readonly join: readonly string[];
+  readonly models: string;
+  readonly threadCount: number;
+  readonly inlineCreditCount: number;
+  readonly threadCreditCount: number;
+  readonly runMaxMs: number;
+  readonly beatMs: number;
+  readonly logLevel: LogLevel;
+}
+
+/** From the node. */
+export type NodeWord = { readonly type: 'drain' };
+
+/** From the worker: why it ends itself. */
+export type WorkerWord = { readonly type: 'aborting'; readonly reason: string };
