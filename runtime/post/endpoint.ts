@@ -1,0 +1,52 @@
+// Where a member listens: the two kinds of endpoints, what makes one unusable, and whether somebody is there already.
+// libzmq takes a unix socket away from its owner without a word, so that must be found out before it is asked.
+import { mkdir, rm } from 'node:fs/promises';
+import { connect } from 'node:net';
+import { dirname } from 'node:path';
+
+export type Endpoint =
+  | { readonly kind: 'ipc'; readonly path: string }
+  | { readonly kind: 'tcp'; readonly host: string; readonly port: number };
+
+/** The kernel's bound for the path of a unix socket, without its final zero. */
+const pathBytesMax = 107;
+
+/** The parsed endpoint, or the sentence that says why it is none. */
+export function parseEndpoint(endpoint: string): Endpoint | string {
+  if (endpoint.startsWith('ipc://')) {
+    const path = endpoint.slice(6);
+    if (!path.startsWith('/'))
+      return `the endpoint ${endpoint} has no absolute path: write ipc:///folder/name`;
+    const length = Buffer.byteLength(path);
+    if (length <= pathBytesMax) return { kind: 'ipc', path };
+    return `the endpoint ${endpoint} has a path of ${length} bytes, a unix socket takes ${pathBytesMax}: use a shorter folder`;
+  }
+  const [, host, digits] = /^tcp:\/\/(\[[0-9a-fA-F:.]+\]|[^\s:/[\]]+):(\d{1,5})$/.exec(endpoint) ?? [];
+  const port = Number(digits);
+  if (host === undefined || port > 65_535) {
+    return `the endpoint ${endpoint} is none: write tcp://host:port or ipc:///folder/name`;
+  }
+  return { kind: 'tcp', host, port };
+}
+
+/** Makes way for a socket at the path: creates its folder for this user alone and clears away what a dead owner left. */
+export async function clearPath(path: string): Promise<void> {
+  await mkdir(dirname(path), { recursive: true, mode: 0o700 });
+  const answer = await knock(path);
+  if (answer === 'ENOENT') return;
+  if (answer === 'ECONNREFUSED') return rm(path, { force: true });
+  const why = answer === 'answered' ? 'another process listens there' : `the system says ${answer}`;
+  throw new Error(`the endpoint ipc://${path} is in use: ${why}. Stop that process or choose another path`);
+}
+
+function knock(path: string): Promise<string> {
+  return new Promise((resolve) => {
+    const socket = connect(path);
+    const finish = (answer: string): void => {
+      socket.destroy();
+      resolve(answer);
+    };
+    socket.once('connect', () => finish('answered'));
+    socket.once('error', (error: NodeJS.ErrnoException) => finish(error.code ?? error.message));
+  });
+}

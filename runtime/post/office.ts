@@ -1,0 +1,315 @@
+// Messages between members: joined per peer and tick on their way out, taken apart and checked on their way in. It knows
+// who is at the other end of each link, lets nobody speak who did not say who they are, and never throws at input.
+import type { MemberId, Role } from '../../proto/ids.js';
+import type { Message, Said } from '../../proto/messages.js';
+import { settle } from '../clock.js';
+import { type DropReason, dropReasons, type MailFault, readMail, readRefusal } from './mail.js';
+import { Outbox, soleDelivery } from './outbox.js';
+import { isDialled, type LinkId, type Transport, type TransportFactory } from './transport.js';
+
+export interface Member {
+  readonly id: MemberId;
+  readonly roles: readonly Role[];
+  /** Where it listens; may be empty. */
+  readonly endpoint: string;
+  readonly host: string;
+  readonly build: string;
+}
+
+export interface OfficeEvents {
+  delivered(from: MemberId, message: Message, frames: readonly Uint8Array[]): void;
+  opened(member: Member): void;
+  /** Whatever was on its way to or from the member may be lost. */
+  lost(member: MemberId, reason: string): void;
+  /** This side or the other does not want to talk over the link. Told once each time the link opens. */
+  refused(link: LinkId, reason: string): void;
+  dropped(link: LinkId, drop: DropReason, reason: string): void;
+}
+
+export interface OfficeOptions {
+  readonly self: MemberId;
+  readonly announcement: () => Said<'member.announced'>;
+  readonly transport: TransportFactory;
+  readonly events: OfficeEvents;
+}
+
+interface Link {
+  readonly id: LinkId;
+  readonly outbox: Outbox;
+  member: Member | undefined;
+  refused: boolean;
+}
+
+const noFrames: readonly Uint8Array[] = Object.freeze([]) as readonly Uint8Array[];
+
+export class PostOffice {
+  readonly #options: OfficeOptions;
+  readonly #events: OfficeEvents;
+  readonly #transport: Transport;
+  readonly #links = new Map<LinkId, Link>();
+  /** The link by which each member is written to. */
+  readonly #routes = new Map<MemberId, Link>();
+  readonly #drops = new Map<DropReason, number>(dropReasons.map((reason) => [reason, 0]));
+  #waiting: Link[] = [];
+  #settling = false;
+  #closed = false;
+
+  constructor(options: OfficeOptions) {
+    this.#options = options;
+    this.#events = options.events;
+    this.#transport = options.transport(options.self, {
+      received: (link, frames) => this.#received(link, frames),
+      opened: (link) => this.#opened(link),
+      lost: (link, reason) => this.#lost(link, reason),
+    });
+  }
+
+  /** Resolves to the endpoint actually bound. */
+  bind(endpoint: string): Promise<string> {
+    return this.#transport.bind(endpoint);
+  }
+
+  /** Keeps a link to whoever listens there, until `hangUp`. */
+  dial(endpoint: string): LinkId {
+    return this.#transport.dial(endpoint);
+  }
+
+  hangUp(endpoint: string): void {
+    this.#transport.hangUp(endpoint);
+    this.#lost(endpoint, 'this node hung up');
+  }
+
+  knows(member: MemberId): boolean {
+    return this.#routes.has(member);
+  }
+
+  members(): Member[] {
+    return [...this.#routes.values()].map((link) => link.member as Member);
+  }
+
+  /** False when the member is not linked. When a message that was taken can't leave, its member is lost. */
+  send(to: MemberId, message: Message, frames: readonly Uint8Array[] = noFrames): boolean {
+    const link = this.#routes.get(to);
+    if (link === undefined || this.#closed) return false;
+    if (!link.outbox.put(message, frames)) {
+      this.#drop(
+        link,
+        'oversized',
+        `${message.type} with ${frames.length} frames is over the protocol's bounds`,
+      );
+      return false;
+    }
+    if (link.outbox.length === 1) this.#waiting.push(link);
+    if (link.outbox.full) this.#flushLink(link);
+    else this.#settle();
+    return true;
+  }
+
+  /** Sends at once what would leave at the end of the tick. */
+  flush(): void {
+    const waiting = this.#waiting;
+    this.#waiting = [];
+    for (const link of waiting) this.#flushLink(link);
+  }
+
+  drops(): Readonly<Record<DropReason, number>> {
+    return Object.fromEntries(this.#drops) as Record<DropReason, number>;
+  }
+
+  /** Sends what waits and frees the endpoint. No event comes after it. */
+  async close(lingerMs = 200): Promise<void> {
+    if (this.#closed) return;
+    this.flush();
+    this.#closed = true;
+    this.#links.clear();
+    this.#routes.clear();
+    await this.#transport.close(lingerMs);
+  }
+
+  readonly #settled = (): void => {
+    this.#settling = false;
+    this.flush();
+  };
+
+  #settle(): void {
+    if (this.#settling) return;
+    this.#settling = true;
+    settle(this.#settled);
+  }
+
+  #flushLink(link: Link): void {
+    const count = link.outbox.length;
+    if (count === 0) return;
+    const sent = this.#transport.send(link.id, link.outbox.take());
+    if (sent || this.#links.get(link.id) !== link) return;
+    this.#drop(link, 'unsent', `${count} messages could not be sent`);
+    settle(() => this.#broken(link));
+  }
+
+  /** Sends past the outbox: a link is announced, or refused, before anything else is said on it. */
+  #say(link: Link, message: Message): void {
+    if (!this.#transport.send(link.id, soleDelivery(message))) settle(() => this.#broken(link));
+  }
+
+  /** The transport does not take what it should: both sides begin again, so that both know that something was lost. */
+  #broken(link: Link, reason = 'it does not take what is sent to it'): void {
+    if (this.#closed || this.#links.get(link.id) !== link) return;
+    this.#transport.hangUp(link.id);
+    if (isDialled(link.id)) this.#transport.dial(link.id);
+    this.#lost(link.id, reason);
+  }
+
+  #opened(id: LinkId): void {
+    if (this.#closed) return;
+    this.#lost(id, 'its link opened anew');
+    const link = newLink(id);
+    this.#links.set(id, link);
+    if (isDialled(id)) this.#say(link, this.#options.announcement());
+  }
+
+  #lost(id: LinkId, reason: string): void {
+    const link = this.#links.get(id);
+    if (this.#closed || link === undefined) return;
+    this.#links.delete(id);
+    const member = link.member?.id;
+    if (member === undefined || this.#routes.get(member) !== link) return;
+    const spare = this.#linkOf(member);
+    if (spare === undefined) {
+      this.#routes.delete(member);
+      this.#events.lost(member, reason);
+      return;
+    }
+    // They dialled us and we them: what is left of the two serves.
+    this.#routes.set(member, spare);
+    link.outbox.pour(spare.outbox);
+    this.#waiting.push(spare);
+    this.#settle();
+  }
+
+  #linkOf(member: MemberId): Link | undefined {
+    for (const link of this.#links.values()) if (link.member?.id === member) return link;
+    return undefined;
+  }
+
+  #received(id: LinkId, frames: readonly Uint8Array[]): void {
+    const link = this.#links.get(id);
+    if (link === undefined) return;
+    const mail = readMail(frames);
+    if (!Array.isArray(mail)) {
+      this.#return(link, mail, frames);
+      return;
+    }
+    let at = 1;
+    for (const { message, frames: count } of mail) {
+      this.#take(id, message, count === 0 ? noFrames : frames.slice(at, at + count));
+      at += count;
+    }
+  }
+
+  #return(link: Link, fault: MailFault, frames: readonly Uint8Array[]): void {
+    const refusal = fault.drop === 'version' ? readRefusal(frames) : undefined;
+    if (refusal !== undefined) {
+      this.#heedRefusal(link, refusal);
+      return;
+    }
+    this.#drop(link, fault.drop, fault.reason);
+    if (fault.drop === 'version') this.#refuse(link, fault.reason);
+  }
+
+  /** The link is looked up for each message, for handling the one before may have ended it. */
+  #take(id: LinkId, message: Message, frames: readonly Uint8Array[]): void {
+    const link = this.#links.get(id);
+    if (link === undefined) return;
+    if (message.type === 'member.announced') {
+      this.#meet(link, message);
+    } else if (message.type === 'link.refused') {
+      this.#heedRefusal(link, message.reason);
+    } else if (link.member !== undefined) {
+      this.#events.delivered(link.member.id, message, frames);
+    } else {
+      this.#drop(link, 'unannounced', `${message.type} came before it said who it is`);
+      // A dialled peer that still answers an earlier announcement learns of the new one in a moment.
+      if (!isDialled(id)) this.#refuse(link, 'say member.announced before anything else');
+    }
+  }
+
+  #meet(link: Link, said: Said<'member.announced'>): void {
+    const ours = this.#options.announcement();
+    const unfit = unfitness(link.id, said, ours);
+    if (unfit !== undefined) {
+      this.#refuse(link, unfit);
+      return;
+    }
+    const [id, roles, endpoint, host] = said.member;
+    const bound = !isDialled(link.id);
+    if (link.member?.id === id) {
+      this.#drop(link, 'announcedAgain', 'it said twice who it is');
+      // It may have connected anew without our notice, and then waits to hear who we are.
+      if (bound) this.#say(link, ours);
+      return;
+    }
+    const fresh = link.member === undefined ? link : this.#renew(link, `${id} answers at its endpoint now`);
+    const member: Member = { id, roles, endpoint, host, build: said.build };
+    fresh.member = member;
+    if (bound) this.#say(fresh, ours);
+    if (this.#routes.has(id)) return;
+    this.#routes.set(id, fresh);
+    this.#events.opened(member);
+  }
+
+  /** Another member is at the end of the link than before. */
+  #renew(link: Link, reason: string): Link {
+    this.#lost(link.id, reason);
+    const fresh = newLink(link.id);
+    this.#links.set(link.id, fresh);
+    return fresh;
+  }
+
+  /** Says why, once: a link that is refused stays open, unheard, for a proper announcement to come. */
+  #refuse(link: Link, reason: string): void {
+    this.#count('refused');
+    if (link.refused) return;
+    link.refused = true;
+    this.#say(link, { type: 'link.refused', reason });
+    this.#events.refused(link.id, reason);
+  }
+
+  #heedRefusal(link: Link, reason: string): void {
+    this.#count('refused');
+    if (link.member === undefined) {
+      if (!link.refused) this.#events.refused(link.id, `the other side refuses: ${reason}`);
+      link.refused = true;
+      return;
+    }
+    // It no longer knows us: what was said since is lost, so both begin again.
+    this.#broken(link, `the other side refuses: ${reason}`);
+  }
+
+  #drop(link: Link, drop: DropReason, reason: string): void {
+    this.#count(drop);
+    this.#events.dropped(link.id, drop, reason);
+  }
+
+  #count(drop: DropReason): void {
+    this.#drops.set(drop, (this.#drops.get(drop) as number) + 1);
+  }
+}
+
+function newLink(id: LinkId): Link {
+  return { id, outbox: new Outbox(), member: undefined, refused: false };
+}
+
+/** Why whoever says this is no peer for us over this link. */
+function unfitness(
+  link: LinkId,
+  said: Said<'member.announced'>,
+  ours: Said<'member.announced'>,
+): string | undefined {
+  const id = said.member[0];
+  if (said.cluster !== ours.cluster) {
+    return `${id} belongs to the cluster "${said.cluster}", this node to "${ours.cluster}"`;
+  }
+  if (id === ours.member[0]) return `it says that it is ${id}, which is this node itself`;
+  if (isDialled(link) || id === link) return undefined;
+  return `it says that it is ${id}, its connection says ${JSON.stringify(link).slice(0, 60)}`;
+}
