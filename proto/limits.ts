@@ -16,3 +16,17 @@ export const limits = {
   framesPerEnvelopeMax: 65_536,
   pathStepsMax: 24,
 } as const;
+
+export const limitMeanings: Readonly<Record<keyof typeof limits, string>> = {
+  nameLengthMax: 'Characters of a name or an id.',
+  textLengthMax: 'Characters of a text for people.',
+  tensorsPerJobMax: 'Inputs or outputs of one request.',
+  dimensionsMax: 'Dimensions of a tensor.',
+  rowsPerJobMax: 'Rows of one request.',
+  jobsPerBatchMax: 'Requests of one batch.',
+  membersMax: 'Processes of one cluster.',
+  envelopesPerFrameMax: 'Messages that share one frame.',
+  envelopeBytesMax: 'Bytes of one message without its tensors.',
+  framesPerEnvelopeMax: 'Tensor frames of one message.',
+  pathStepsMax: 'Steps of its path that a job keeps.',
+};

@@ -1,0 +1,26 @@
+// The README is true: its tables and chart are the code's. (Its commands are run by test/processes.)
+import assert from 'node:assert/strict';
+import { readFileSync } from 'node:fs';
+import { test } from 'node:test';
+import { errorCodes } from '../../proto/errors.js';
+import { settingNames } from '../../runtime/config/schema.js';
+import { blocks, withBlocks } from './blocks.js';
+
+const readme = readFileSync('README.md', 'utf8');
+
+test('the tables and the chart of the README are those of the code', () => {
+  assert.equal(withBlocks(readme), readme, 'run `npm run readme` and commit what it changed');
+});
+
+test('no error and no setting is missing', () => {
+  for (const code of errorCodes) assert.match(readme, new RegExp(`\\| \`${code}\` \\|`));
+  for (const name of settingNames) assert.match(readme, new RegExp(`\\| \`${name}\` \\|`));
+});
+
+test('a block that was changed by hand is found', () => {
+  for (const name of Object.keys(blocks)) {
+    const changed = readme.replace(`<!-- end of ${name} -->`, `by hand\n<!-- end of ${name} -->`);
+    assert.notEqual(withBlocks(changed), changed);
+  }
+  assert.throws(() => withBlocks(readme.replace('<!-- end of limits -->', '')), /has no block "limits"/);
+});
