@@ -5,9 +5,7 @@ import { dirname } from 'node:path';
 import { describe, test } from 'node:test';
 import { fileURLToPath } from 'node:url';
 import { errors } from '../proto/errors.js';
-import { limits } from '../proto/limits.js';
 import { messages, retired } from '../proto/messages.js';
-import { settingNames, settings } from '../runtime/config/schema.js';
 import { rootEntries, rootRequired } from './tidy/names.js';
 import { planted } from './tidy/planted.js';
 import { medianLines } from './tidy/shape.js';
@@ -44,11 +42,6 @@ describe('the project is tidy', () => {
         [code, [grpc, ` ${http} `, retryable ? ' yes ' : ' no ']] as const,
     );
     assertTidy(listedInReadme(readme, /^Errors/i, new Map(expected)));
-  });
-  test('the README lists every setting with its default, and every limit', () => {
-    const expected = settingNames.map((name) => [name, [String(settings[name].fallback)]] as const);
-    assertTidy(listedInReadme(readme, /^Settings/i, new Map(expected)));
-    assertTidy(listedInReadme(readme, /^Limits/i, new Map(Object.keys(limits).map((name) => [name, []]))));
   });
   test('the median file is reported', (context) => {
     context.diagnostic(`median of the production files: ${medianLines(sources)} lines`);
