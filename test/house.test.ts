@@ -180,9 +180,8 @@ describe('npm start', () => {
   const serving = [
     'const keep = setInterval(() => undefined, 1000);',
     "process.on('SIGINT', () => setTimeout(() => clearInterval(keep), 300));",
-    "process.stdout.write('serving ' + process.argv.slice(2).join(' ') + '\n');",
-  ].join('
-');
+    "process.stdout.write('serving ' + process.argv.slice(2).join(' ') + '\\n');",
+  ].join('\n');
 
   function output(child: ChildProcess, words: RegExp): Promise<string> {
     return new Promise((resolve, reject) => {
