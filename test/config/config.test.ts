@@ -1,0 +1,107 @@
+// The configuration: which layer wins, and what a person is told who made a mistake.
+import assert from 'node:assert/strict';
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { after, test } from 'node:test';
+import { helpText } from '../../runtime/config/help.js';
+import { loadConfig } from '../../runtime/config/load.js';
+import { environmentOf, flagOf, settingNames, settings } from '../../runtime/config/schema.js';
+import { planOf } from '../../runtime/node/plan.js';
+
+const folder = mkdtempSync(join(tmpdir(), 'signalbox-config-'));
+after(() => rmSync(folder, { recursive: true }));
+
+function file(content: string): string {
+  const path = join(folder, 'node.yaml');
+  writeFileSync(path, content);
+  return path;
+}
+
+test('without anything the defaults stand', () => {
+  const { config, help, version } = loadConfig([], {});
+  for (const name of settingNames) assert.equal(config[name], settings[name].fallback, name);
+  assert.equal(help || version, false);
+});
+
+test('every default is allowed by its own setting', () => {
+  for (const name of settingNames) {
+    const { fallback, read } = settings[name];
+    assert.equal((read as (given: unknown) => unknown)(fallback), fallback, name);
+  }
+});
+
+test('flags go before the environment, that before the file', () => {
+  const path = file('httpPort: 1111\ngrpcPort: 1112\nname: from-file\n');
+  const environment = { SIGNALBOX_HTTP_PORT: '2221', SIGNALBOX_GRPC_PORT: '2222', SIGNALBOX_CONFIG: path };
+  const { config } = loadConfig(['--http-port', '3331'], environment);
+  assert.deepEqual([config.httpPort, config.grpcPort, config.name], [3331, 2222, 'from-file']);
+  assert.equal(loadConfig([`--config=${path}`, '--name=flag'], {}).config.name, 'flag');
+});
+
+test('a mistake is named with its place, its value and what is allowed', () => {
+  const wrong: [readonly string[], Record<string, string>, RegExp][] = [
+    [['--http-port', 'eighty'], {}, /--http-port is "eighty"; allowed is a whole number from 0 to 65535/],
+    [['--http-port', '70000'], {}, /--http-port is "70000"; allowed is a whole number/],
+    [['--http-port'], {}, /--http-port needs a value/],
+    [['--http-prt', '1'], {}, /argument --http-prt is not known; did you mean --http-port\?/],
+    [['--name', 'a', '--name', 'b'], {}, /--name is given twice/],
+    [['serve'], {}, /argument serve is not known/],
+    [['--role', 'wroker'], {}, /--role is "wroker"; allowed is one or more of all, router, scheduler, worker, health/],
+    [[], { SIGNALBOX_WORKER_COUNT: 'two' }, /environment variable SIGNALBOX_WORKER_COUNT is "two"/],
+    [[], { SIGNALBOX_WORKERS: '2' }, /environment variable SIGNALBOX_WORKERS is not known/],
+    [['--config', join(folder, 'none.yaml')], {}, /none\.yaml can't be read/],
+  ];
+  for (const [args, environment, message] of wrong) assert.throws(() => loadConfig(args, environment), message);
+});
+
+test('a mistake in the file is named with file and key', () => {
+  const wrong: [string, RegExp][] = [
+    ['httpPort: -1', /node\.yaml: key httpPort is -1; allowed is a whole number from 0 to 65535/],
+    ['httpport: 1', /node\.yaml: key httpport is not known; did you mean httpPort\?/],
+    ['workerCount: 1.5', /key workerCount is 1.5/],
+    ['- a\n- b', /wanted are keys and values/],
+    ['a: [', /node\.yaml is not YAML/],
+  ];
+  for (const [content, message] of wrong) assert.throws(() => loadConfig(['--config', file(content)], {}), message);
+});
+
+test('roles can be combined, in flags and in a file', () => {
+  assert.equal(loadConfig(['--role', 'router,scheduler'], {}).config.role, 'router,scheduler');
+  assert.equal(loadConfig(['--config', file('role: [router, health]')], {}).config.role, 'router,health');
+  assert.throws(() => planOf(loadConfig(['--role', 'all,worker'], {}).config), /all is everything already/);
+});
+
+test('a node with a router founds the cluster, another joins it', () => {
+  const founder = planOf(loadConfig([], {}).config);
+  assert.equal(founder.founder, true);
+  assert.deepEqual(founder.join, []);
+  assert.deepEqual(founder.workerNames, ['worker-1', 'worker-2']);
+  const worker = planOf(loadConfig(['--role', 'worker'], {}).config);
+  assert.equal(worker.founder, false);
+  assert.deepEqual(worker.join, [founder.self.endpoint]);
+  assert.equal(worker.self.endpoint, '');
+  const router = planOf(loadConfig(['--role', 'router', '--join', 'tcp://127.0.0.1:9'], {}).config);
+  assert.deepEqual([router.founder, router.join], [false, ['tcp://127.0.0.1:9']]);
+});
+
+test('an address that others can reach is refused until it is asked for', () => {
+  for (const args of [
+    ['--host', '0.0.0.0'],
+    ['--endpoint', 'tcp://10.0.0.1:8003'],
+    ['--endpoint', 'tcp://*:8003'],
+  ]) {
+    assert.throws(() => planOf(loadConfig(args, {}).config), /reachable from other machines/);
+    assert.ok(planOf(loadConfig([...args, '--insecure'], {}).config));
+  }
+  for (const host of ['127.0.0.1', '127.0.0.7', 'localhost', '::1']) {
+    assert.ok(planOf(loadConfig(['--host', host], {}).config));
+  }
+});
+
+test('the help names every setting', () => {
+  for (const name of settingNames) {
+    assert.ok(helpText().includes(`${flagOf(name)} `), name);
+    assert.match(environmentOf(name), /^SIGNALBOX_[A-Z_]+$/);
+  }
+});
