@@ -58,7 +58,9 @@ export interface Table<S extends string, E extends string, A extends string> {
   readonly final: readonly boolean[];
 }
 
-export function compileChart<S extends string, E extends string, A extends string>(machine: Machine): Table<S, E, A> {
+export function compileChart<S extends string, E extends string, A extends string>(
+  machine: Machine,
+): Table<S, E, A> {
   const states = Object.keys(machine.states);
   const events = [...machine.events] as string[];
   const next = new Int16Array(states.length * events.length).fill(-1);
@@ -69,7 +71,9 @@ export function compileChart<S extends string, E extends string, A extends strin
       const transition = found?.[0];
       if (transition === undefined || machine.states[state]?.type === 'final') return;
       if (found?.length !== 1 || transition.guard !== undefined) {
-        throw new Error(`${machine.id}: ${event} in ${state} has a choice; every choice must be an event of its own`);
+        throw new Error(
+          `${machine.id}: ${event} in ${state} has a choice; every choice must be an event of its own`,
+        );
       }
       const target = transition.target?.[0]?.key ?? state;
       next[row * events.length + column] = states.indexOf(target);

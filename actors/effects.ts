@@ -3,7 +3,20 @@ import type { JobEnd, JobStep, JobTimes } from '../proto/job.js';
 import type { JobNumber, MemberId } from '../proto/ids.js';
 import type { Message, Place } from '../proto/messages.js';
 
-export type Effect = Send | Reply | Arm | Disarm | Settle | Load | RunBatch | Forget | Spawn | Kill | Abort | Stopped | Note;
+export type Effect =
+  | Send
+  | Reply
+  | Arm
+  | Disarm
+  | Settle
+  | Load
+  | RunBatch
+  | Forget
+  | Spawn
+  | Kill
+  | Abort
+  | Stopped
+  | Note;
 
 /** `batch.run` takes its jobs' inputs along, `batch.finished` its run's outputs. */
 export interface Send {

@@ -23,7 +23,12 @@ export type Fact =
       readonly rowsMax: number;
       readonly runMs: number;
     }
-  | { readonly type: 'model.failed'; readonly model: string; readonly version: string; readonly reason: string }
+  | {
+      readonly type: 'model.failed';
+      readonly model: string;
+      readonly version: string;
+      readonly reason: string;
+    }
   | RunFinished
   | { readonly type: 'child.spawned'; readonly slot: number; readonly member: MemberId }
   | {

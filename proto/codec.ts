@@ -51,7 +51,11 @@ export function decodeMessage(bytes: Uint8Array): Envelope | string {
     return `${entry.type} has ${entry.keys.length} fields, given are ${values.length - 2}`;
   }
   const frames: unknown = values[1];
-  if (!Number.isSafeInteger(frames) || (frames as number) < 0 || (frames as number) > limits.framesPerEnvelopeMax) {
+  if (
+    !Number.isSafeInteger(frames) ||
+    (frames as number) < 0 ||
+    (frames as number) > limits.framesPerEnvelopeMax
+  ) {
     return `${entry.type} announces ${printable(frames)} frames, wanted is a count`;
   }
   const fields: Record<string, unknown> = { type: entry.type };
@@ -70,7 +74,8 @@ export function invalid(message: Message): string | undefined {
   for (let index = 0; index < entry.keys.length; index++) {
     const key = entry.keys[index] as string;
     const field = entry.checks[index] as Field<unknown>;
-    if (!field.check(fields[key])) return `${entry.type}.${key} is ${printable(fields[key])}, wanted is ${field.wants}`;
+    if (!field.check(fields[key]))
+      return `${entry.type}.${key} is ${printable(fields[key])}, wanted is ${field.wants}`;
   }
   return unequalLists(message);
 }

@@ -34,7 +34,10 @@ export function splitEnvelopes(frame: Uint8Array): Uint8Array[] | FrameFault {
     return rubbish('the frame does not begin with the mark of this protocol');
   }
   if (frame[2] !== protocolVersion) {
-    return { kind: 'version', reason: `it speaks protocol version ${frame[2]}, this node speaks ${protocolVersion}` };
+    return {
+      kind: 'version',
+      reason: `it speaks protocol version ${frame[2]}, this node speaks ${protocolVersion}`,
+    };
   }
   const view = new DataView(frame.buffer, frame.byteOffset, frame.byteLength);
   const envelopes: Uint8Array[] = [];
@@ -45,7 +48,8 @@ export function splitEnvelopes(frame: Uint8Array): Uint8Array[] | FrameFault {
     at += 4;
     if (length > limits.envelopeBytesMax) return rubbish(`an envelope of ${length} bytes is over the bound`);
     if (at + length > frame.length) return rubbish('the frame ends inside an envelope');
-    if (envelopes.length === limits.envelopesPerFrameMax) return rubbish('the frame holds too many envelopes');
+    if (envelopes.length === limits.envelopesPerFrameMax)
+      return rubbish('the frame holds too many envelopes');
     envelopes.push(frame.subarray(at, at + length));
     at += length;
   }

@@ -2,7 +2,18 @@
 // `retired`. Requests are `noun.verb`, facts `noun.pastVerb`. On the wire a message is a MessagePack array: its number,
 // the count of its tensor frames, then its fields in the order in which they stand here.
 import { errorCodes } from './errors.js';
-import { count, duration, type Field, flag, listOf, name, oneOf, text, tuple, type ValueOf } from './field.js';
+import {
+  count,
+  duration,
+  type Field,
+  flag,
+  listOf,
+  name,
+  oneOf,
+  text,
+  tuple,
+  type ValueOf,
+} from './field.js';
 import { roles } from './ids.js';
 import { limits } from './limits.js';
 import { type Datatype, datatypes } from './tensor.js';
@@ -70,7 +81,13 @@ export const messages = {
     runMs: duration,
     reason: text,
   }),
-  modelReported: say(26, 'model.reported', { model: name, version: name, ready: count, failed: count, reason: text }),
+  modelReported: say(26, 'model.reported', {
+    model: name,
+    version: name,
+    ready: count,
+    failed: count,
+    reason: text,
+  }),
 
   // Routers and schedulers.
   jobEnqueue: say(30, 'job.enqueue', {
@@ -89,7 +106,13 @@ export const messages = {
     avoid: text,
   }),
   jobWithdraw: say(31, 'job.withdraw', { job: count, attempt: count }),
-  jobRefused: say(32, 'job.refused', { job: count, attempt: count, code, reason: text, retryAfterMs: duration }),
+  jobRefused: say(32, 'job.refused', {
+    job: count,
+    attempt: count,
+    code,
+    reason: text,
+    retryAfterMs: duration,
+  }),
   batchAssign: say(33, 'batch.assign', {
     batch: count,
     worker: name,
@@ -119,7 +142,13 @@ export const messages = {
     outputs: listOf(name, limits.tensorsPerJobMax),
   }),
   batchRecall: say(41, 'batch.recall', { scheduler: name, batch: count, jobs }),
-  batchPrepared: say(42, 'batch.prepared', { scheduler: name, batch: count, epoch: count, jobs, attempts: jobs }),
+  batchPrepared: say(42, 'batch.prepared', {
+    scheduler: name,
+    batch: count,
+    epoch: count,
+    jobs,
+    attempts: jobs,
+  }),
   batchGo: say(43, 'batch.go', { scheduler: name, batch: count }),
   batchStarted: say(44, 'batch.started', { batch: count, epoch: count, jobs, attempts: jobs }),
   batchFinished: say(45, 'batch.finished', {
@@ -149,7 +178,9 @@ export type Said<T extends MessageType> = Extract<Message, { type: T }>;
 
 type Fields = Readonly<Record<string, Field<unknown>>>;
 type MessageOf<D> =
-  D extends Definition<infer T, infer F> ? { readonly type: T } & { readonly [K in keyof F]: ValueOf<F[K]> } : never;
+  D extends Definition<infer T, infer F>
+    ? { readonly type: T } & { readonly [K in keyof F]: ValueOf<F[K]> }
+    : never;
 
 export interface Definition<T extends string, F extends Fields> {
   readonly number: number;

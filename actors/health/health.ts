@@ -73,7 +73,8 @@ export class Health implements Actor {
     // Who is new here should know whom not to trust.
     for (const [other, peer] of this.peers) {
       const { state } = peer.chart;
-      if (state === 'suspect' || state === 'down') this.tell([member], other, state, 'known before this link');
+      if (state === 'suspect' || state === 'down')
+        this.tell([member], other, state, 'known before this link');
     }
     if (!Number.isNaN(this.lastTickAt)) return;
     this.lastTickAt = now;
@@ -117,7 +118,8 @@ export class Health implements Actor {
 
   private tell(listeners: readonly MemberId[], member: MemberId, verdict: Verdict, reason: string): void {
     for (const listener of listeners) {
-      if (listener !== member) this.out.push(send(listener, { type: 'peer.judged', member, verdict, reason }));
+      if (listener !== member)
+        this.out.push(send(listener, { type: 'peer.judged', member, verdict, reason }));
     }
   }
 }

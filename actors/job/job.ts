@@ -4,7 +4,15 @@ import type { JobNumber, MemberId } from '../../proto/ids.js';
 import { limits } from '../../proto/limits.js';
 import type { Said } from '../../proto/messages.js';
 import type { Deadline } from '../router/wheel.js';
-import { actionsOf, eventOf, type JobAction, type JobEvent, jobTable, nextState, stateOf } from './job.table.js';
+import {
+  actionsOf,
+  eventOf,
+  type JobAction,
+  type JobEvent,
+  jobTable,
+  nextState,
+  stateOf,
+} from './job.table.js';
 
 export type Company = Said<'job.enqueue'>['company'];
 
@@ -27,6 +35,8 @@ export class Job implements Deadline {
   losses = 0;
   /** Workers lost under it with evidence that it may be the cause. */
   deaths = 0;
+  /** In a row handed back by a worker that did not run it. */
+  returns = 0;
   scheduler: MemberId = '';
   worker: MemberId = '';
   avoid: MemberId = '';

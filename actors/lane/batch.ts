@@ -9,7 +9,12 @@ export interface Formed {
   readonly late: number;
 }
 
-export function formBatch(queue: LaneQueue, rowsMax: number, now: number, leastMs: number): Formed | undefined {
+export function formBatch(
+  queue: LaneQueue,
+  rowsMax: number,
+  now: number,
+  leastMs: number,
+): Formed | undefined {
   const head = queue.head();
   if (head === undefined) return undefined;
   const members: Waiting[] = [];

@@ -6,7 +6,10 @@ export const laneMachine = createMachine({
   initial: 'unserved',
   states: {
     /** No worker has the model ready: jobs wait within their deadlines. */
-    unserved: { tags: ['accepting'], on: { serve: 'open', unserve: 'unserved', fill: 'blocked', ease: 'unserved' } },
+    unserved: {
+      tags: ['accepting'],
+      on: { serve: 'open', unserve: 'unserved', fill: 'blocked', ease: 'unserved' },
+    },
     open: {
       tags: ['accepting', 'routable'],
       on: { serve: 'open', unserve: 'unserved', fill: 'full', ease: 'open' },

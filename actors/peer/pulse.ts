@@ -6,7 +6,11 @@ import { Directory } from '../directory.js';
 import { type Effect, send } from '../effects.js';
 
 export class Pulse implements Actor {
-  readonly hears: ReadonlySet<Heard['type']> = new Set<Heard['type']>(['link.opened', 'link.lost', 'timer.fired']);
+  readonly hears: ReadonlySet<Heard['type']> = new Set<Heard['type']>([
+    'link.opened',
+    'link.lost',
+    'timer.fired',
+  ]);
   private readonly links = new Directory();
   private readonly self: MemberId;
   private readonly intervalMs: number;

@@ -39,7 +39,8 @@ export function dispatchMessage(
     rows,
     budgetsMs,
     inputs: spec.inputs.map(
-      (input) => [input.name, input.datatype, alone ? input.shape : [rowsTotal, ...input.shape.slice(1)]] as const,
+      (input) =>
+        [input.name, input.datatype, alone ? input.shape : [rowsTotal, ...input.shape.slice(1)]] as const,
     ),
     split: !alone && bytes > joinBytesMax,
     outputs: spec.outputs,

@@ -18,13 +18,21 @@ export function lossEnd(
 ): JobEnd {
   switch (fate) {
     case 'poisoned':
-      return endOf('failed', 'JOB_POISONED', `two workers ended while they ran this request (the last: ${cause})`);
+      return endOf(
+        'failed',
+        'JOB_POISONED',
+        `two workers ended while they ran this request (the last: ${cause})`,
+      );
     case 'exhausted': {
       const because = reason === '' ? `the last worker was lost (${cause})` : reason;
       return endOf('failed', code, `given up after ${job.losses} attempts: ${because}`);
     }
     case 'expired':
-      return endOf('expired', 'DEADLINE_EXCEEDED', `the deadline of ${whole(job.spec.budgetMs)} ms passed: ${story(job)}`);
+      return endOf(
+        'expired',
+        'DEADLINE_EXCEEDED',
+        `the deadline of ${whole(job.spec.budgetMs)} ms passed: ${story(job)}`,
+      );
   }
 }
 

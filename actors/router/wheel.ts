@@ -34,7 +34,8 @@ export class Wheel<T extends Deadline> {
     // Rounded up, so that an entry never fires before its time.
     const due = Math.max(Math.ceil(entry.deadline), this.tick);
     let level = 0;
-    while (level < levels - 1 && slotNumber(due, level) - slotNumber(this.tick, level) >= slotsPerLevel) level++;
+    while (level < levels - 1 && slotNumber(due, level) - slotNumber(this.tick, level) >= slotsPerLevel)
+      level++;
     const furthest = slotNumber(this.tick, level) + slotsPerLevel - 1;
     const slot = level * slotsPerLevel + (Math.min(slotNumber(due, level), furthest) % slotsPerLevel);
     const head = this.slots[slot];

@@ -85,7 +85,8 @@ export class Scheduler implements Actor {
     switch (heard.type) {
       case 'link.opened':
         this.registry.links.open(heard.member, heard.roles);
-        if (heard.roles.includes('router')) for (const lane of this.lanes.values()) this.report(lane, [heard.member]);
+        if (heard.roles.includes('router'))
+          for (const lane of this.lanes.values()) this.report(lane, [heard.member]);
         return;
       case 'link.lost':
         this.registry.links.close(heard.member);
@@ -146,7 +147,9 @@ export class Scheduler implements Actor {
     const { count, bytes } = lane.queue;
     const reason = `the queue for ${lane.key} holds ${count} jobs and ${bytes} bytes, its bound`;
     const { job, attempt } = entry;
-    this.out.push(send(router, { type: 'job.refused', job, attempt, code: 'QUEUE_FULL', reason, retryAfterMs: 100 }));
+    this.out.push(
+      send(router, { type: 'job.refused', job, attempt, code: 'QUEUE_FULL', reason, retryAfterMs: 100 }),
+    );
   }
 
   private withdraw(withdraw: Said<'job.withdraw'>, from: MemberId): void {
@@ -199,7 +202,9 @@ export class Scheduler implements Actor {
     worker.lastChosen = ++this.chosen;
     const solo = first.company === 'solo';
     const { id, epoch } = worker;
-    this.out.push(send(first.router, { type: 'batch.assign', batch, worker: id, epoch, solo, jobs, attempts }));
+    this.out.push(
+      send(first.router, { type: 'batch.assign', batch, worker: id, epoch, solo, jobs, attempts }),
+    );
     return lane.queue.count > 0;
   }
 

@@ -110,9 +110,16 @@ export class Supervisor implements Actor {
     const index = Number(number);
     const slot = this.slots[index];
     if (slot === undefined) return [];
-    if (kind === 'spawn' && !slot.running && !this.draining) return [{ type: 'spawn', slot: index, name: slot.name }];
+    if (kind === 'spawn' && !slot.running && !this.draining)
+      return [{ type: 'spawn', slot: index, name: slot.name }];
     if (kind === 'kill' && slot.running) {
-      return [{ type: 'kill', slot: index, reason: `silent for ${this.settings.hungKillMs} ms after it was given up` }];
+      return [
+        {
+          type: 'kill',
+          slot: index,
+          reason: `silent for ${this.settings.hungKillMs} ms after it was given up`,
+        },
+      ];
     }
     return [];
   }

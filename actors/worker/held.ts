@@ -31,7 +31,8 @@ export class Held {
   /** Members to be run, by their place in the batch. */
   alive(): number[] {
     const members: number[] = [];
-    for (let member = 0; member < this.codes.length; member++) if (this.codes[member] === '') members.push(member);
+    for (let member = 0; member < this.codes.length; member++)
+      if (this.codes[member] === '') members.push(member);
     return members;
   }
 
@@ -44,7 +45,8 @@ export class Held {
     let left = 0;
     for (let member = 0; member < this.codes.length; member++) {
       if (this.codes[member] !== '') continue;
-      if (this.takenAt + (this.run.budgetsMs[member] as number) <= now) this.codes[member] = 'DEADLINE_EXCEEDED';
+      if (this.takenAt + (this.run.budgetsMs[member] as number) <= now)
+        this.codes[member] = 'DEADLINE_EXCEEDED';
       else left++;
     }
     return left;

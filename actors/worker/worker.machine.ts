@@ -6,7 +6,10 @@ export const workerMachine = createMachine({
   initial: 'joining',
   states: {
     joining: { on: { register: 'serving', unregister: 'joining', drain: 'draining' } },
-    serving: { tags: ['ready', 'routable'], on: { register: 'serving', unregister: 'joining', drain: 'draining' } },
+    serving: {
+      tags: ['ready', 'routable'],
+      on: { register: 'serving', unregister: 'joining', drain: 'draining' },
+    },
     draining: {
       tags: ['draining'],
       on: { register: 'draining', unregister: 'draining', drain: 'draining', empty: 'stopped' },

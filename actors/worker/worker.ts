@@ -161,7 +161,13 @@ export class Worker implements Actor {
       return this.pump(now);
     }
     this.turnedAway++;
-    this.out.push({ type: 'forget', key }, send(router, finishedMessage(held, () => 'returned', reason)));
+    this.out.push(
+      { type: 'forget', key },
+      send(
+        router,
+        finishedMessage(held, () => 'returned', reason),
+      ),
+    );
     // Under the epoch that counts the credit is given back; under another it is not ours to give.
     if (run.epoch === this.epochs.get(run.scheduler)) this.release(held, 0, 0);
   }
@@ -257,7 +263,11 @@ export class Worker implements Actor {
   private finish(held: Held, now: number): void {
     this.held.delete(held.key);
     const { result } = held;
-    const message = finishedMessage(held, (member) => held.codes[member] || result?.code || '', result?.reason ?? '');
+    const message = finishedMessage(
+      held,
+      (member) => held.codes[member] || result?.code || '',
+      result?.reason ?? '',
+    );
     const outputsOf = result?.code === '' ? held.key : '';
     if (!held.unwanted) this.out.push({ type: 'send', to: held.router, message, outputsOf });
     this.out.push({ type: 'forget', key: held.key });
@@ -326,13 +336,14 @@ export class Worker implements Actor {
         continue;
       }
       const held: number[] = [];
-      for (const batch of this.held.values()) if (batch.run.scheduler === scheduler) held.push(batch.run.batch);
+      for (const batch of this.held.values())
+        if (batch.run.scheduler === scheduler) held.push(batch.run.batch);
       this.tell(scheduler, { type: 'worker.reported', epoch, held });
     }
   }
 
   private drain(now: number): void {
-    this.chart.move('drain');
+    if (this.chart.can('drain')) this.chart.move('drain');
     for (const [scheduler, epoch] of this.epochs) this.tell(scheduler, { type: 'worker.leaving', epoch });
     for (const held of [...this.held.values()]) {
       if (held.startedAt !== undefined) continue;
@@ -355,7 +366,11 @@ export class Worker implements Actor {
     for (const [scheduler, epoch] of this.epochs) if (epoch > 0) this.tellShareTo(scheduler, epoch, share);
   }
 
-  private tellShareTo(scheduler: MemberId, epoch: number, share: { toldAs(epoch: number): Said<'share.changed'> }): void {
+  private tellShareTo(
+    scheduler: MemberId,
+    epoch: number,
+    share: { toldAs(epoch: number): Said<'share.changed'> },
+  ): void {
     this.tell(scheduler, share.toldAs(epoch));
   }
 

@@ -1,0 +1,68 @@
+// Whom a router can reach, whom of them it trusts, and what they can serve: which scheduler owns a model, and whether
+// a worker may be handed a payload.
+import { type MemberId, modelKey, type Role } from '../../proto/ids.js';
+import type { Said } from '../../proto/messages.js';
+import { Directory } from '../directory.js';
+import type { ListedModel } from '../facts.js';
+import { Coverage, type ModelCondition } from './coverage.js';
+import { ownerOf } from './owner.js';
+
+export class Neighbours {
+  private readonly links = new Directory();
+  private readonly distrusted = new Set<MemberId>();
+  private readonly coverage = new Coverage();
+  /** Those that are trusted, in the same order everywhere. */
+  schedulers: readonly MemberId[] = [];
+
+  open(member: MemberId, roles: readonly Role[]): void {
+    this.links.open(member, roles);
+    this.review();
+  }
+
+  close(member: MemberId): void {
+    this.links.close(member);
+    this.coverage.forget(member);
+    this.distrusted.delete(member);
+    this.review();
+  }
+
+  /** Only who is down is kept away from here: a suspect finishes what it has, and schedulers give it nothing new. */
+  judge(member: MemberId, down: boolean): void {
+    if (down) this.distrusted.add(member);
+    else this.distrusted.delete(member);
+    this.review();
+  }
+
+  list(models: readonly ListedModel[]): void {
+    this.coverage.list(models);
+  }
+
+  report(scheduler: MemberId, report: Said<'model.reported'>): void {
+    this.coverage.report(scheduler, report);
+  }
+
+  hasLink(member: MemberId): boolean {
+    return this.links.has(member);
+  }
+
+  trusts(member: MemberId): boolean {
+    return this.links.has(member) && !this.distrusted.has(member);
+  }
+
+  /** Empty while there is nobody. */
+  owner(model: string, version: string): MemberId {
+    return ownerOf(modelKey(model, version), this.schedulers) ?? '';
+  }
+
+  condition(model: string, version: string): ModelCondition {
+    return this.coverage.condition(modelKey(model, version), this.schedulers);
+  }
+
+  gap(): string | undefined {
+    return this.coverage.gap(this.schedulers);
+  }
+
+  private review(): void {
+    this.schedulers = this.links.with('scheduler').filter((member) => !this.distrusted.has(member));
+  }
+}
