@@ -1,0 +1,110 @@
+// What the doors tell of the server and its models, as the fields of the protocol: the same for gRPC and REST.
+import type { Datatype } from '../../proto/tensor.js';
+import type { ModelEntry } from '../models/repository.js';
+import type { Engine, ModelStatus, Sum } from './engine.js';
+import type { Models } from './models.js';
+
+type Fields = Record<string, unknown>;
+
+/** Only what works: clients act on these. */
+const extensions = ['binary_tensor_data', 'parameters', 'schedule_policy', 'model_configuration', 'statistics'];
+
+export function describeServer(version: string): Fields {
+  return { name: 'signalbox', version, extensions };
+}
+
+export function describeMetadata(engine: Engine, entry: ModelEntry): Fields {
+  const versions = engine.models().filter((other) => other.name === entry.name);
+  return {
+    name: entry.name,
+    versions: versions.map((other) => other.version).sort((a, b) => Number(a) - Number(b)),
+    platform: platformOf(entry),
+    inputs: entry.inputs.map(tensorMetadata),
+    outputs: entry.outputs.map(tensorMetadata),
+  };
+}
+
+export function describeConfig(entry: ModelEntry): Fields {
+  const batches = entry.maxBatch > 0;
+  const config: Fields = {
+    name: entry.name,
+    platform: platformOf(entry),
+    backend: entry.config.backend,
+    version_policy: { all: {} },
+    max_batch_size: entry.maxBatch,
+    input: entry.inputs.map((tensor) => tensorConfig(tensor, batches)),
+    output: entry.outputs.map((tensor) => tensorConfig(tensor, batches)),
+    instance_group: [{ name: `${entry.name}_0`, kind: 'KIND_CPU', count: 1 }],
+    model_transaction_policy: { decoupled: false },
+  };
+  if (batches) config['dynamic_batching'] = { max_queue_delay_microseconds: 0 };
+  return config;
+}
+
+export function describeStatistics(models: Models, engine: Engine, name: string, version: string): Fields {
+  return { model_stats: models.several(name, version).map((entry) => statisticsOf(engine, entry)) };
+}
+
+/** The repository as a bare list. */
+export function describeIndex(engine: Engine, readyOnly: boolean): ModelStatus[] {
+  return engine
+    .models()
+    .map(({ name, version }) => engine.status(name, version))
+    .filter((status) => !readyOnly || status.state === 'READY')
+    .map(({ name, version, state, reason }) => ({ name, version, state, reason }));
+}
+
+function statisticsOf(engine: Engine, { name, version }: ModelEntry): Fields {
+  const counters = engine.counters(name, version);
+  return {
+    name,
+    version,
+    last_inference: Math.round(counters.lastInferenceMs),
+    inference_count: counters.inferenceCount,
+    execution_count: counters.executionCount,
+    inference_stats: {
+      success: duration(counters.success),
+      fail: duration(counters.fail),
+      queue: duration(counters.queue),
+      compute_input: duration(counters.computeInput),
+      compute_infer: duration(counters.computeInfer),
+      compute_output: duration(counters.computeOutput),
+      cache_hit: nothing,
+      cache_miss: nothing,
+    },
+    batch_stats: [...counters.batches]
+      .sort(([a], [b]) => a - b)
+      .map(([rows, sums]) => ({
+        batch_size: rows,
+        compute_input: duration(sums.computeInput),
+        compute_infer: duration(sums.computeInfer),
+        compute_output: duration(sums.computeOutput),
+      })),
+  };
+}
+
+const nothing = { count: 0, ns: 0 };
+
+function duration(sum: Sum): { count: number; ns: number } {
+  return { count: sum.count, ns: Math.round(sum.ms * 1e6) };
+}
+
+function tensorMetadata(tensor: ModelEntry['inputs'][number]): Fields {
+  return { name: tensor.name, datatype: tensor.datatype, shape: tensor.shape };
+}
+
+function tensorConfig(tensor: ModelEntry['inputs'][number], batches: boolean): Fields {
+  return {
+    name: tensor.name,
+    data_type: configDatatype(tensor.datatype),
+    dims: batches ? tensor.shape.slice(1) : tensor.shape,
+  };
+}
+
+function configDatatype(datatype: Datatype): string {
+  return `TYPE_${datatype === 'BYTES' ? 'STRING' : datatype}`;
+}
+
+function platformOf(entry: ModelEntry): string {
+  return entry.config.backend === 'onnxruntime' ? 'onnxruntime_onnx' : entry.config.backend;
+}

@@ -1,0 +1,42 @@
+// Counts what a door is still busy with, so that a stop can wait for it.
+import { after } from '../clock.js';
+
+export class Flight {
+  #count = 0;
+  #waiting: (() => void)[] = [];
+
+  enter(): void {
+    this.#count++;
+  }
+
+  leave(): void {
+    this.#count--;
+    if (this.#count === 0) {
+      for (const tell of this.#waiting) tell();
+      this.#waiting = [];
+    }
+  }
+
+  /** Resolves when nothing is under way any more, or after `graceMs`. */
+  landed(graceMs: number): Promise<void> {
+    if (this.#count === 0) return Promise.resolve();
+    return new Promise((resolve) => {
+      const timer = after(graceMs, resolve);
+      this.#waiting.push(() => {
+        timer.cancel();
+        resolve();
+      });
+    });
+  }
+}
+
+/** Resolves when `done` does, or after `graceMs`. */
+export function within(done: Promise<void>, graceMs: number): Promise<void> {
+  return new Promise((resolve) => {
+    const timer = after(graceMs, resolve);
+    void done.finally(() => {
+      timer.cancel();
+      resolve();
+    });
+  });
+}

@@ -1,0 +1,51 @@
+// The standard health service: the server (""), its services and each model by name, as the engine sees them now.
+import { HealthImplementation, type ServingStatus } from 'grpc-health-check';
+import type { Engine } from '../engine.js';
+import type { NativeServer } from './server.js';
+
+const serverNames = ['', 'inference.GRPCInferenceService', 'inference.ModelService'];
+
+export class Health {
+  readonly #engine: Engine;
+  readonly #service = new HealthImplementation();
+  readonly #told = new Map<string, ServingStatus>();
+  #stopping = false;
+  #unsubscribe: () => void;
+
+  constructor(engine: Engine) {
+    this.#engine = engine;
+    this.#unsubscribe = engine.onReadiness(() => this.#look());
+    this.#look();
+  }
+
+  addTo(server: NativeServer): void {
+    this.#service.addToServer(server);
+  }
+
+  /** Says of everything that it serves no longer. */
+  stop(): void {
+    this.#stopping = true;
+    this.#unsubscribe();
+    for (const name of this.#told.keys()) this.#tell(name, 'NOT_SERVING');
+  }
+
+  #look(): void {
+    if (this.#stopping) return;
+    const ready = this.#engine.ready();
+    for (const name of serverNames) this.#tell(name, ready ? 'SERVING' : 'NOT_SERVING');
+    const models = new Set(this.#engine.models().map((entry) => entry.name));
+    for (const name of models) {
+      const state = this.#engine.status(name, '').state;
+      this.#tell(name, state === 'READY' ? 'SERVING' : 'NOT_SERVING');
+    }
+    for (const name of this.#told.keys()) {
+      if (!models.has(name) && !serverNames.includes(name)) this.#tell(name, 'NOT_SERVING');
+    }
+  }
+
+  #tell(name: string, status: ServingStatus): void {
+    if (this.#told.get(name) === status) return;
+    this.#told.set(name, status);
+    this.#service.setStatus(name, status);
+  }
+}

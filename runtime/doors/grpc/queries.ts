@@ -1,0 +1,71 @@
+// Every RPC of the inference service that asks about the server or a model, and those that say what it can't do.
+import { SignalboxError } from '../../../proto/errors.js';
+import {
+  describeConfig,
+  describeIndex,
+  describeMetadata,
+  describeServer,
+  describeStatistics,
+} from '../describe.js';
+import { refusalOf } from '../door.js';
+import { type Fields, type MethodCodec, services } from './definitions.js';
+import type { Floor } from './infer.js';
+import type { GrpcServer, UnaryCall } from './server.js';
+
+type Query = (request: Fields) => Fields;
+
+/** Named by their RPCs. */
+function queries(floor: Floor): Record<string, Query> {
+  const { engine, options } = floor;
+  return {
+    ServerLive: () => ({ live: engine.live() }),
+    ServerReady: () => ({ ready: engine.ready() }),
+    ModelReady: (request) => ({ ready: engine.status(name(request), version(request)).state === 'READY' }),
+    ServerMetadata: () => describeServer(options.serverVersion),
+    ModelMetadata: (request) => describeMetadata(engine, floor.models.known(name(request), version(request))),
+    ModelConfig: (request) => ({ config: describeConfig(floor.models.known(name(request), version(request))) }),
+    ModelStatistics: (request) => describeStatistics(floor.models, engine, name(request), version(request)),
+    RepositoryIndex: (request) => ({ models: describeIndex(engine, request['ready'] === true) }),
+    RepositoryModelLoad: unsupported('loading models while the server runs: put it into the repository and restart'),
+    RepositoryModelUnload: unsupported('unloading models while the server runs'),
+    SystemSharedMemoryStatus: () => ({}),
+    SystemSharedMemoryRegister: unsupported('shared memory: send tensors in the request'),
+    SystemSharedMemoryUnregister: unsupported('shared memory: there is no region to be taken back'),
+    CudaSharedMemoryStatus: () => ({}),
+    CudaSharedMemoryRegister: unsupported('CUDA shared memory: send tensors in the request'),
+    CudaSharedMemoryUnregister: unsupported('CUDA shared memory: there is no region to be taken back'),
+    TraceSetting: unsupported('trace settings: ask for the path of one request with the metadata signalbox-trace: 1'),
+    LogSettings: unsupported('log settings over the wire: set the log level where the server is started'),
+  };
+}
+
+export function addQueries(server: GrpcServer, floor: Floor): void {
+  const methods = services().inference;
+  for (const [rpc, query] of Object.entries(queries(floor))) {
+    addQuery(server, floor, methods[rpc] as MethodCodec, query);
+  }
+}
+
+export function addQuery(server: GrpcServer, floor: Floor, method: MethodCodec, query: Query): void {
+  server.unary(method.path, (call: UnaryCall) => {
+    try {
+      call.answer(method.response.encode(query(method.request.decode(call.request))));
+    } catch (fault) {
+      call.refuse(refusalOf(fault, floor.log));
+    }
+  });
+}
+
+function name(request: Fields): string {
+  return String(request['name'] ?? '');
+}
+
+function version(request: Fields): string {
+  return String(request['version'] ?? '');
+}
+
+function unsupported(what: string): Query {
+  return () => {
+    throw new SignalboxError('UNSUPPORTED', `this server does not have ${what}`);
+  };
+}

@@ -1,0 +1,75 @@
+// Finds the model that a request names and keeps its signature at hand.
+import { SignalboxError } from '../../proto/errors.js';
+import type { ModelEntry } from '../models/repository.js';
+import type { Engine } from './engine.js';
+import { list, quote } from './sentence.js';
+import { makeSignature, type Port, type Signature } from './signature.js';
+
+export class Models {
+  readonly #engine: Engine;
+  readonly #signatures = new WeakMap<ModelEntry, Signature>();
+
+  constructor(engine: Engine) {
+    this.#engine = engine;
+  }
+
+  /** For an inference: throws when the model is unknown or broken. Empty version: the newest. */
+  find(name: string, version: string): Signature {
+    const entry = this.known(name, version);
+    const kept = this.#signatures.get(entry);
+    if (kept !== undefined) return kept;
+    if (entry.state !== 'available') {
+      throw new SignalboxError(
+        'MODEL_UNAVAILABLE',
+        `model ${quote(name)} version ${entry.version} can't be served: ${entry.reason}`,
+      );
+    }
+    const signature = signatureOf(entry);
+    this.#signatures.set(entry, signature);
+    return signature;
+  }
+
+  /** For a question about a model: throws when it is unknown. */
+  known(name: string, version: string): ModelEntry {
+    const entry = this.#engine.model(name, version);
+    if (entry !== undefined) return entry;
+    const models = this.#engine.models();
+    const versions = models.filter((other) => other.name === name).map((other) => other.version);
+    if (versions.length > 0) {
+      throw new SignalboxError(
+        'MODEL_UNKNOWN',
+        `model ${quote(name)} has no version ${quote(version)} available; its versions are ${list(versions)}`,
+      );
+    }
+    const names = [...new Set(models.map((other) => other.name))];
+    const asked = version === '' ? '' : ` version ${quote(version)}`;
+    throw new SignalboxError(
+      'MODEL_UNKNOWN',
+      `there is no model ${quote(name)}${asked} available; the models are ${list(names)}`,
+    );
+  }
+
+  /** The entries that a question is about: of one model, of one version, or (empty name) all. */
+  several(name: string, version: string): readonly ModelEntry[] {
+    if (name === '') return this.#engine.models();
+    if (version !== '') return [this.known(name, version)];
+    this.known(name, '');
+    return this.#engine.models().filter((entry) => entry.name === name);
+  }
+}
+
+function signatureOf(entry: ModelEntry): Signature {
+  const rowsMax = entry.maxBatch;
+  return makeSignature(
+    entry.name,
+    entry.version,
+    rowsMax,
+    entry.inputs.map(portOf),
+    entry.outputs.map(portOf),
+    entry.config.deadlineDefaultMs ?? Number.POSITIVE_INFINITY,
+  );
+}
+
+function portOf(tensor: ModelEntry['inputs'][number]): Port {
+  return { name: tensor.name, datatype: tensor.datatype, shape: tensor.shape, optional: tensor.optional ?? false };
+}

@@ -1,0 +1,65 @@
+// An inference request as either door hands it on: what the client said, read but not yet judged.
+import { SignalboxError } from '../../proto/errors.js';
+import { quote } from './sentence.js';
+
+export type ParameterValue = boolean | number | bigint | string;
+export type Parameters = ReadonlyMap<string, ParameterValue>;
+
+export interface RequestTensor {
+  readonly name: string;
+  readonly datatype: string;
+  readonly shape: readonly number[];
+  /** Little-endian and row-major; a view on what arrived where that is possible. */
+  data: Uint8Array;
+}
+
+export interface InferRequest {
+  readonly model: string;
+  readonly version: string;
+  readonly id: string;
+  readonly parameters: Parameters | undefined;
+  readonly inputs: readonly RequestTensor[];
+  readonly outputs: readonly string[];
+}
+
+export function invalidInput(sentence: string): SignalboxError {
+  return new SignalboxError('INPUT_INVALID', sentence);
+}
+
+/** Parameters of a tensor or an output that would change the answer if they were obeyed, which they can't be yet. */
+export function refuseUnsupported(where: string, name: string): void {
+  if (name.startsWith('shared_memory_')) {
+    throw new SignalboxError('UNSUPPORTED', `${where} asks for shared memory, which this server does not have`);
+  }
+  if (name === 'classification') {
+    throw new SignalboxError('UNSUPPORTED', `${where} asks for classification: rank the scores in the client`);
+  }
+}
+
+/** The milliseconds of the `timeout` parameter (microseconds, as a number or its digits); Infinity when there is none. */
+export function timeoutMs(parameters: Parameters | undefined): number {
+  const microseconds = wholeParameter(parameters, 'timeout', 'microseconds');
+  return microseconds === undefined || microseconds === 0 ? Number.POSITIVE_INFINITY : microseconds / 1000;
+}
+
+/** Levels count from 0 inside; clients count from 1 and say 0 for the default. */
+export function priorityOf(parameters: Parameters | undefined, levels: number, byDefault: number): number {
+  const priority = wholeParameter(parameters, 'priority', `a level from 1 (first) to ${levels}, or 0`);
+  if (priority === undefined || priority === 0) return byDefault - 1;
+  if (priority > levels) {
+    throw invalidInput(`parameter "priority" is ${priority}, wanted is a level from 1 (first) to ${levels}, or 0`);
+  }
+  return priority - 1;
+}
+
+function wholeParameter(parameters: Parameters | undefined, name: string, wanted: string): number | undefined {
+  const given = parameters?.get(name);
+  if (given === undefined) return undefined;
+  const value = typeof given === 'string' && /^\d{1,20}$/.test(given) ? Number(given) : given;
+  const number = typeof value === 'bigint' ? Number(value) : value;
+  if (typeof number !== 'number' || number < 0 || !Number.isInteger(number)) {
+    const shown = typeof given === 'string' ? quote(given) : String(given);
+    throw invalidInput(`parameter ${quote(name)} is ${shown}, wanted is a whole number from 0 (${wanted})`);
+  }
+  return number;
+}

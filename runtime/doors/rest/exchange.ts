@@ -1,0 +1,99 @@
+// One HTTP request and its answer: bytes out, compressed where the client takes that, refusals always as
+// {"error": ...} with the code, the job and its path in headers.
+import type { IncomingMessage, ServerResponse } from 'node:http';
+import { errors } from '../../../proto/errors.js';
+import { after } from '../../clock.js';
+import type { DoorLog, DoorOptions, Refusal } from '../door.js';
+import { headerSafe } from '../sentence.js';
+import { compress, compressedSizeMin, encodingFor } from './encoding.js';
+
+export type Headers = Record<string, string | number>;
+
+/** So long a client may go on sending a body that is refused, so that it gets to read why. */
+const lingerMs = 2000;
+/** Below this an answer in parts is put together first, for one write is cheaper than several. */
+const joinedBytesMax = 65_536;
+
+export class Exchange {
+  readonly request: IncomingMessage;
+  readonly options: DoorOptions;
+  readonly #response: ServerResponse;
+  readonly #log: DoorLog;
+
+  constructor(request: IncomingMessage, response: ServerResponse, options: DoorOptions, log: DoorLog) {
+    this.request = request;
+    this.#response = response;
+    this.options = options;
+    this.#log = log;
+  }
+
+  header(name: string): string | undefined {
+    const value = this.request.headers[name];
+    return typeof value === 'string' ? value : value?.[0];
+  }
+
+  /** Runs when the client goes away, and also after a normal end. */
+  onClosed(run: () => void): void {
+    this.#response.once('close', run);
+  }
+
+  json(value: unknown, status = 200): void {
+    this.reply(status, 'application/json', [Buffer.from(JSON.stringify(value))], {});
+  }
+
+  reply(status: number, type: string, parts: readonly Uint8Array[], headers: Headers): void {
+    let size = 0;
+    for (const part of parts) size += part.length;
+    const encoding = size < compressedSizeMin ? undefined : encodingFor(this.header('accept-encoding'));
+    if (encoding === undefined) {
+      this.#send(status, type, parts, size, headers);
+      return;
+    }
+    compress(Buffer.concat(parts, size), encoding, (packed) => {
+      if (packed === undefined) {
+        this.#send(status, type, parts, size, headers);
+        return;
+      }
+      const own = { ...headers, 'content-encoding': encoding, vary: 'accept-encoding' };
+      this.#send(status, type, [packed], packed.length, own);
+    });
+  }
+
+  refuse(refusal: Refusal, extra: Headers = {}): void {
+    const row = errors[refusal.code];
+    if (row.http >= 500 && row.http !== 501) this.#log.warn('request.refused', { ...refusal, door: 'rest' });
+    const headers: Headers = { ...extra, 'signalbox-code': refusal.code };
+    if (refusal.job !== '') headers['signalbox-job'] = headerSafe(refusal.job, 200);
+    if (refusal.path !== '') headers['signalbox-path'] = headerSafe(refusal.path, 4000);
+    if (refusal.retryAfterMs > 0 || row.http === 429) {
+      headers['retry-after'] = Math.max(1, Math.ceil(refusal.retryAfterMs / 1000));
+    }
+    const body = Buffer.from(JSON.stringify({ error: refusal.message }));
+    this.#send(row.http, 'application/json', [body], body.length, headers);
+    this.#linger(refusal);
+  }
+
+  #send(status: number, type: string, parts: readonly Uint8Array[], size: number, headers: Headers): void {
+    const response = this.#response;
+    if (response.headersSent || response.destroyed) return;
+    headers['content-type'] = type;
+    headers['content-length'] = size;
+    response.writeHead(status, headers);
+    if (parts.length === 1 || size <= joinedBytesMax) {
+      response.end(parts.length === 1 ? parts[0] : Buffer.concat(parts, size));
+      return;
+    }
+    for (const part of parts) response.write(part);
+    response.end();
+  }
+
+  /** A body that was refused and still comes is thrown away for a while; then the connection goes. */
+  #linger(refusal: Refusal): void {
+    const { request } = this;
+    if (request.complete) return;
+    request.resume();
+    const timer = after(refusal.code === 'BODY_LATE' ? 0 : lingerMs, () => request.socket.destroySoon(), false);
+    request.once('close', () => timer.cancel());
+    request.once('end', () => timer.cancel());
+  }
+}

@@ -1,0 +1,82 @@
+// POST …/infer: a body becomes a job, the job's end an answer or a refusal; a client that goes away cancels it.
+import type { Tensor } from '../../../proto/tensor.js';
+import { type DoorLog, type DoorOptions, pathText, refusalOf, refusalOfAnswer } from '../door.js';
+import type { Answer, Engine } from '../engine.js';
+import type { Flight } from '../flight.js';
+import type { Models } from '../models.js';
+import type { Signature } from '../signature.js';
+import { submissionOf } from '../submission.js';
+import { readBody } from './body.js';
+import type { Exchange, Headers } from './exchange.js';
+import { type RestRequest, readInferBody } from './infer-request.js';
+import { jsonOfTensor } from './tensor-json.js';
+
+export interface Floor {
+  readonly engine: Engine;
+  readonly options: DoorOptions;
+  readonly log: DoorLog;
+  readonly models: Models;
+  readonly flight: Flight;
+}
+
+export function infer(floor: Floor, exchange: Exchange, model: string, version: string): void {
+  readBody(
+    exchange.request,
+    floor.options,
+    (body) => run(floor, exchange, model, version, body),
+    (fault) => exchange.refuse(refusalOf(fault, floor.log)),
+  );
+}
+
+function run(floor: Floor, exchange: Exchange, model: string, version: string, body: Buffer): void {
+  const { engine, log, flight } = floor;
+  try {
+    const signature = floor.models.find(model, version);
+    const request = readInferBody(signature, body, exchange.header('inference-header-content-length'));
+    const submission = submissionOf(signature, request, Number.POSITIVE_INFINITY, floor.options);
+    let over = false;
+    flight.enter();
+    const ticket = engine.submit(submission, (answer) => {
+      over = true;
+      flight.leave();
+      try {
+        if (answer.end.ending === 'completed') reply(exchange, signature, request, answer);
+        else exchange.refuse(refusalOfAnswer(answer));
+      } catch (fault) {
+        exchange.refuse(refusalOf(fault, log));
+      }
+    });
+    exchange.onClosed(() => {
+      if (!over) ticket.cancel('the client went away');
+    });
+  } catch (fault) {
+    exchange.refuse(refusalOf(fault, log));
+  }
+}
+
+function reply(exchange: Exchange, signature: Signature, request: RestRequest, answer: Answer): void {
+  const blobs: Uint8Array[] = [];
+  const outputs = answer.outputs.map((output) => {
+    if (!request.binary(output.name)) return `${describe(output)},"data":[${jsonOfTensor(output)}]}`;
+    blobs.push(output.data);
+    return `${describe(output)},"parameters":{"binary_data_size":${output.data.length}}}`;
+  });
+  const id = request.id === '' ? '' : `"id":${JSON.stringify(request.id)},`;
+  const name = `"model_name":${JSON.stringify(signature.model)},"model_version":"${signature.version}"`;
+  const json = Buffer.from(`{${id}${name},"outputs":[${outputs.join(',')}]}`);
+  const headers: Headers = {};
+  if (exchange.header('signalbox-trace') === '1') {
+    headers['signalbox-job'] = answer.jobId;
+    headers['signalbox-path'] = pathText(answer.path());
+  }
+  if (blobs.length === 0) {
+    exchange.reply(200, 'application/json', [json], headers);
+    return;
+  }
+  headers['inference-header-content-length'] = json.length;
+  exchange.reply(200, 'application/octet-stream', [json, ...blobs], headers);
+}
+
+function describe(output: Tensor): string {
+  return `{"name":${JSON.stringify(output.name)},"datatype":"${output.datatype}","shape":[${output.shape.join()}]`;
+}

@@ -1,0 +1,164 @@
+// Which path is served by what. An unknown path is 404, a known one with another method 405.
+import { SignalboxError } from '../../../proto/errors.js';
+import { describeConfig, describeIndex, describeMetadata, describeServer, describeStatistics } from '../describe.js';
+import { refusalOf, refuse } from '../door.js';
+import { invalidInput } from '../request.js';
+import { quote } from '../sentence.js';
+import { readBody } from './body.js';
+import type { Exchange } from './exchange.js';
+import { type Floor, infer } from './infer.js';
+import { parseJson } from './infer-request.js';
+
+type Method = 'GET' | 'POST' | 'any';
+
+interface Place {
+  readonly method: Method;
+  serve(): void;
+}
+
+export function serve(floor: Floor, exchange: Exchange): void {
+  const url = exchange.request.url ?? '/';
+  try {
+    const query = url.indexOf('?');
+    const path = query === -1 ? url : url.slice(0, query);
+    const place = find(floor, exchange, segmentsOf(path));
+    if (place === undefined) {
+      throw new SignalboxError('PATH_UNKNOWN', `nothing is served under ${quote(path)}; the API begins at /v2`);
+    }
+    const given = exchange.request.method === 'HEAD' ? 'GET' : exchange.request.method;
+    if (given === place.method || place.method === 'any') place.serve();
+    else {
+      const sentence = `${quote(path)} takes ${place.method}, not ${exchange.request.method}`;
+      exchange.refuse(refuse('METHOD_WRONG', sentence), { allow: place.method });
+    }
+  } catch (fault) {
+    exchange.refuse(refusalOf(fault, floor.log));
+  }
+}
+
+function segmentsOf(path: string): string[] {
+  const segments = path.split('/');
+  segments.shift();
+  if (segments.at(-1) === '') segments.pop();
+  if (!path.includes('%')) return segments;
+  try {
+    return segments.map(decodeURIComponent);
+  } catch {
+    throw invalidInput(`the path ${quote(path)} has a % that is followed by no UTF-8 character`);
+  }
+}
+
+function find(floor: Floor, exchange: Exchange, segments: readonly string[]): Place | undefined {
+  if (segments[0] !== 'v2') return undefined;
+  switch (segments[1]) {
+    case undefined:
+      return get(() => exchange.json(describeServer(floor.options.serverVersion)));
+    case 'models':
+      return findModel(floor, exchange, segments.slice(2));
+    case 'health':
+      return findHealth(floor, exchange, segments.slice(2));
+    case 'repository':
+      return findRepository(floor, exchange, segments.slice(2));
+    case 'systemsharedmemory':
+    case 'cudasharedmemory':
+      return segments.at(-1) === 'status' ? get(() => exchange.json([])) : unsupported('shared memory');
+    case 'trace':
+    case 'logging':
+      return unsupported('trace and log settings over the wire');
+    default:
+      return undefined;
+  }
+}
+
+function findModel(floor: Floor, exchange: Exchange, rest: readonly string[]): Place | undefined {
+  const { engine, models } = floor;
+  if (rest.length === 1 && rest[0] === 'stats') {
+    return get(() => exchange.json(describeStatistics(models, engine, '', '')));
+  }
+  const [model, ...after] = rest;
+  if (model === undefined) return undefined;
+  const versioned = after[0] === 'versions';
+  const version = versioned ? after[1] : '';
+  const ask = versioned ? after[2] : after[0];
+  if (version === undefined || after.length > (versioned ? 3 : 1)) return undefined;
+  switch (ask) {
+    case 'infer':
+      return { method: 'POST', serve: () => infer(floor, exchange, model, version) };
+    case undefined:
+      return get(() => exchange.json(describeMetadata(engine, models.known(model, version))));
+    case 'config':
+      return get(() => exchange.json(describeConfig(models.known(model, version))));
+    case 'stats':
+      return get(() => exchange.json(describeStatistics(models, engine, model, version)));
+    case 'ready':
+      return get(() => modelReady(floor, exchange, model, version));
+    default:
+      return undefined;
+  }
+}
+
+function modelReady(floor: Floor, exchange: Exchange, model: string, version: string): void {
+  const entry = floor.models.known(model, version);
+  const status = floor.engine.status(model, version);
+  if (status.state === 'READY') exchange.json({ name: entry.name, ready: true });
+  else {
+    const why = status.reason === '' ? '' : `: ${status.reason}`;
+    exchange.refuse(refuse('MODEL_UNAVAILABLE', `model ${quote(model)} is ${status.state}${why}`));
+  }
+}
+
+function findHealth(floor: Floor, exchange: Exchange, rest: readonly string[]): Place | undefined {
+  const { engine } = floor;
+  if (rest.length !== 1) return undefined;
+  if (rest[0] === 'live') {
+    return get(() => {
+      if (engine.live()) exchange.json({ live: true });
+      else exchange.refuse(refuse('DRAINING', 'the server is not live'));
+    });
+  }
+  if (rest[0] !== 'ready') return undefined;
+  return get(() => {
+    if (engine.ready()) exchange.json({ ready: true });
+    else exchange.refuse(refuse('MODEL_UNAVAILABLE', `the server is not ready: ${engine.unreadyReason()}`));
+  });
+}
+
+function findRepository(floor: Floor, exchange: Exchange, rest: readonly string[]): Place | undefined {
+  if (rest.length === 1 && rest[0] === 'index') {
+    return { method: 'POST', serve: () => index(floor, exchange) };
+  }
+  const action = rest[2];
+  if (rest.length === 3 && rest[0] === 'models' && (action === 'load' || action === 'unload')) {
+    return unsupported('loading and unloading of models while it runs');
+  }
+  return undefined;
+}
+
+/** The body may be empty, or say {"ready": true} for only those that can be used now. */
+function index(floor: Floor, exchange: Exchange): void {
+  const refuseFault = (fault: unknown) => exchange.refuse(refusalOf(fault, floor.log));
+  readBody(
+    exchange.request,
+    floor.options,
+    (body) => {
+      try {
+        const asked = body.length === 0 ? {} : parseJson(body, body.length);
+        exchange.json(describeIndex(floor.engine, asked['ready'] === true));
+      } catch (fault) {
+        refuseFault(fault);
+      }
+    },
+    refuseFault,
+  );
+}
+
+function get(run: () => void): Place {
+  return { method: 'GET', serve: run };
+}
+
+function unsupported(what: string): Place {
+  const serveNot = () => {
+    throw new SignalboxError('UNSUPPORTED', `this server does not have ${what}`);
+  };
+  return { method: 'any', serve: serveNot };
+}

@@ -1,0 +1,119 @@
+// Tensors as JSON: flat or nested lists become little-endian bytes, and bytes become a flat list.
+import { isUtf8 } from 'node:buffer';
+import { bytesElementOffsets, type Datatype, datatypes, elementCount, isDatatype, type Tensor } from '../../../proto/tensor.js';
+import { type ElementWriter, elementReader, elementWriters, joinBytesElements } from '../elements.js';
+import { invalidInput } from '../request.js';
+import { quote, shapeText } from '../sentence.js';
+import { unmark } from './wide-numbers.js';
+
+/** Throws when the data doesn't fit its shape or its datatype. An unknown datatype is refused later, by the model. */
+export function bytesOfJson(name: string, datatype: string, shape: readonly number[], data: unknown): Uint8Array {
+  if (!isDatatype(datatype)) return new Uint8Array(0);
+  if (datatype === 'FP16' || datatype === 'BF16') {
+    throw invalidInput(`input ${quote(name)} is ${datatype}, which JSON can't carry: send it as binary data`);
+  }
+  const count = elementCount(shape);
+  if (count < 0) throw invalidInput(`input ${quote(name)} of shape ${shapeText(shape)} has no countable elements`);
+  if (!Array.isArray(data)) throw invalidInput(`"data" of input ${quote(name)} is no list`);
+  const elements = Array.isArray(data[0]) ? flattened(name, shape, data) : data;
+  if (elements.length !== count) {
+    throw invalidInput(
+      `input ${quote(name)} has ${elements.length} elements in "data", its shape ${shapeText(shape)} takes ${count}`,
+    );
+  }
+  if (datatype === 'BYTES') return joinBytesElements(elements.map((element, at) => textBytes(name, element, at)));
+  if (datatype === 'FP32') {
+    const quick = quickFloats(elements);
+    if (quick !== undefined) return quick;
+  }
+  return numberBytes(name, datatype, elements);
+}
+
+function quickFloats(elements: readonly unknown[]): Uint8Array | undefined {
+  const floats = new Float32Array(elements.length);
+  for (let index = 0; index < elements.length; index++) {
+    const element = elements[index];
+    if (typeof element !== 'number') return undefined;
+    floats[index] = element;
+  }
+  return new Uint8Array(floats.buffer);
+}
+
+function numberBytes(name: string, datatype: Datatype, elements: readonly unknown[]): Uint8Array {
+  const writer = elementWriters[datatype as 'FP32'] as ElementWriter;
+  const size = datatypes[datatype];
+  const bytes = new Uint8Array(elements.length * size);
+  const view = new DataView(bytes.buffer);
+  for (let index = 0; index < elements.length; index++) {
+    const value = unmark(elements[index]);
+    if (!writer.fits(value)) throw wrongElement(name, datatype, elements[index], index, writer.wants);
+    writer.write(view, index * size, value);
+  }
+  return bytes;
+}
+
+function textBytes(name: string, element: unknown, index: number): Uint8Array {
+  if (typeof unmark(element) !== 'string') throw wrongElement(name, 'BYTES', element, index, 'text');
+  return Buffer.from(element as string);
+}
+
+function wrongElement(name: string, datatype: string, element: unknown, index: number, wants: string): Error {
+  const shown = quote(JSON.stringify(unmark(element), (_, value) => (typeof value === 'bigint' ? String(value) : value)));
+  return invalidInput(`element ${index} of input ${quote(name)} (${datatype}) is ${shown}, wanted is ${wants}`);
+}
+
+/** Nested lists must be nested exactly as their shape says. */
+function flattened(name: string, shape: readonly number[], data: readonly unknown[]): unknown[] {
+  const flat: unknown[] = [];
+  fill(data, 0);
+  return flat;
+
+  function fill(list: unknown, level: number): void {
+    if (level === shape.length) {
+      if (Array.isArray(list)) throw invalidInput(`"data" of input ${quote(name)} is nested deeper than its shape`);
+      flat.push(list);
+      return;
+    }
+    if (!Array.isArray(list) || list.length !== shape[level]) {
+      const given = Array.isArray(list) ? `a list of ${list.length}` : 'no list';
+      throw invalidInput(
+        `"data" of input ${quote(name)} has ${given} where its shape ${shapeText(shape)} has ${shape[level]} ` +
+          `(dimension ${level}, after ${flat.length} elements)`,
+      );
+    }
+    for (const entry of list) fill(entry, level + 1);
+  }
+}
+
+/** The elements as JSON text, without the brackets. What JSON has no number for (NaN, infinities) becomes null. */
+export function jsonOfTensor(tensor: Tensor): string {
+  const { datatype, data } = tensor;
+  if (datatype === 'BYTES') return jsonOfBytes(tensor);
+  const size = datatypes[datatype];
+  const count = Math.floor(data.byteLength / size);
+  const view = new DataView(data.buffer, data.byteOffset, data.byteLength);
+  const read = elementReader(datatype);
+  let text = '';
+  for (let index = 0; index < count; index++) {
+    const value = read(view, index * size);
+    if (index > 0) text += ',';
+    text += typeof value === 'number' && !Number.isFinite(value) ? 'null' : value;
+  }
+  return text;
+}
+
+function jsonOfBytes(tensor: Tensor): string {
+  const offsets = bytesElementOffsets(tensor.data, elementCount(tensor.shape));
+  if (typeof offsets === 'string') throw new Error(`output ${tensor.name} is no list of BYTES elements: ${offsets}`);
+  const elements: string[] = [];
+  for (let index = 0; index + 1 < offsets.length; index++) {
+    const bytes = tensor.data.subarray((offsets[index] as number) + 4, offsets[index + 1]);
+    if (!isUtf8(bytes)) {
+      throw invalidInput(
+        `element ${index} of output ${quote(tensor.name)} is not UTF-8, which JSON can't carry: ask for binary data`,
+      );
+    }
+    elements.push(JSON.stringify(Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength).toString('utf8')));
+  }
+  return elements.join(',');
+}
