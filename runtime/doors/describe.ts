@@ -1,8 +1,8 @@
 // What the doors tell of the server and its models, as the fields of the protocol: the same for gRPC and REST.
 import type { Datatype } from '../../proto/tensor.js';
-import type { ModelEntry } from '../models/repository.js';
+import type { ModelEntry, ModelTensor } from '../models/repository.js';
 import type { Engine, ModelStatus, Sum } from './engine.js';
-import type { Models } from './models.js';
+import { type Models, statusOf } from './models.js';
 
 type Fields = Record<string, unknown>;
 
@@ -49,7 +49,7 @@ export function describeStatistics(models: Models, engine: Engine, name: string,
 export function describeIndex(engine: Engine, readyOnly: boolean): ModelStatus[] {
   return engine
     .models()
-    .map(({ name, version }) => engine.status(name, version))
+    .map((entry) => statusOf(engine, entry))
     .filter((status) => !readyOnly || status.state === 'READY')
     .map(({ name, version, state, reason }) => ({ name, version, state, reason }));
 }
@@ -89,11 +89,11 @@ function duration(sum: Sum): { count: number; ns: number } {
   return { count: sum.count, ns: Math.round(sum.ms * 1e6) };
 }
 
-function tensorMetadata(tensor: ModelEntry['inputs'][number]): Fields {
+function tensorMetadata(tensor: ModelTensor): Fields {
   return { name: tensor.name, datatype: tensor.datatype, shape: tensor.shape };
 }
 
-function tensorConfig(tensor: ModelEntry['inputs'][number], batches: boolean): Fields {
+function tensorConfig(tensor: ModelTensor, batches: boolean): Fields {
   return {
     name: tensor.name,
     data_type: configDatatype(tensor.datatype),

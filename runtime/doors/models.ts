@@ -1,7 +1,7 @@
 // Finds the model that a request names and keeps its signature at hand.
 import { SignalboxError } from '../../proto/errors.js';
-import type { ModelEntry } from '../models/repository.js';
-import type { Engine } from './engine.js';
+import type { ModelEntry, ModelTensor } from '../models/repository.js';
+import type { Engine, ModelStatus } from './engine.js';
 import { list, quote } from './sentence.js';
 import { makeSignature, type Port, type Signature } from './signature.js';
 
@@ -49,6 +49,11 @@ export class Models {
     );
   }
 
+  ready(name: string, version: string): boolean {
+    const entry = this.#engine.model(name, version);
+    return entry !== undefined && statusOf(this.#engine, entry).state === 'READY';
+  }
+
   /** The entries that a question is about: of one model, of one version, or (empty name) all. */
   several(name: string, version: string): readonly ModelEntry[] {
     if (name === '') return this.#engine.models();
@@ -58,18 +63,17 @@ export class Models {
   }
 }
 
-function signatureOf(entry: ModelEntry): Signature {
-  const rowsMax = entry.maxBatch;
-  return makeSignature(
-    entry.name,
-    entry.version,
-    rowsMax,
-    entry.inputs.map(portOf),
-    entry.outputs.map(portOf),
-    entry.config.deadlineDefaultMs ?? Number.POSITIVE_INFINITY,
-  );
+/** What the engine says of a model, unless the repository has already said that it can't be served. */
+export function statusOf(engine: Engine, entry: ModelEntry): ModelStatus {
+  const { name, version, state, reason } = entry;
+  return state === 'available' ? engine.status(name, version) : { name, version, state: 'UNAVAILABLE', reason };
 }
 
-function portOf(tensor: ModelEntry['inputs'][number]): Port {
+function signatureOf(entry: ModelEntry): Signature {
+  const { name, version, maxBatch, inputs, outputs, config } = entry;
+  return makeSignature(name, version, maxBatch, inputs.map(portOf), outputs.map(portOf), config.deadlineDefaultMs);
+}
+
+function portOf(tensor: ModelTensor): Port {
   return { name: tensor.name, datatype: tensor.datatype, shape: tensor.shape, optional: tensor.optional ?? false };
 }

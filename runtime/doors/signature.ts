@@ -24,8 +24,8 @@ export interface Signature {
   readonly rowBytes: readonly number[];
   /** The shape key of a request that names no outputs, where it can be no other; else undefined. */
   readonly onlyKey: string | undefined;
-  /** Of the model's configuration; Infinity when it has none. */
-  readonly deadlineDefaultMs: number;
+  /** Of the model's configuration, if it has one. */
+  readonly deadlineDefaultMs: number | undefined;
 }
 
 export function makeSignature(
@@ -34,7 +34,7 @@ export function makeSignature(
   rowsMax: number,
   inputs: readonly Port[],
   outputs: readonly Port[],
-  deadlineDefaultMs: number,
+  deadlineDefaultMs: number | undefined,
 ): Signature {
   const batches = rowsMax > 0;
   const bare: Signature = {

@@ -182,7 +182,7 @@ function keyOf(
 function budgetOf(signature: Signature, request: InferRequest, leftMs: number, options: DoorOptions): number {
   let budgetMs = Math.min(leftMs, timeoutMs(request.parameters));
   if (budgetMs === Number.POSITIVE_INFINITY) {
-    budgetMs = Math.min(signature.deadlineDefaultMs, options.deadlineDefaultMs);
+    budgetMs = signature.deadlineDefaultMs ?? options.deadlineDefaultMs;
   }
   if (budgetMs <= 0) {
     throw new SignalboxError('DEADLINE_EXCEEDED', 'the deadline had passed before the request was read');

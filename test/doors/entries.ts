@@ -1,19 +1,18 @@
 // Entries of a model repository that was never on a disk.
 import type { Datatype } from '../../proto/tensor.js';
-import type { ModelEntry } from '../../runtime/models/repository.js';
+import { defaultModelConfig } from '../../runtime/models/config.js';
+import type { ModelEntry, ModelTensor } from '../../runtime/models/repository.js';
 
-type Tensor = ModelEntry['inputs'][number];
-
-export function port(name: string, datatype: Datatype, shape: readonly number[], optional = false): Tensor {
-  return { name, datatype, shape, optional } as Tensor;
+export function port(name: string, datatype: Datatype, shape: readonly number[], optional = false): ModelTensor {
+  return { name, datatype, shape, optional };
 }
 
 export function entry(
   name: string,
   version: string,
   maxBatch: number,
-  inputs: readonly Tensor[],
-  outputs: readonly Tensor[],
+  inputs: readonly ModelTensor[],
+  outputs: readonly ModelTensor[],
 ): ModelEntry {
   return {
     name,
@@ -23,6 +22,8 @@ export function entry(
     maxBatch,
     inputs,
     outputs,
-    config: { backend: 'echo' },
-  } as unknown as ModelEntry;
+    config: { ...defaultModelConfig, backend: 'echo', maxBatch },
+    file: '',
+    sizeBytes: 0,
+  };
 }

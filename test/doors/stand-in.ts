@@ -39,7 +39,7 @@ export const models: readonly ModelEntry[] = [
   ...(Object.keys(datatypes) as Datatype[]).map((datatype) =>
     entry(`echo_${datatype}`, '1', 8, [port('x', datatype, [-1, -1])], [port('y', datatype, [-1, -1])]),
   ),
-  { ...entry('broken', '1', 0, [], []), state: 'broken', reason: 'model.onnx is no ONNX file' } as ModelEntry,
+  { ...entry('broken', '1', 0, [], []), state: 'unavailable', reason: 'model.onnx is no ONNX file' },
 ];
 
 export class StandIn implements Engine {
@@ -128,7 +128,7 @@ export class StandIn implements Engine {
   }
 
   status(name: string, version: string): ModelStatus {
-    const state = name === 'broken' ? 'UNAVAILABLE' : (this.states.get(name) ?? 'READY');
+    const state = this.states.get(name) ?? 'READY';
     return { name, version, state, reason: state === 'READY' ? '' : 'no worker has it' };
   }
 

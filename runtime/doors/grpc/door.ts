@@ -23,7 +23,7 @@ export function createGrpcDoor(engine: Engine, options: DoorOptions, log: DoorLo
   server.stream((methods['ModelStreamInfer'] as MethodCodec).path, (call) => inferStream(floor, call));
   addQueries(server, floor);
   addModelService(server, floor);
-  const health = new Health(engine);
+  const health = new Health(engine, floor.models);
   health.addTo(server.native);
   addReflection(server.native);
   return {

@@ -1,19 +1,22 @@
 // The standard health service: the server (""), its services and each model by name, as the engine sees them now.
 import { HealthImplementation, type ServingStatus } from 'grpc-health-check';
 import type { Engine } from '../engine.js';
+import type { Models } from '../models.js';
 import type { NativeServer } from './server.js';
 
 const serverNames = ['', 'inference.GRPCInferenceService', 'inference.ModelService'];
 
 export class Health {
   readonly #engine: Engine;
+  readonly #models: Models;
   readonly #service = new HealthImplementation();
   readonly #told = new Map<string, ServingStatus>();
   #stopping = false;
-  #unsubscribe: () => void;
+  readonly #unsubscribe: () => void;
 
-  constructor(engine: Engine) {
+  constructor(engine: Engine, models: Models) {
     this.#engine = engine;
+    this.#models = models;
     this.#unsubscribe = engine.onReadiness(() => this.#look());
     this.#look();
   }
@@ -35,8 +38,7 @@ export class Health {
     for (const name of serverNames) this.#tell(name, ready ? 'SERVING' : 'NOT_SERVING');
     const models = new Set(this.#engine.models().map((entry) => entry.name));
     for (const name of models) {
-      const state = this.#engine.status(name, '').state;
-      this.#tell(name, state === 'READY' ? 'SERVING' : 'NOT_SERVING');
+      this.#tell(name, this.#models.ready(name, '') ? 'SERVING' : 'NOT_SERVING');
     }
     for (const name of this.#told.keys()) {
       if (!models.has(name) && !serverNames.includes(name)) this.#tell(name, 'NOT_SERVING');

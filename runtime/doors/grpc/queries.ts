@@ -20,7 +20,7 @@ function queries(floor: Floor): Record<string, Query> {
   return {
     ServerLive: () => ({ live: engine.live() }),
     ServerReady: () => ({ ready: engine.ready() }),
-    ModelReady: (request) => ({ ready: engine.status(name(request), version(request)).state === 'READY' }),
+    ModelReady: (request) => ({ ready: floor.models.ready(name(request), version(request)) }),
     ServerMetadata: () => describeServer(options.serverVersion),
     ModelMetadata: (request) => describeMetadata(engine, floor.models.known(name(request), version(request))),
     ModelConfig: (request) => ({ config: describeConfig(floor.models.known(name(request), version(request))) }),

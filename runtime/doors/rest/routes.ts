@@ -2,6 +2,7 @@
 import { SignalboxError } from '../../../proto/errors.js';
 import { describeConfig, describeIndex, describeMetadata, describeServer, describeStatistics } from '../describe.js';
 import { refusalOf, refuse } from '../door.js';
+import { statusOf } from '../models.js';
 import { invalidInput } from '../request.js';
 import { quote } from '../sentence.js';
 import { readBody } from './body.js';
@@ -99,7 +100,7 @@ function findModel(floor: Floor, exchange: Exchange, rest: readonly string[]): P
 
 function modelReady(floor: Floor, exchange: Exchange, model: string, version: string): void {
   const entry = floor.models.known(model, version);
-  const status = floor.engine.status(model, version);
+  const status = statusOf(floor.engine, entry);
   if (status.state === 'READY') exchange.json({ name: entry.name, ready: true });
   else {
     const why = status.reason === '' ? '' : `: ${status.reason}`;
