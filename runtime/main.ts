@@ -1,5 +1,6 @@
 #!/usr/bin/env node
 // The command line: reads the configuration, starts a node, and ends it when asked to.
+import { now } from './clock.js';
 import { helpText } from './config/help.js';
 import { ConfigError, loadConfig } from './config/load.js';
 import { environment } from './config/environment.js';
@@ -12,6 +13,7 @@ import { version } from './version.js';
 const exitWrongUse = 2;
 const exitFailed = 1;
 const exitInterrupted = 130;
+const repeatMs = 500;
 
 async function main(): Promise<void> {
   const asked = loadConfig(process.argv.slice(2), environment());
@@ -20,17 +22,17 @@ async function main(): Promise<void> {
   const plan = planOf(asked.config);
   const log = createLog(asked.config.logLevel, plan.self.id);
   const node = new Node(asked.config, plan, log);
-  let asking = 0;
-  let started = false;
+  let askedAt: number | undefined;
   const stop = (): void => {
-    asking++;
-    if (asking > 1 || !started) process.exit(exitInterrupted);
+    // npm hands a Ctrl-C on that the terminal has already sent: the second of a pair is no second wish.
+    if (askedAt !== undefined && now() - askedAt < repeatMs) return;
+    if (askedAt !== undefined) process.exit(exitInterrupted);
+    askedAt = now();
     void node.stop().then(() => process.exit(0));
   };
   process.on('SIGINT', stop);
   process.on('SIGTERM', stop);
   await node.start();
-  started = true;
   log.info('node.serving', { roles: asked.config.role, workers: plan.workerNames.length });
 }
 

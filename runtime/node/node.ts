@@ -43,6 +43,7 @@ export class Node {
   private engine: NodeEngine | undefined;
   private doors: { readonly name: string; readonly door: Door }[] = [];
   private routerDrained: () => void = () => {};
+  private starting: Promise<void> = Promise.resolve();
   private stopping: Promise<void> | undefined;
 
   constructor(config: Config, plan: Plan, log: Log) {
@@ -53,7 +54,12 @@ export class Node {
   }
 
   /** Resolves when it serves; rejects with a sentence, after taking back what had been started. */
-  async start(): Promise<void> {
+  start(): Promise<void> {
+    this.starting = this.bringUp();
+    return this.starting;
+  }
+
+  private async bringUp(): Promise<void> {
     const stages = [() => this.read(), () => this.bind(), () => this.decide(), () => this.staff(), () => this.open()];
     for (const stage of stages) {
       try {
@@ -124,9 +130,9 @@ export class Node {
     if (serves.has('worker')) {
       member.add('supervisor', new Supervisor(supervisorSettings(this.config, workerNames)));
     }
-    member.begin();
     const models = listedModels(this.repository as Repository, this.config.runLongestMs);
     member.host.hear({ type: 'models.listed', models });
+    member.begin();
     for (const endpoint of join) member.office.dial(endpoint);
   }
 
@@ -174,6 +180,9 @@ export class Node {
   }
 
   private async drainAndEnd(): Promise<void> {
+    // Asked to stop while it starts: it starts, then stops. A start that failed has gone down already.
+    await this.starting.catch(() => {});
+    if (this.chart.state !== 'serving') return;
     this.chart.move('stop');
     this.log.info('node.draining', {});
     if (this.plan.serves.has('router')) await this.drainRouter();
