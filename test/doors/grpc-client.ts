@@ -1,6 +1,6 @@
 // A stock grpc-js client for the doors' tests: calls by name, with raw bytes where a test wants to send rubbish.
 import * as grpc from '@grpc/grpc-js';
-import { type DoorOptions, doorDefaults } from '../../runtime/doors/door.js';
+import { type Door, type DoorOptions, doorDefaults } from '../../runtime/doors/door.js';
 import { createGrpcDoor } from '../../runtime/doors/grpc/door.js';
 import { type Fields, type MethodCodec, services } from '../../runtime/doors/grpc/definitions.js';
 import { KeptLog, StandIn } from './stand-in.js';
@@ -93,6 +93,7 @@ export interface Scene {
   readonly client: Client;
   readonly log: KeptLog;
   readonly port: number;
+  readonly door: Door;
   stop(): Promise<void>;
 }
 
@@ -107,6 +108,7 @@ export async function openGrpc(options: Partial<DoorOptions> = {}): Promise<Scen
     client,
     log,
     port,
+    door,
     stop: async () => {
       client.close();
       await door.stop(0);

@@ -64,6 +64,24 @@ export class Cursor {
     return view;
   }
 
+  /** Over the value that belongs to a tag, whatever it is. */
+  skip(tag: number): void {
+    const kind = tag % 8;
+    if (kind === 0) this.#varint();
+    else if (kind === 2) this.#at = this.#length();
+    else if (kind === 1 || kind === 5) this.#at += kind === 1 ? 8 : 4;
+    else throw unusual;
+    if (this.#at > this.#end) throw unusual;
+  }
+
+  #varint(): void {
+    const last = this.#at + 10;
+    while (this.#at < this.#end && this.#at < last) {
+      if ((this.#buffer[this.#at++] as number) < 0x80) return;
+    }
+    throw unusual;
+  }
+
   /** Goes into the message that follows and says where the one around it ends: give that to `leave`. */
   enter(): number {
     const outer = this.#end;
@@ -74,6 +92,16 @@ export class Cursor {
   leave(outer: number): void {
     this.#at = this.#end;
     this.#end = outer;
+  }
+
+  /** Whether all of it is fields that lie within its bounds. */
+  framed(): boolean {
+    try {
+      while (this.more()) this.skip(this.tag());
+      return true;
+    } catch {
+      return false;
+    }
   }
 
   #length(): number {

@@ -2,6 +2,7 @@
 import { fileURLToPath } from 'node:url';
 import { loadSync, type PackageDefinition } from '@grpc/proto-loader';
 import { SignalboxError } from '../../../proto/errors.js';
+import { Cursor } from './cursor.js';
 
 const folder = fileURLToPath(new URL('../../../proto', import.meta.url));
 
@@ -76,10 +77,12 @@ function codec(what: string, write: (fields: object) => Buffer, read: (bytes: Bu
     encode: write,
     decode: (bytes) => {
       try {
-        return read(bytes) as Fields;
+        // The library reads a text that is cut off as if it ended there.
+        if (new Cursor(bytes, 0, bytes.length).framed()) return read(bytes) as Fields;
       } catch {
-        throw new SignalboxError('INPUT_INVALID', `these ${bytes.length} bytes are no protobuf message of a ${what}`);
+        // Said below.
       }
+      throw new SignalboxError('INPUT_INVALID', `these ${bytes.length} bytes are no protobuf message of a ${what}`);
     },
   };
 }
