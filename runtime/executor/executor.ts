@@ -37,7 +37,12 @@ export interface RunFailure {
 }
 
 export type Loaded =
-  | { readonly ok: true; readonly place: Place; readonly rowsMax: number; /** Of one warm run with one row. */ readonly runMs: number }
+  | {
+      readonly ok: true;
+      readonly place: Place;
+      readonly rowsMax: number /** Of one warm run with one row. */;
+      readonly runMs: number;
+    }
   | { readonly ok: false; readonly reason: string };
 
 export interface Executor {

@@ -1,0 +1,184 @@
+// The executor of a worker process: decides where each model runs. Tiny models run on the main thread, where nothing
+// queues before them; all others in the one compute thread, so that the main thread stays free to speak.
+import { modelKey } from '../../proto/ids.js';
+import type { Place } from '../../proto/messages.js';
+import { after, now, type Timer } from '../clock.js';
+import type { ModelEntry } from '../models/repository.js';
+import { ComputeThread } from './compute.js';
+import type { Executor, Loaded, Run, RunFailure, RunResult } from './executor.js';
+import { findWrongInput, gatherInputs } from './gather.js';
+import { type Device, type LoadOrder, orderOf } from './order.js';
+import { Shelf } from './shelf.js';
+
+/** What a model may cost at most to run on the main thread: everything else there waits as long. */
+export const tiny = { oneRowMs: 0.15, allRowsMs: 0.5, fileBytes: 256 * 1024 } as const;
+
+/** A thread without models is kept a little, for models often come one after the other. */
+const threadIdleMs = 2_000;
+
+export interface ExecutorOptions {
+  /** That one run may use. */
+  readonly threads?: number;
+  readonly device?: Device;
+}
+
+export function createExecutor(options: ExecutorOptions = {}): Executor {
+  return new Places(options.device ?? 'cpu', options.threads ?? 1);
+}
+
+class Places implements Executor {
+  readonly device: Device;
+  readonly #threads: number;
+  readonly #inline = new Shelf();
+  readonly #placeOf = new Map<string, { readonly place: Place; readonly rowsOf: (run: Run) => number }>();
+  readonly #inThread = new Set<string>();
+  readonly #retiring = new Set<Promise<void>>();
+  #thread: ComputeThread | undefined;
+  #threadUsers = 0;
+  #idle: Timer | undefined;
+  #inlineRuns = 0;
+  #drained: (() => void) | undefined;
+  #isClosed = false;
+
+  constructor(device: Device, threads: number) {
+    this.device = device;
+    this.#threads = threads;
+  }
+
+  async load(entry: ModelEntry): Promise<Loaded> {
+    const order = orderOf(entry, { device: this.device, threads: this.#threads });
+    if (typeof order === 'string') return { ok: false, reason: order };
+    if (this.#isClosed) return { ok: false, reason: 'the executor is closed' };
+    try {
+      const { place, runMs } = await this.#put(order, entry);
+      const before = this.#placeOf.get(order.key)?.place;
+      this.#placeOf.set(order.key, { place, rowsOf: order.batches ? sumOfRows : () => 1 });
+      if (before !== undefined && before !== place) await this.#remove(order.key, before);
+      return { ok: true, place, rowsMax: order.rowsMax, runMs };
+    } catch (error) {
+      return { ok: false, reason: error instanceof Error ? error.message : String(error) };
+    }
+  }
+
+  unload(model: string, version: string): void {
+    const key = modelKey(model, version);
+    const placed = this.#placeOf.get(key);
+    this.#placeOf.delete(key);
+    if (placed !== undefined) void this.#remove(key, placed.place).catch(() => undefined);
+  }
+
+  run(run: Run, done: (result: RunResult) => void): void {
+    const key = modelKey(run.model, run.version);
+    const placed = this.#placeOf.get(key);
+    if (this.#isClosed) return refuse(run, done, 'DEVICE_LOST', 'the executor is closed');
+    if (placed === undefined) return refuse(run, done, 'MODEL_FAILED', `${key} is not loaded in this worker`);
+    const wrong = findWrongInput(run);
+    if (wrong !== undefined) return refuse(run, done, 'MODEL_FAILED', wrong);
+    const rows = placed.rowsOf(run);
+    if (placed.place === 'inline') void this.#runInline(run, key, rows, done);
+    else this.#useThread().run(run, key, rows, done);
+  }
+
+  async close(): Promise<void> {
+    this.#isClosed = true;
+    this.#idle?.cancel();
+    if (this.#inlineRuns > 0) {
+      await new Promise<void>((resolve) => {
+        this.#drained = resolve;
+      });
+    }
+    await this.#inline.unloadAll();
+    this.#retireThread();
+    await Promise.all(this.#retiring);
+  }
+
+  async #put(order: LoadOrder, entry: ModelEntry): Promise<{ place: Place; runMs: number }> {
+    const { placement } = entry.config;
+    if (placement === 'inline' || (placement === 'auto' && order.backend === 'echo')) {
+      return this.#putInline(order);
+    }
+    const thread = this.#useThread();
+    this.#threadUsers += 1;
+    try {
+      await thread.load(order);
+      this.#inThread.add(order.key);
+      const runMs = await thread.warmup(order.key, 1);
+      if (placement !== 'auto' || !(await isTiny(order, entry, runMs, thread)))
+        return { place: 'thread', runMs };
+      const placed = await this.#putInline(order);
+      this.#inThread.delete(order.key);
+      await thread.unload(order.key);
+      return placed;
+    } finally {
+      this.#threadUsers -= 1;
+      this.#considerIdle();
+    }
+  }
+
+  async #putInline(order: LoadOrder): Promise<{ place: Place; runMs: number }> {
+    await this.#inline.load(order);
+    return { place: 'inline', runMs: await this.#inline.warmup(order.key, 1) };
+  }
+
+  async #remove(key: string, place: Place): Promise<void> {
+    if (place === 'inline') return this.#inline.unload(key);
+    this.#inThread.delete(key);
+    await this.#thread?.unload(key);
+    this.#considerIdle();
+  }
+
+  async #runInline(run: Run, key: string, rows: number, done: (result: RunResult) => void): Promise<void> {
+    this.#inlineRuns += 1;
+    const startedAt = now();
+    const inputs = gatherInputs(run);
+    const inputMs = now() - startedAt;
+    const outcome = await this.#inline.run(key, inputs, rows, run.outputs);
+    this.#inlineRuns -= 1;
+    done(outcome.ok ? { key: run.key, inputMs, ...outcome } : { key: run.key, ...outcome });
+    if (this.#inlineRuns === 0) this.#drained?.();
+  }
+
+  #useThread(): ComputeThread {
+    this.#idle?.cancel();
+    this.#thread ??= new ComputeThread();
+    return this.#thread;
+  }
+
+  #considerIdle(): void {
+    if (this.#threadUsers > 0 || this.#inThread.size > 0 || this.#isClosed) return;
+    this.#idle?.cancel();
+    this.#idle = after(threadIdleMs, () => this.#retireThread(), false);
+  }
+
+  #retireThread(): void {
+    const stopped = this.#thread?.stop();
+    this.#thread = undefined;
+    if (stopped === undefined) return;
+    this.#retiring.add(stopped);
+    void stopped.finally(() => this.#retiring.delete(stopped));
+  }
+}
+
+async function isTiny(
+  order: LoadOrder,
+  entry: ModelEntry,
+  runMs: number,
+  thread: ComputeThread,
+): Promise<boolean> {
+  if (order.backend !== 'onnxruntime' || entry.sizeBytes > tiny.fileBytes) return false;
+  // A model with open sizes costs what its input is large: what was measured says nothing of the next.
+  const sizes = order.inputs.flatMap(({ shape }) => (order.batches ? shape.slice(1) : shape));
+  if (sizes.some((size) => size < 0) || runMs === 0 || runMs > tiny.oneRowMs) return false;
+  if (order.rowsMax === 1) return true;
+  return (await thread.warmup(order.key, order.rowsMax)) <= tiny.allRowsMs;
+}
+
+function sumOfRows(run: Run): number {
+  let sum = 0;
+  for (const rows of run.rows) sum += rows;
+  return sum;
+}
+
+function refuse(run: Run, done: (result: RunResult) => void, code: RunFailure['code'], reason: string): void {
+  queueMicrotask(() => done({ key: run.key, ok: false, code, reason }));
+}

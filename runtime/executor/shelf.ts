@@ -1,0 +1,116 @@
+// The models that one thread holds. Loads them, warms them up, runs batches and looks at every answer before it leaves;
+// the same code serves the main thread and the compute thread.
+import { byteSize, type Tensor } from '../../proto/tensor.js';
+import { now } from '../clock.js';
+import { BackendError, findBackend, type LoadedModel } from './backend.js';
+import type { RunFailure } from './executor.js';
+import type { LoadOrder } from './order.js';
+
+export type Outcome =
+  | {
+      readonly ok: true;
+      readonly outputs: readonly Tensor[];
+      readonly computeMs: number;
+      readonly outputMs: number;
+    }
+  | { readonly ok: false; readonly code: RunFailure['code']; readonly reason: string };
+
+interface Shelved {
+  readonly order: LoadOrder;
+  readonly model: LoadedModel;
+  readonly outputs: readonly string[];
+  runs: number;
+  /** Set when the model is to go as soon as no run uses it. */
+  idle: (() => void) | undefined;
+}
+
+export class Shelf {
+  readonly #models = new Map<string, Shelved>();
+
+  get size(): number {
+    return this.#models.size;
+  }
+
+  /** Rejects with a sentence. A model of the same key is replaced. */
+  async load(order: LoadOrder): Promise<void> {
+    const backend = await findBackend(order.backend);
+    const model = await backend.load(order);
+    await this.unload(order.key);
+    this.#models.set(order.key, { order, model, outputs: namesOf(order), runs: 0, idle: undefined });
+  }
+
+  /** Milliseconds of a warm run; 0 when that can't be told. */
+  async warmup(key: string, rows: number): Promise<number> {
+    return (await this.#models.get(key)?.model.warmup(rows)) ?? 0;
+  }
+
+  async unload(key: string): Promise<void> {
+    const shelved = this.#models.get(key);
+    if (shelved === undefined) return;
+    this.#models.delete(key);
+    if (shelved.runs > 0) {
+      await new Promise<void>((resolve) => {
+        shelved.idle = resolve;
+      });
+    }
+    await shelved.model.unload();
+  }
+
+  async unloadAll(): Promise<void> {
+    for (const key of [...this.#models.keys()]) await this.unload(key);
+  }
+
+  /** Never rejects. */
+  async run(
+    key: string,
+    inputs: readonly Tensor[],
+    rows: number,
+    wanted: readonly string[],
+  ): Promise<Outcome> {
+    const shelved = this.#models.get(key);
+    if (shelved === undefined)
+      return { ok: false, code: 'MODEL_FAILED', reason: `${key} is not loaded here` };
+    const startedAt = now();
+    shelved.runs += 1;
+    try {
+      const names = wanted.length === 0 ? shelved.outputs : wanted;
+      const outputs = await shelved.model.infer({ inputs, rows, outputs: names });
+      const computedAt = now();
+      const fault = findWrongOutput(outputs, names, shelved.order.batches ? rows : undefined);
+      if (fault !== undefined) return { ok: false, code: 'RESULT_INVALID', reason: fault };
+      return { ok: true, outputs, computeMs: computedAt - startedAt, outputMs: now() - computedAt };
+    } catch (error) {
+      if (error instanceof BackendError) return { ok: false, code: error.code, reason: error.message };
+      return {
+        ok: false,
+        code: 'MODEL_FAILED',
+        reason: error instanceof Error ? error.message : String(error),
+      };
+    } finally {
+      shelved.runs -= 1;
+      if (shelved.runs === 0) shelved.idle?.();
+    }
+  }
+}
+
+function namesOf(order: LoadOrder): string[] {
+  return order.outputs.map((output) => output.name);
+}
+
+function findWrongOutput(
+  outputs: readonly Tensor[],
+  names: readonly string[],
+  rows: number | undefined,
+): string | undefined {
+  if (outputs.length !== names.length)
+    return `the model gave ${outputs.length} outputs, wanted are ${names.length}`;
+  for (const output of outputs) {
+    const shown = `output ${output.name} ${output.datatype} [${output.shape}]`;
+    const wanted = byteSize(output);
+    if (wanted >= 0 && output.data.byteLength !== wanted) {
+      return `${shown} has ${output.data.byteLength} bytes, wanted are ${wanted}`;
+    }
+    if (rows !== undefined && output.shape[0] !== rows) return `${shown} has not the batch's ${rows} rows`;
+  }
+  return undefined;
+}

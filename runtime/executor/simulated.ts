@@ -1,0 +1,93 @@
+// The settings of a simulated model: what a run costs and which faults it commits. Read with sentences for the person
+// who wrote the file, since nothing else checks them.
+
+/** die: the process ends by SIGSEGV; hang: the run never ends; slow: it takes `slowFactor` times as long; garbage: the
+ * outputs have too few bytes; nan: the right size, every float NaN; lost: the device is reported lost. */
+export const simulatedFaults = ['die', 'hang', 'slow', 'garbage', 'nan', 'lost'] as const;
+
+export type SimulatedFault = (typeof simulatedFaults)[number];
+
+export interface SimulatedSettings {
+  /** Cost of a run: alphaMs + betaMs × rows. */
+  readonly alphaMs: number;
+  readonly betaMs: number;
+  /** Share of the cost by which it varies up and down. */
+  readonly jitter: number;
+  readonly seed: number;
+  readonly slowFactor: number;
+  /** A request whose rows begin with this number commits the fault. */
+  readonly faultInput: Readonly<Partial<Record<SimulatedFault, number>>>;
+  /** Every n-th run commits the fault; 1: each. */
+  readonly faultEvery: Readonly<Partial<Record<SimulatedFault, number>>>;
+}
+
+export const simulatedDefaults: SimulatedSettings = {
+  alphaMs: 1,
+  betaMs: 0.1,
+  jitter: 0,
+  seed: 1,
+  slowFactor: 10,
+  faultInput: {},
+  faultEvery: {},
+};
+
+/** The settings with defaults filled in, or the sentence that says which key is wrong and what it may be. */
+export function readSimulated(given: unknown): SimulatedSettings | string {
+  if (given === undefined || given === null) return simulatedDefaults;
+  if (!isRecord(given)) return `simulated is ${show(given)}, wanted are settings such as alphaMs: 2`;
+  const settings: Record<string, unknown> = { ...simulatedDefaults };
+  for (const [key, value] of Object.entries(given)) {
+    const fault = faultOf(key, value);
+    if (fault !== undefined) return fault;
+    settings[key] = value;
+  }
+  return settings as unknown as SimulatedSettings;
+}
+
+function faultOf(key: string, value: unknown): string | undefined {
+  if (!Object.hasOwn(simulatedDefaults, key)) {
+    return `simulated.${key} is not known, allowed are ${Object.keys(simulatedDefaults).join(', ')}`;
+  }
+  if (key === 'faultInput') return badMap(key, value, isNumber, 'a number');
+  if (key === 'faultEvery') return badMap(key, value, isPositiveCount, 'a whole number from 1');
+  if (key === 'seed')
+    return isNumber(value) ? undefined : `simulated.seed is ${show(value)}, wanted is a number`;
+  if (key === 'jitter' && isNumber(value) && value > 1)
+    return `simulated.jitter is ${value}, wanted is 0 to 1`;
+  return isNumber(value) && value >= 0
+    ? undefined
+    : `simulated.${key} is ${show(value)}, wanted is a number from 0`;
+}
+
+function badMap(
+  key: string,
+  value: unknown,
+  isGood: (value: unknown) => boolean,
+  wanted: string,
+): string | undefined {
+  const known = simulatedFaults.join(', ');
+  if (!isRecord(value)) return `simulated.${key} is ${show(value)}, wanted is a map of ${known} to ${wanted}`;
+  for (const [fault, trigger] of Object.entries(value)) {
+    if (!simulatedFaults.includes(fault as SimulatedFault)) {
+      return `simulated.${key}.${fault} is not known, allowed are ${known}`;
+    }
+    if (!isGood(trigger)) return `simulated.${key}.${fault} is ${show(trigger)}, wanted is ${wanted}`;
+  }
+  return undefined;
+}
+
+function isRecord(value: unknown): value is Record<string, unknown> {
+  return typeof value === 'object' && value !== null && !Array.isArray(value);
+}
+
+function isNumber(value: unknown): value is number {
+  return typeof value === 'number' && Number.isFinite(value);
+}
+
+function isPositiveCount(value: unknown): boolean {
+  return Number.isSafeInteger(value) && (value as number) >= 1;
+}
+
+function show(value: unknown): string {
+  return JSON.stringify(value) ?? String(value);
+}
