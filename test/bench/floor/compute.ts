@@ -1,0 +1,43 @@
+// The compute that no server can do without: a model run in this process by ONNX Runtime alone, as often as asked.
+import * as ort from 'onnxruntime-node';
+
+export interface BareModel {
+  /** Milliseconds of each of `count` runs. */
+  times(count: number): Promise<number[]>;
+  /** Runs for so long: how many a second, and what CPU time each took. */
+  flatOut(seconds: number): Promise<{ readonly perSecond: number; readonly cpuMsEach: number }>;
+  end(): Promise<void>;
+}
+
+export async function loadBare(file: string, shape: readonly number[], threads: number): Promise<BareModel> {
+  const session = await ort.InferenceSession.create(file, {
+    intraOpNumThreads: threads,
+    interOpNumThreads: 1,
+    graphOptimizationLevel: 'all',
+    extra: { session: { intra_op: { allow_spinning: '0' } } },
+  });
+  const name = session.inputNames[0] as string;
+  const size = shape.reduce((product, dimension) => product * dimension, 1);
+  const run = () => session.run({ [name]: new ort.Tensor('float32', new Float32Array(size).fill(0.5), [...shape]) });
+  return {
+    async times(count) {
+      const times: number[] = [];
+      for (let at = 0; at < count; at++) {
+        const began = performance.now();
+        await run();
+        times.push(performance.now() - began);
+      }
+      return times;
+    },
+    async flatOut(seconds) {
+      const cpu = process.cpuUsage();
+      const began = performance.now();
+      let count = 0;
+      for (; performance.now() < began + seconds * 1000; count++) await run();
+      const tookMs = performance.now() - began;
+      const { user, system } = process.cpuUsage(cpu);
+      return { perSecond: (count * 1000) / tookMs, cpuMsEach: (user + system) / 1000 / count };
+    },
+    end: () => session.release(),
+  };
+}

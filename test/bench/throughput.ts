@@ -1,0 +1,141 @@
+// How much the whole system carries beside bare servers, under one load generator from outside: tiny requests by gRPC,
+// REST and stream, and heavy ones beside the same model in process.
+import { GrpcClient } from '../processes/client.js';
+import { apart, RunningNode, Scratch } from '../processes/harness.js';
+import { cpuMsOf } from '../processes/proc.js';
+import { type Args, interleave, median, say, saySpread, type Spread } from './figures.js';
+import { grpcCaller, timeCalls } from './floor/callers.js';
+import { type BareModel, loadBare } from './floor/compute.js';
+import { findLoader, framed, inferPath, type Loader, streamPath, type Target } from './floor/loader.js';
+import { countsOf, type Sample, sampleModels, sampleOf } from './floor/samples.js';
+import { type Floor, startFloor } from './floor/servers.js';
+
+export const about = 'requests a second against bare servers and bare compute, 64 clients';
+export const flags = {
+  rounds: 'rounds, at least 5 (5)',
+  seconds: 'of load per side and round (0.7)',
+  only: 'small or large: one half of it',
+};
+
+const clients = 64;
+const workers = 2;
+const messagesPerStream = 200;
+const streams = 8;
+
+interface Scene {
+  readonly node: RunningNode;
+  readonly client: GrpcClient;
+  readonly floor: Floor;
+  readonly loader: Loader;
+  readonly rounds: number;
+  readonly seconds: number;
+}
+
+export async function run(args: Args): Promise<Record<string, number>> {
+  const scratch = new Scratch();
+  const floor = await startFloor(scratch.endpoint());
+  const settings = { 'worker-count': workers, 'thread-count': 1, 'log-level': 'info' };
+  const node = await new RunningNode({ flags: { ...apart(scratch, sampleModels), ...settings } }).ready();
+  const client = new GrpcClient(node.grpcPort);
+  try {
+    const loader = findLoader(scratch.folder);
+    say(`  load generator: ${loader.name}`);
+    const scene: Scene = {
+      ...{ node, client, floor, loader },
+      rounds: Math.max(5, args.number('rounds', 5)),
+      seconds: args.number('seconds', 0.7),
+    };
+    const only = args.text('only', '');
+    const digits = await sampleOf(client, 'digits', [1]);
+    const srcnn = await sampleOf(client, 'srcnn', [1, 224, 224]);
+    const small = only === 'large' ? {} : await smallFigures(scene, digits, srcnn);
+    const large = only === 'small' ? {} : await largeFigures(scene, srcnn);
+    for (const model of ['digits', 'srcnn']) {
+      const { fail } = await countsOf(client, model);
+      if (fail > 0) say(`  ${fail} requests of ${model} were not answered well`);
+    }
+    return { ...small, ...large };
+  } finally {
+    client.close();
+    floor.end();
+    await node.dispose();
+    scratch.remove();
+  }
+}
+
+async function smallFigures(scene: Scene, digits: Sample, srcnn: Sample): Promise<Record<string, number>> {
+  const { node, floor, rounds } = scene;
+  const grpc = { kind: 'grpc', path: inferPath, body: framed(digits.grpc) } as const;
+  const rest = { kind: 'http', path: digits.path, body: digits.json } as const;
+  const many = Buffer.concat(Array.from({ length: messagesPerStream }, () => framed(digits.grpc)));
+  const ask = grpcCaller(node.grpcPort, digits.grpc);
+  const rates = await interleave(rounds, {
+    unary: rate(scene, { ...grpc, port: node.grpcPort }),
+    bareUnary: rate(scene, { ...grpc, port: floor.grpcPort }),
+    rest: rate(scene, { ...rest, port: node.httpPort }),
+    bareRest: rate(scene, { ...rest, port: floor.httpPort }),
+    stream: async () => {
+      const target: Target = { kind: 'grpc', port: node.grpcPort, path: streamPath, body: many };
+      return messagesPerStream * (await rate(scene, target, streams)());
+    },
+    smallMs: async () => median(await timeCalls(ask, 300)),
+    smallUnderLoadMs: () => underLoad(scene, srcnn, async () => median(await timeCalls(ask, 150))),
+  });
+  for (const [name, figure] of Object.entries(rates)) saySpread(name, figure, name.endsWith('Ms') ? ' ms' : '/s');
+  return {
+    unaryVsBare: rates.unary.median / rates.bareUnary.median,
+    restVsBare: rates.rest.median / rates.bareRest.median,
+    streamVsUnary: rates.stream.median / rates.unary.median,
+    smallP50Ms: rates.smallMs.median,
+    smallPerSecond: rates.unary.median,
+    smallP50UnderLoadMs: rates.smallUnderLoadMs.median,
+    restPerSecond: rates.rest.median,
+  };
+}
+
+function rate(scene: Scene, target: Target, width = clients): () => Promise<number> {
+  return async () => {
+    const { perSecond, failed } = await scene.loader.load(target, { clients: width, seconds: scene.seconds });
+    if (failed > 0) say(`  ${failed} requests to ${target.path} failed`);
+    return perSecond;
+  };
+}
+
+/** Measures while `srcnn` requests keep every worker busy. */
+async function underLoad(scene: Scene, srcnn: Sample, figure: () => Promise<number>): Promise<number> {
+  const { node, loader } = scene;
+  const body = framed(srcnn.grpc);
+  const heavy = loader.load({ kind: 'grpc', port: node.grpcPort, path: inferPath, body }, { clients: 8, seconds: 1 });
+  await new Promise((resolve) => setTimeout(resolve, 300));
+  const value = await figure();
+  await heavy;
+  return value;
+}
+
+async function largeFigures(scene: Scene, srcnn: Sample): Promise<Record<string, number>> {
+  const { node, client, loader, rounds } = scene;
+  const together = await loadBare(srcnn.file, srcnn.shape, workers);
+  const alone = await loadBare(srcnn.file, srcnn.shape, 1);
+  const target: Target = { kind: 'grpc', port: node.grpcPort, path: inferPath, body: framed(srcnn.grpc) };
+  const pids = [node.pid, ...node.workers().map(({ pid }) => pid)];
+  let cpuMsEach = 0;
+  const sides = await interleave(rounds, {
+    system: async () => {
+      const before = await countsOf(client, 'srcnn');
+      const cpuMs = cpuMsOf(pids);
+      const { perSecond } = await loader.load(target, { clients: 8, seconds: 1.4 });
+      const { success } = await countsOf(client, 'srcnn');
+      cpuMsEach = (cpuMsOf(pids) - cpuMs) / (success - before.success);
+      return perSecond;
+    },
+    systemCpuMs: () => cpuMsEach,
+    inProcess: async () => (await together.flatOut(1)).perSecond,
+    bareCpuMs: async () => (await alone.flatOut(0.7)).cpuMsEach,
+  });
+  for (const [name, figure] of Object.entries(sides)) saySpread(`srcnn ${name}`, figure as Spread);
+  await Promise.all([together, alone].map((model: BareModel) => model.end()));
+  return {
+    srcnnVsInProcess: sides.system.median / sides.inProcess.median,
+    srcnnOverheadCpu: sides.systemCpuMs.median / sides.bareCpuMs.median - 1,
+  };
+}

@@ -1,0 +1,70 @@
+// What the system says of processes: who is whose child, who lives, what they cost. Read from /proc, so Linux only.
+import { readdirSync, readFileSync } from 'node:fs';
+
+interface Stat {
+  readonly pid: number;
+  readonly state: string;
+  readonly parent: number;
+  /** User and system time, of all threads. */
+  readonly cpuMs: number;
+}
+
+const msPerTick = 10;
+
+function statOf(pid: number): Stat | undefined {
+  let text: string;
+  try {
+    text = readFileSync(`/proc/${pid}/stat`, 'latin1');
+  } catch {
+    return undefined;
+  }
+  const fields = text.slice(text.lastIndexOf(')') + 2).split(' ');
+  const cpuMs = (Number(fields[11]) + Number(fields[12])) * msPerTick;
+  return { pid, state: fields[0] ?? '', parent: Number(fields[1]), cpuMs };
+}
+
+export function childrenOf(parent: number): number[] {
+  return readdirSync('/proc')
+    .filter((name) => /^\d+$/.test(name))
+    .map((name) => statOf(Number(name)))
+    .filter((stat) => stat !== undefined)
+    .filter((stat) => stat.parent === parent && stat.state !== 'Z')
+    .map((stat) => stat.pid);
+}
+
+/** False for a zombie: it holds nothing any more. */
+export function isAlive(pid: number): boolean {
+  const state = statOf(pid)?.state;
+  return state !== undefined && state !== 'Z' && state !== 'X';
+}
+
+export function cpuMsOf(pids: readonly number[]): number {
+  return pids.reduce((sum, pid) => sum + (statOf(pid)?.cpuMs ?? 0), 0);
+}
+
+/** Megabytes, shared pages counted in proportion. */
+export function memoryMbOf(pids: readonly number[]): number {
+  let kilobytes = 0;
+  for (const pid of pids) {
+    const rollup = readFileSync(`/proc/${pid}/smaps_rollup`, 'latin1');
+    kilobytes += Number(/^Pss:\s+(\d+) kB$/m.exec(rollup)?.[1] ?? 0);
+  }
+  return kilobytes / 1024;
+}
+
+/** The arguments that a process was started with; empty when it is gone. */
+export function argumentsOf(pid: number): string[] {
+  try {
+    return readFileSync(`/proc/${pid}/cmdline`, 'utf8').split('\0').slice(0, -1);
+  } catch {
+    return [];
+  }
+}
+
+export function signal(pid: number, name: NodeJS.Signals): void {
+  try {
+    process.kill(pid, name);
+  } catch {
+    // It is gone, which is what a signal to it could bring about at most.
+  }
+}

@@ -1,0 +1,115 @@
+// How nodes end, on real processes: a drain loses nothing, and whatever happens to the parent nothing is left behind.
+import assert from 'node:assert/strict';
+import { createConnection } from 'node:net';
+import { after, before, describe, test } from 'node:test';
+import { GrpcClient, rowOf } from './client.js';
+import { apart, pause, RunningNode, Scratch, startNode, until } from './harness.js';
+import { Load } from './load.js';
+import { isAlive } from './proc.js';
+import { ModelFolder } from './repository.js';
+
+const goneWithinMs = 5000;
+/** Two signals closer than this are taken for one wish. */
+const repeatMs = 600;
+
+function isOpen(port: number): Promise<boolean> {
+  return new Promise((resolve) => {
+    const socket = createConnection({ host: '127.0.0.1', port });
+    socket.once('connect', () => {
+      socket.destroy();
+      resolve(true);
+    });
+    socket.once('error', () => resolve(false));
+  });
+}
+
+describe('the end of a node', () => {
+  const scratch = new Scratch();
+  let models = '';
+  before(() => {
+    models = new ModelFolder(scratch).simulated('steady', { alphaMs: 5 }).folder;
+  });
+  after(() => scratch.remove());
+
+  for (const signal of ['SIGTERM', 'SIGINT'] as const) {
+    test(`${signal} drains: what is in flight is answered, the exit code is 0, nothing is left`, async (t) => {
+      const node = await startNode(apart(scratch, models));
+      t.after(() => node.dispose());
+      const workers = node.workers();
+      assert.equal(workers.length, 2);
+      const { httpPort, grpcPort } = node;
+      const client = new GrpcClient(grpcPort);
+      t.after(() => client.close());
+      let answers = 0;
+      const load = new Load(client, { model: 'steady', unary: 8, streamed: 8, answered: () => answers++ }).start();
+      await until('load is under way', () => answers > 100);
+      const stopped = load.stop();
+      const ended = await node.stop(signal);
+      assert.deepEqual((await stopped).errors, [], node.tail());
+      assert.deepEqual(ended, { code: 0, signal: null }, node.tail());
+      assert.deepEqual(workers.map(({ pid }) => isAlive(pid)), [false, false]);
+      assert.equal(await isOpen(httpPort), false);
+      assert.equal(await isOpen(grpcPort), false);
+    });
+  }
+
+  test('what comes while it drains is refused with DRAINING or finds nobody, and is never left hanging', async (t) => {
+    const slow = new ModelFolder(scratch).simulated('slow', { alphaMs: 400, rowsMax: 1 }).folder;
+    const node = await startNode(apart(scratch, slow));
+    t.after(() => node.dispose());
+    const client = new GrpcClient(node.grpcPort);
+    t.after(() => client.close());
+    await client.ask('ServerReady');
+    const early = client.infer({ ...rowOf('slow', 1), deadlineMs: 10_000 });
+    await client.ask('ServerReady');
+    const stopped = node.stop();
+    await node.event('node.draining');
+    const late = await client.infer({ ...rowOf('slow', 2), deadlineMs: 10_000 });
+    const told = await early;
+    assert.equal(told.status, 'OK', `${told.message} ${told.path} ${node.tail()}`);
+    assert.equal(late.status, 'UNAVAILABLE', late.message);
+    assert.equal((await stopped).code, 0);
+  });
+
+  test('when the node is killed its workers end by themselves, and the next start takes its place', async (t) => {
+    const flags = apart(scratch, models);
+    const node = await startNode(flags);
+    t.after(() => node.dispose());
+    const workers = node.workers();
+    node.signal('SIGKILL');
+    await node.ended;
+    await until('its workers are gone', () => !workers.some(({ pid }) => isAlive(pid)), goneWithinMs);
+    const next = await startNode(flags);
+    t.after(() => next.dispose());
+    assert.equal((await next.stop()).code, 0);
+  });
+
+  test('a second signal after a while ends it at once', async (t) => {
+    const slow = new ModelFolder(scratch).simulated('endless', { alphaMs: 60_000, rowsMax: 1 }).folder;
+    const node = await startNode(apart(scratch, slow));
+    t.after(() => node.dispose());
+    const workers = node.workers();
+    const client = new GrpcClient(node.grpcPort);
+    t.after(() => client.close());
+    await client.ask('ServerReady');
+    void client.infer({ ...rowOf('endless', 1), deadlineMs: 20_000 });
+    await client.ask('ServerReady');
+    node.signal('SIGTERM');
+    await node.event('node.draining');
+    await pause(repeatMs);
+    node.signal('SIGTERM');
+    const ended = await node.ended;
+    assert.equal(ended.code, 130);
+    await until('its workers are gone', () => !workers.some(({ pid }) => isAlive(pid)), goneWithinMs);
+  });
+
+  test('a signal while it starts ends it too', async (t) => {
+    const node = new RunningNode({ flags: apart(scratch, models) });
+    t.after(() => node.dispose());
+    await node.event('post.bound');
+    node.signal('SIGTERM');
+    const ended = await node.ended;
+    assert.ok(ended.code === 0 || ended.code === 130, `${JSON.stringify(ended)} ${node.tail()}`);
+    await until('no worker is left', () => node.workers().length === 0, goneWithinMs);
+  });
+});
