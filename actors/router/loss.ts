@@ -25,7 +25,10 @@ export function judgeLoss(job: Job, cause: LossCause, limits: LossLimits): Verdi
   if (cause === 'returned') return { fate: 'requeue', company, deaths, losses: job.losses };
   const losses = job.losses + 1;
   const fate = losses >= limits.lossesMax ? 'exhausted' : 'requeue';
-  if (cause === 'split') return { fate, company: company === 'any' ? 'alone' : company, deaths, losses };
+  // A fault of the batch may be one member's: each goes on by itself.
+  if (cause === 'split' || cause === 'device') {
+    return { fate, company: company === 'any' ? 'alone' : company, deaths, losses };
+  }
   if (!evidence.has(cause)) return { fate, company: cause === 'silent' ? 'solo' : company, deaths, losses };
   // Under watch a job runs by itself and only after its router has noted the start: without that note it is innocent.
   if (company === 'solo' && deaths > 0 && !job.is('running')) return { fate, company, deaths, losses };
