@@ -1,6 +1,7 @@
 // Everything that an actor can want done. One performer in the runtime carries these out, the simulator has another.
-import type { JobEnd, JobStep, JobTimes } from '../proto/job.js';
+
 import type { JobNumber, MemberId } from '../proto/ids.js';
+import type { JobEnd, JobStep, JobTimes } from '../proto/job.js';
 import type { Message, Place } from '../proto/messages.js';
 
 export type Effect =

@@ -1,9 +1,10 @@
 // What an actor is told by its own process, beside what others say: these never travel on a wire.
+
+import type { ErrorCode } from '../proto/errors.js';
+import type { JobNumber, MemberId, Role } from '../proto/ids.js';
 import type { JobSpec } from '../proto/job.js';
 import type { Cause, Place } from '../proto/messages.js';
-import type { ErrorCode } from '../proto/errors.js';
 import type { Datatype } from '../proto/tensor.js';
-import type { JobNumber, MemberId, Role } from '../proto/ids.js';
 
 export type Fact =
   | { readonly type: 'timer.fired'; readonly timer: string }

@@ -1,6 +1,7 @@
 // One accepted job as its router knows it: the spec, where it is, what it went through. Plain data that the table moves.
-import type { JobSpec, JobStep } from '../../proto/job.js';
+
 import type { JobNumber, MemberId } from '../../proto/ids.js';
+import type { JobSpec, JobStep } from '../../proto/job.js';
 import { limits } from '../../proto/limits.js';
 import type { Said } from '../../proto/messages.js';
 import type { Deadline } from '../router/wheel.js';

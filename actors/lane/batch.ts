@@ -1,5 +1,6 @@
 // Forms the next batch of a lane: the most urgent job and whoever waits that may share a batch with it, up to the rows
 // that the model takes. Whoever can't be answered in time any more is left out: nothing is dispatched for nobody.
+import type { MemberId } from '../../proto/ids.js';
 import type { LaneQueue, Waiting } from './queue.js';
 
 export interface Formed {
@@ -9,29 +10,34 @@ export interface Formed {
   readonly late: number;
 }
 
+/** Takes its members out of the queue, `head` first. */
 export function formBatch(
   queue: LaneQueue,
+  head: Waiting,
+  worker: MemberId,
   rowsMax: number,
   now: number,
   leastMs: number,
-): Formed | undefined {
-  const head = queue.head();
-  if (head === undefined) return undefined;
+): Formed {
   const members: Waiting[] = [];
   let rows = 0;
   let late = 0;
   let next: Waiting | undefined = head;
   while (next !== undefined) {
-    const tooLate = next.deadline - leastMs <= now;
-    if (!tooLate && members.length > 0 && (next.company !== 'any' || rows + next.rows > rowsMax)) break;
-    queue.take(next);
+    const tooLate: boolean = next.deadline - leastMs <= now;
+    if (!tooLate && members.length > 0) {
+      if (next.company !== 'any' || rows + next.rows > rowsMax) break;
+      // It goes elsewhere, unless its mates had to come here as well.
+      if (next.avoid === worker && head.avoid !== worker) break;
+    }
+    const taken: Waiting = next;
+    next = queue.takeForNext(taken);
     if (tooLate) late++;
     else {
-      members.push(next);
-      rows += next.rows;
-      if (next.company !== 'any' || rows >= rowsMax) break;
+      members.push(taken);
+      rows += taken.rows;
+      if (taken.company !== 'any' || rows >= rowsMax) break;
     }
-    next = queue.nextLike(head);
   }
   return { members, rows, late };
 }

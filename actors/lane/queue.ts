@@ -16,101 +16,103 @@ export interface Waiting {
   readonly company: Said<'job.enqueue'>['company'];
   readonly avoid: MemberId;
   readonly arrival: number;
-  /** Taken out of turn; its place in the heap is found empty later. */
-  gone: boolean;
+  /** Where it waits; undefined when it waits no more, though its place in the heap may only later be found empty. */
+  strand: Strand | undefined;
+}
+
+/** What one router has waiting here. */
+interface Queued {
+  readonly jobs: Map<JobNumber, Waiting>;
+  readonly strands: Map<string, Strand>;
 }
 
 interface Strand {
-  readonly key: string;
+  readonly queued: Queued;
+  readonly shapeKey: string;
   readonly heap: Waiting[];
+  /** Entries of the heap that wait no more. */
   gone: number;
 }
 
 export class LaneQueue {
-  private readonly strands = new Map<string, Strand>();
-  private readonly byRouter = new Map<MemberId, Map<JobNumber, Waiting>>();
+  private readonly byRouter = new Map<MemberId, Queued>();
+  private readonly strands = new Set<Strand>();
   count = 0;
   bytes = 0;
 
   find(router: MemberId, job: JobNumber): Waiting | undefined {
-    return this.byRouter.get(router)?.get(job);
+    return this.byRouter.get(router)?.jobs.get(job);
   }
 
   add(entry: Waiting): void {
-    const key = `${entry.router} ${entry.shapeKey}`;
-    let strand = this.strands.get(key);
+    let queued = this.byRouter.get(entry.router);
+    if (queued === undefined) {
+      queued = { jobs: new Map(), strands: new Map() };
+      this.byRouter.set(entry.router, queued);
+    }
+    let strand = queued.strands.get(entry.shapeKey);
     if (strand === undefined) {
-      strand = { key, heap: [], gone: 0 };
-      this.strands.set(key, strand);
+      strand = { queued, shapeKey: entry.shapeKey, heap: [], gone: 0 };
+      queued.strands.set(entry.shapeKey, strand);
+      this.strands.add(strand);
     }
+    entry.strand = strand;
     push(strand.heap, entry);
-    let jobs = this.byRouter.get(entry.router);
-    if (jobs === undefined) {
-      jobs = new Map();
-      this.byRouter.set(entry.router, jobs);
-    }
-    jobs.set(entry.job, entry);
+    queued.jobs.set(entry.job, entry);
     this.count++;
     this.bytes += entry.bytes;
   }
 
   /** Takes one out wherever it stands. */
   remove(entry: Waiting): void {
-    if (entry.gone) return;
-    this.leave(entry);
-    const strand = this.strands.get(`${entry.router} ${entry.shapeKey}`);
+    const { strand } = entry;
     if (strand === undefined) return;
-    strand.gone++;
+    this.leave(entry, strand);
+    if (strand.heap[0] === entry) pop(strand.heap);
+    else strand.gone++;
     if (strand.gone > 64 && strand.gone > strand.heap.length / 2) compact(strand);
+    this.tidy(strand);
   }
 
   removeRouter(router: MemberId): void {
-    for (const entry of [...(this.byRouter.get(router)?.values() ?? [])]) this.remove(entry);
+    for (const entry of [...(this.byRouter.get(router)?.jobs.values() ?? [])]) this.remove(entry);
     this.byRouter.delete(router);
   }
 
   /** The most urgent of all; undefined when nobody waits. */
   head(): Waiting | undefined {
     let head: Waiting | undefined;
-    for (const strand of this.strands.values()) {
-      const first = this.first(strand);
-      if (first !== undefined && (head === undefined || before(first, head))) head = first;
+    for (const strand of this.strands) {
+      const first = strand.heap[0] as Waiting;
+      if (head === undefined || before(first, head)) head = first;
     }
     return head;
   }
 
-  /** The most urgent of those that may share a batch with `entry`. */
-  nextLike(entry: Waiting): Waiting | undefined {
-    const strand = this.strands.get(`${entry.router} ${entry.shapeKey}`);
-    return strand === undefined ? undefined : this.first(strand);
+  /** Takes out an entry; the most urgent of those that may share a batch with it. */
+  takeForNext(entry: Waiting): Waiting | undefined {
+    const { strand } = entry;
+    this.remove(entry);
+    return strand?.heap[0];
   }
 
-  /** Takes out an entry that `head` or `nextLike` gave. */
-  take(entry: Waiting): void {
-    this.leave(entry);
-    const key = `${entry.router} ${entry.shapeKey}`;
-    const strand = this.strands.get(key);
-    if (strand?.heap[0] === entry) {
-      pop(strand.heap);
-      if (strand.heap.length === 0) this.strands.delete(key);
-    } else if (strand !== undefined) strand.gone++;
-  }
-
-  private leave(entry: Waiting): void {
-    entry.gone = true;
+  private leave(entry: Waiting, strand: Strand): void {
+    entry.strand = undefined;
     this.count--;
     this.bytes -= entry.bytes;
-    const jobs = this.byRouter.get(entry.router);
-    if (jobs?.get(entry.job) === entry) jobs.delete(entry.job);
+    strand.queued.jobs.delete(entry.job);
   }
 
-  private first(strand: Strand): Waiting | undefined {
-    while (strand.heap[0]?.gone === true) {
-      pop(strand.heap);
+  /** A strand in use begins with somebody who waits; one that is empty goes. */
+  private tidy(strand: Strand): void {
+    const { heap, queued, shapeKey } = strand;
+    while (heap.length > 0 && heap[0]?.strand === undefined) {
+      pop(heap);
       strand.gone--;
     }
-    if (strand.heap.length === 0) this.strands.delete(strand.key);
-    return strand.heap[0];
+    if (heap.length > 0) return;
+    queued.strands.delete(shapeKey);
+    this.strands.delete(strand);
   }
 }
 
@@ -154,7 +156,7 @@ function sink(heap: Waiting[], entry: Waiting, from: number): void {
 }
 
 function compact(strand: Strand): void {
-  const kept = strand.heap.filter((entry) => !entry.gone);
+  const kept = strand.heap.filter((entry) => entry.strand !== undefined);
   strand.heap.length = 0;
   for (const entry of kept) push(strand.heap, entry);
   strand.gone = 0;

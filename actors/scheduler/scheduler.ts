@@ -133,7 +133,7 @@ export class Scheduler implements Actor {
       company: enqueue.company,
       avoid: enqueue.avoid,
       arrival: ++this.arrivals,
-      gone: false,
+      strand: undefined,
     };
     // A job that was admitted before and lost its worker is not turned away for a full queue.
     if (!lane.accept(entry)) {
@@ -187,24 +187,34 @@ export class Scheduler implements Actor {
     if (best === undefined) return false;
     const { worker, share } = best;
     const cost = worker.cost(lane.key, head.shapeKey);
-    const formed = formBatch(lane.queue, share.rowsMax, now, cost.leastMs());
-    if (formed !== undefined && formed.late > 0) cost.doubt();
-    const first = formed?.members[0];
-    if (formed === undefined || first === undefined) return lane.queue.count > 0;
+    const formed = formBatch(lane.queue, head, worker.id, share.rowsMax, now, cost.leastMs());
+    if (formed.late > 0) cost.doubt();
+    const first = formed.members[0];
+    if (first === undefined) return lane.queue.count > 0;
     const batch = ++this.batchNumber;
     const jobs = formed.members.map((member) => member.job);
     const attempts = formed.members.map((member) => member.attempt);
     const costMs = cost.estimate(formed.rows);
     const { place } = share;
     const { rows } = formed;
-    const record = { batch, router: first.router, cost, place, rows, jobs, attempts, costMs };
-    this.registry.give(worker, { ...record, assignedAt: now, missing: 0 }, now);
+    const { router } = first;
+    const assigned = {
+      batch,
+      router,
+      cost,
+      place,
+      rows,
+      jobs,
+      attempts,
+      assignedAt: now,
+      costMs,
+      missing: 0,
+    };
+    this.registry.give(worker, assigned, now);
     worker.lastChosen = ++this.chosen;
     const solo = first.company === 'solo';
     const { id, epoch } = worker;
-    this.out.push(
-      send(first.router, { type: 'batch.assign', batch, worker: id, epoch, solo, jobs, attempts }),
-    );
+    this.out.push(send(router, { type: 'batch.assign', batch, worker: id, epoch, solo, jobs, attempts }));
     return lane.queue.count > 0;
   }
 

@@ -35,7 +35,8 @@ export class WorkerRecord {
   readonly used: Record<Place, number> = { inline: 0, thread: 0 };
   readonly freeAt: Record<Place, number> = { inline: 0, thread: 0 };
   readonly shares = new Map<string, Share>();
-  private readonly costs = new Map<string, CostTable>();
+  private readonly costs = new Map<string, Map<string, CostTable>>();
+  private costTables = 0;
   readonly batches = new Map<number, Batch>();
   rowsHeld = 0;
   lastChosen = 0;
@@ -56,14 +57,16 @@ export class WorkerRecord {
   }
 
   cost(model: string, shapeKey: string): CostTable {
-    const key = `${model} ${shapeKey}`;
-    let cost = this.costs.get(key);
-    if (cost === undefined) {
-      // Shapes without end would fill the memory; what is dropped is learned again.
-      if (this.costs.size >= costTablesMax) this.costs.clear();
-      cost = new CostTable();
-      this.costs.set(key, cost);
+    const known = this.costs.get(model)?.get(shapeKey);
+    if (known !== undefined) return known;
+    // Shapes without end would fill the memory; what is dropped is learned again.
+    if (++this.costTables > costTablesMax) {
+      this.costs.clear();
+      this.costTables = 1;
     }
+    const cost = new CostTable();
+    const shapes = this.costs.get(model) ?? new Map<string, CostTable>();
+    this.costs.set(model, shapes.set(shapeKey, cost));
     return cost;
   }
 

@@ -7,7 +7,13 @@ import { type Models, statusOf } from './models.js';
 type Fields = Record<string, unknown>;
 
 /** Only what works: clients act on these. */
-const extensions = ['binary_tensor_data', 'parameters', 'schedule_policy', 'model_configuration', 'statistics'];
+const extensions = [
+  'binary_tensor_data',
+  'parameters',
+  'schedule_policy',
+  'model_configuration',
+  'statistics',
+];
 
 export function describeServer(version: string): Fields {
   return { name: 'signalbox', version, extensions };

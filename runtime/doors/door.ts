@@ -62,7 +62,9 @@ export function refusalOf(thrown: unknown, log: DoorLog): Refusal {
   if (thrown instanceof SignalboxError) {
     return refuse(thrown.code, thrown.message, thrown.retryAfterMs);
   }
-  log.error('door.failed', { error: thrown instanceof Error ? (thrown.stack ?? thrown.message) : String(thrown) });
+  log.error('door.failed', {
+    error: thrown instanceof Error ? (thrown.stack ?? thrown.message) : String(thrown),
+  });
   return refuse('INTERNAL', 'the server failed on this request; its log has the details');
 }
 

@@ -22,7 +22,11 @@ function whole(
   };
 }
 
-function wide(min: bigint, max: bigint, write: (view: DataView, at: number, value: bigint) => void): ElementWriter {
+function wide(
+  min: bigint,
+  max: bigint,
+  write: (view: DataView, at: number, value: bigint) => void,
+): ElementWriter {
   return {
     wants: `a whole number from ${min} to ${max}`,
     fits: (value) => {

@@ -45,7 +45,10 @@ export interface ModelCounters {
   readonly computeInput: Sum;
   readonly computeInfer: Sum;
   readonly computeOutput: Sum;
-  readonly batches: ReadonlyMap<number, { readonly computeInput: Sum; readonly computeInfer: Sum; readonly computeOutput: Sum }>;
+  readonly batches: ReadonlyMap<
+    number,
+    { readonly computeInput: Sum; readonly computeInfer: Sum; readonly computeOutput: Sum }
+  >;
 }
 
 export interface Sum {

@@ -31,18 +31,19 @@ export function featuresRequest(
     version: signature.version,
     id: '',
     parameters: undefined,
-    inputs: [
-      { name: port.name, datatype: port.datatype, shape, data: bytesOf(port, writer, features) },
-    ],
+    inputs: [{ name: port.name, datatype: port.datatype, shape, data: bytesOf(port, writer, features) }],
     outputs: [output.name],
   };
 }
 
 function shapeFor(signature: Signature, port: Port, count: number, batchSize: number): number[] {
   if (!Number.isInteger(batchSize) || batchSize < 0) {
-    throw invalidInput(`batch_size is ${batchSize}, wanted is a whole number from 0 (0: as many rows as there are)`);
+    throw invalidInput(
+      `batch_size is ${batchSize}, wanted is a whole number from 0 (0: as many rows as there are)`,
+    );
   }
-  if (count === 0) throw invalidInput(`features is empty; model ${quote(signature.model)} takes ${portText(port)}`);
+  if (count === 0)
+    throw invalidInput(`features is empty; model ${quote(signature.model)} takes ${portText(port)}`);
   if (!signature.batches && batchSize > 1) {
     throw invalidInput(`batch_size is ${batchSize}; model ${quote(signature.model)} takes one row at a time`);
   }
@@ -88,5 +89,7 @@ export function predictionsOf(outputs: readonly Tensor[]): number[] {
   const read = elementReader(output.datatype);
   const view = new DataView(output.data.buffer, output.data.byteOffset, output.data.byteLength);
   const size = datatypes[output.datatype];
-  return Array.from({ length: output.data.byteLength / size }, (_, index) => Number(read(view, index * size)));
+  return Array.from({ length: output.data.byteLength / size }, (_, index) =>
+    Number(read(view, index * size)),
+  );
 }

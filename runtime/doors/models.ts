@@ -66,14 +66,28 @@ export class Models {
 /** What the engine says of a model, unless the repository has already said that it can't be served. */
 export function statusOf(engine: Engine, entry: ModelEntry): ModelStatus {
   const { name, version, state, reason } = entry;
-  return state === 'available' ? engine.status(name, version) : { name, version, state: 'UNAVAILABLE', reason };
+  return state === 'available'
+    ? engine.status(name, version)
+    : { name, version, state: 'UNAVAILABLE', reason };
 }
 
 function signatureOf(entry: ModelEntry): Signature {
   const { name, version, maxBatch, inputs, outputs, config } = entry;
-  return makeSignature(name, version, maxBatch, inputs.map(portOf), outputs.map(portOf), config.deadlineDefaultMs);
+  return makeSignature(
+    name,
+    version,
+    maxBatch,
+    inputs.map(portOf),
+    outputs.map(portOf),
+    config.deadlineDefaultMs,
+  );
 }
 
 function portOf(tensor: ModelTensor): Port {
-  return { name: tensor.name, datatype: tensor.datatype, shape: tensor.shape, optional: tensor.optional ?? false };
+  return {
+    name: tensor.name,
+    datatype: tensor.datatype,
+    shape: tensor.shape,
+    optional: tensor.optional ?? false,
+  };
 }

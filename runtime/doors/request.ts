@@ -29,10 +29,16 @@ export function invalidInput(sentence: string): SignalboxError {
 /** Parameters of a tensor or an output that would change the answer if they were obeyed, which they can't be yet. */
 export function refuseUnsupported(where: string, name: string): void {
   if (name.startsWith('shared_memory_')) {
-    throw new SignalboxError('UNSUPPORTED', `${where} asks for shared memory, which this server does not have`);
+    throw new SignalboxError(
+      'UNSUPPORTED',
+      `${where} asks for shared memory, which this server does not have`,
+    );
   }
   if (name === 'classification') {
-    throw new SignalboxError('UNSUPPORTED', `${where} asks for classification: rank the scores in the client`);
+    throw new SignalboxError(
+      'UNSUPPORTED',
+      `${where} asks for classification: rank the scores in the client`,
+    );
   }
 }
 
@@ -47,12 +53,18 @@ export function priorityOf(parameters: Parameters | undefined, levels: number, b
   const priority = wholeParameter(parameters, 'priority', `a level from 1 (first) to ${levels}, or 0`);
   if (priority === undefined || priority === 0) return byDefault - 1;
   if (priority > levels) {
-    throw invalidInput(`parameter "priority" is ${priority}, wanted is a level from 1 (first) to ${levels}, or 0`);
+    throw invalidInput(
+      `parameter "priority" is ${priority}, wanted is a level from 1 (first) to ${levels}, or 0`,
+    );
   }
   return priority - 1;
 }
 
-function wholeParameter(parameters: Parameters | undefined, name: string, wanted: string): number | undefined {
+function wholeParameter(
+  parameters: Parameters | undefined,
+  name: string,
+  wanted: string,
+): number | undefined {
   const given = parameters?.get(name);
   if (given === undefined) return undefined;
   const value = typeof given === 'string' && /^\d{1,20}$/.test(given) ? Number(given) : given;

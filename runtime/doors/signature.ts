@@ -50,8 +50,19 @@ export function makeSignature(
     onlyKey: undefined,
     deadlineDefaultMs,
   };
-  const only = inputs.every((port) => !port.optional && rowShape(port.shape, batches).every((size) => size >= 0));
-  return only ? { ...bare, onlyKey: shapeKeyOf(bare, inputs.map((port) => port.shape), []) } : bare;
+  const only = inputs.every(
+    (port) => !port.optional && rowShape(port.shape, batches).every((size) => size >= 0),
+  );
+  return only
+    ? {
+        ...bare,
+        onlyKey: shapeKeyOf(
+          bare,
+          inputs.map((port) => port.shape),
+          [],
+        ),
+      }
+    : bare;
 }
 
 /**

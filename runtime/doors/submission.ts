@@ -86,7 +86,9 @@ function inOrder(signature: Signature, given: readonly RequestTensor[]): (Reques
 }
 
 function wrongDatatype(signature: Signature, tensor: RequestTensor, port: Port): SignalboxError {
-  const known = isDatatype(tensor.datatype) ? '' : ` (the datatypes are ${Object.keys(datatypes).join(', ')})`;
+  const known = isDatatype(tensor.datatype)
+    ? ''
+    : ` (the datatypes are ${Object.keys(datatypes).join(', ')})`;
   const given = tensor.datatype === '' ? 'no datatype' : `datatype ${quote(tensor.datatype)}`;
   return invalidInput(
     `input ${quote(tensor.name)} of ${model(signature)} is given with ${given}, wanted is ${port.datatype}${known}`,

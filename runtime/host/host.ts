@@ -18,6 +18,8 @@ export interface Occasion {
 
 export interface Carrier {
   send(to: MemberId, message: Message, frames: Frames): void;
+  /** Nothing more will come in this tick: what waits to be joined may go. */
+  flush(): void;
 }
 
 export type Performer<T extends Effect['type']> = (effect: Extract<Effect, { type: T }>, occasion: Occasion) => void;
@@ -115,7 +117,10 @@ export class Host {
       case 'send':
         return this.send(effect.to, effect.message, effect.outputsOf);
       case 'settle':
-        return settle(() => this.tell(resident, settled));
+        return settle(() => {
+          this.tell(resident, settled);
+          this.carrier.flush();
+        });
       case 'arm':
         return this.arm(resident, effect.timer, effect.at);
       case 'disarm':

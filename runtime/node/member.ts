@@ -42,7 +42,10 @@ export class MemberProcess {
       log,
       performers: options.performers,
       payloadOf: options.payloadOf,
-      carrier: { send: (to, message, frames) => void this.office.send(to, message, frames) },
+      carrier: {
+        send: (to, message, frames) => void this.office.send(to, message, frames),
+        flush: () => this.office.flush(),
+      },
     });
     this.office = new PostOffice({
       self: self.id,

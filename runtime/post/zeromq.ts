@@ -82,7 +82,7 @@ class ZeromqTransport implements Transport {
       maxMessageSize: this.#options.frameBytesMax,
     });
     try {
-      await router.bind(endpoint.replace('//localhost:', '//127.0.0.1:'));
+      router.bindSync(endpoint.replace('//localhost:', '//127.0.0.1:'));
     } catch (error) {
       router.close();
       throw new Error(whyNotBound(endpoint, error as NodeJS.ErrnoException));
@@ -161,7 +161,8 @@ class ZeromqTransport implements Transport {
         resolve();
       });
     });
-    await router.unbind(this.#bound);
+    // Never `unbind`: it works on the socket from a second thread, and a peer that leaves meanwhile ends the process.
+    router.unbindSync(this.#bound);
     await freed;
     router.close();
   }

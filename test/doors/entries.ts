@@ -3,7 +3,12 @@ import type { Datatype } from '../../proto/tensor.js';
 import { defaultModelConfig } from '../../runtime/models/config.js';
 import type { ModelEntry, ModelTensor } from '../../runtime/models/repository.js';
 
-export function port(name: string, datatype: Datatype, shape: readonly number[], optional = false): ModelTensor {
+export function port(
+  name: string,
+  datatype: Datatype,
+  shape: readonly number[],
+  optional = false,
+): ModelTensor {
   return { name, datatype, shape, optional };
 }
 

@@ -1,8 +1,9 @@
 // A stock grpc-js client for the doors' tests: calls by name, with raw bytes where a test wants to send rubbish.
 import * as grpc from '@grpc/grpc-js';
+import { settle, wallTime } from '../../runtime/clock.js';
 import { type Door, type DoorOptions, doorDefaults } from '../../runtime/doors/door.js';
-import { createGrpcDoor } from '../../runtime/doors/grpc/door.js';
 import { type Fields, type MethodCodec, services } from '../../runtime/doors/grpc/definitions.js';
+import { createGrpcDoor } from '../../runtime/doors/grpc/door.js';
 import { KeptLog, StandIn } from './stand-in.js';
 
 export interface Outcome {
@@ -48,7 +49,7 @@ export class Client {
     const method = this.method(name);
     const metadata = new grpc.Metadata();
     for (const [key, value] of Object.entries(options.metadata ?? {})) metadata.set(key, value);
-    const deadline = options.deadlineMs === undefined ? {} : { deadline: Date.now() + options.deadlineMs };
+    const deadline = options.deadlineMs === undefined ? {} : { deadline: wallTime() + options.deadlineMs };
     let call: grpc.ClientUnaryCall | undefined;
     const outcome = new Promise<Outcome>((resolve) => {
       let answer: Fields = {};
@@ -65,7 +66,7 @@ export class Client {
       );
       call.on('status', ({ code, details, metadata: trailers }) => {
         // The status comes before the callback has the answer.
-        setImmediate(() => resolve({ code, details, trailers, answer }));
+        settle(() => resolve({ code, details, trailers, answer }));
       });
     });
     return { call: call as grpc.ClientUnaryCall, outcome };
@@ -73,7 +74,7 @@ export class Client {
 
   stream(name: string, options: CallOptions = {}): grpc.ClientDuplexStream<Fields, Fields> {
     const method = this.method(name);
-    const deadline = options.deadlineMs === undefined ? {} : { deadline: Date.now() + options.deadlineMs };
+    const deadline = options.deadlineMs === undefined ? {} : { deadline: wallTime() + options.deadlineMs };
     return this.native.makeBidiStreamRequest(
       method.path,
       (given: Fields) => (Buffer.isBuffer(given) ? given : method.request.encode(given)),

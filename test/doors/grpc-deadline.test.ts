@@ -27,7 +27,11 @@ function ask(parameters: Fields = {}): Fields {
 }
 
 async function budgetOf(parameters: Fields, deadlineMs?: number): Promise<number> {
-  const outcome = await scene.client.call('ModelInfer', ask(parameters), deadlineMs === undefined ? {} : { deadlineMs });
+  const outcome = await scene.client.call(
+    'ModelInfer',
+    ask(parameters),
+    deadlineMs === undefined ? {} : { deadlineMs },
+  );
   assert.equal(outcome.code, status.OK, outcome.details);
   return scene.engine.submissions.at(-1)?.spec.budgetMs ?? Number.NaN;
 }
@@ -84,7 +88,11 @@ test('a job that expires at its budget tells the client where it waited', async 
   scene.engine.holding = true;
   const asked = scene.client.call('ModelInfer', ask(), { deadlineMs: 5000 });
   await scene.engine.holds(1);
-  scene.engine.held[0]?.finish({ ending: 'expired', code: 'DEADLINE_EXCEEDED', message: 'it waited for a worker' });
+  scene.engine.held[0]?.finish({
+    ending: 'expired',
+    code: 'DEADLINE_EXCEEDED',
+    message: 'it waited for a worker',
+  });
   const outcome = await asked;
   assert.equal(outcome.code, status.DEADLINE_EXCEEDED);
   assert.equal(outcome.details, 'DEADLINE_EXCEEDED: it waited for a worker');
@@ -101,5 +109,8 @@ test('nothing is cancelled after a normal end', async () => {
   await scene.engine.holds(2);
   scene.engine.held[1]?.finish();
   await again;
-  assert.deepEqual(scene.engine.held.map(({ cancelled }) => cancelled), [[], []]);
+  assert.deepEqual(
+    scene.engine.held.map(({ cancelled }) => cancelled),
+    [[], []],
+  );
 });

@@ -1,12 +1,18 @@
 // What the gRPC door tells of the server and its models, health, reflection, what it refuses, how it starts and stops.
 import assert from 'node:assert/strict';
 import { after, before, beforeEach, test } from 'node:test';
-import { credentials, loadPackageDefinition, Metadata, type ServiceClientConstructor, status } from '@grpc/grpc-js';
+import {
+  credentials,
+  loadPackageDefinition,
+  Metadata,
+  type ServiceClientConstructor,
+  status,
+} from '@grpc/grpc-js';
 import { loadSync } from '@grpc/proto-loader';
 import { protoPath } from 'grpc-health-check';
 import { doorDefaults } from '../../runtime/doors/door.js';
-import { createGrpcDoor } from '../../runtime/doors/grpc/door.js';
 import type { Fields } from '../../runtime/doors/grpc/definitions.js';
+import { createGrpcDoor } from '../../runtime/doors/grpc/door.js';
 import { openGrpc, type Scene } from './grpc-client.js';
 import { KeptLog, models, StandIn } from './stand-in.js';
 
@@ -82,7 +88,10 @@ test('statistics are in nanoseconds, for one model or all', async () => {
   }
   assert.equal((one?.['batch_stats'] as Fields[])[0]?.['batch_size'], '4');
   const twice = (await answer('ModelStatistics', { name: 'twice' }))['model_stats'] as Fields[];
-  assert.deepEqual(twice.map((entry) => entry['version']), ['1', '2']);
+  assert.deepEqual(
+    twice.map((entry) => entry['version']),
+    ['1', '2'],
+  );
   const all = (await answer('ModelStatistics'))['model_stats'] as Fields[];
   assert.equal(all.length, models.length);
 });
@@ -91,8 +100,18 @@ test('the repository index has every model with its state and why', async () => 
   scene.engine.states.set('digits', 'LOADING');
   const index = (await answer('RepositoryIndex'))['models'] as Fields[];
   const of = (name: string) => index.find((entry) => entry['name'] === name);
-  assert.deepEqual(of('digits'), { name: 'digits', version: '1', state: 'LOADING', reason: 'no worker has it' });
-  assert.deepEqual(of('broken'), { name: 'broken', version: '1', state: 'UNAVAILABLE', reason: 'model.onnx is no ONNX file' });
+  assert.deepEqual(of('digits'), {
+    name: 'digits',
+    version: '1',
+    state: 'LOADING',
+    reason: 'no worker has it',
+  });
+  assert.deepEqual(of('broken'), {
+    name: 'broken',
+    version: '1',
+    state: 'UNAVAILABLE',
+    reason: 'model.onnx is no ONNX file',
+  });
   const ready = (await answer('RepositoryIndex', { ready: true }))['models'] as Fields[];
   assert.equal(ready.length, index.length - 2);
 });
@@ -165,7 +184,10 @@ test('whoever watches hears each change', async () => {
   const next = () => new Promise((resolve) => watch.once('data', (told: Fields) => resolve(told['status'])));
   scene.engine.changed();
   assert.equal(await next(), 'SERVING');
-  for (const [state, told] of [['LOADING', 'NOT_SERVING'], ['READY', 'SERVING']] as const) {
+  for (const [state, told] of [
+    ['LOADING', 'NOT_SERVING'],
+    ['READY', 'SERVING'],
+  ] as const) {
     const heard = next();
     scene.engine.states.set('digits', state);
     scene.engine.changed();
@@ -180,7 +202,8 @@ test('reflection lists the services and knows their messages', async () => {
   const same = (bytes: Buffer) => bytes;
   const stream = scene.client.native.makeBidiStreamRequest(path, same, same, new Metadata());
   const next = () => new Promise<Buffer>((resolve) => stream.once('data', resolve));
-  const field = (number: number, text: string) => Buffer.concat([Buffer.from([(number << 3) | 2, text.length]), Buffer.from(text)]);
+  const field = (number: number, text: string) =>
+    Buffer.concat([Buffer.from([(number << 3) | 2, text.length]), Buffer.from(text)]);
   let heard = next();
   stream.write(field(7, '*'));
   const listed = (await heard).toString('latin1');
@@ -206,7 +229,11 @@ test('a stop lets what runs finish and then ends, also with a stream held open',
   const stream = other.client.stream('ModelStreamInfer');
   stream.on('error', () => {});
   const inputs = [{ name: 'x', datatype: 'FP32', shape: [2] }];
-  const asked = other.client.call('ModelInfer', { model_name: 'twice', inputs, raw_input_contents: [Buffer.alloc(8)] });
+  const asked = other.client.call('ModelInfer', {
+    model_name: 'twice',
+    inputs,
+    raw_input_contents: [Buffer.alloc(8)],
+  });
   await other.engine.holds(1);
   const door = other.door.stop(20_000);
   other.engine.held[0]?.finish();

@@ -121,7 +121,10 @@ test('no more than the bound is under way; the next is taken when one is answere
   let finished = 0;
   for (; finished < 100; finished++) {
     await scene.engine.holds(finished + 1);
-    assert.ok(scene.engine.held.length - finished <= inFlightMax, `${scene.engine.held.length} taken, ${finished} done`);
+    assert.ok(
+      scene.engine.held.length - finished <= inFlightMax,
+      `${scene.engine.held.length} taken, ${finished} done`,
+    );
     scene.engine.held[finished]?.finish();
   }
   const { answers, code } = await all;

@@ -20,7 +20,10 @@ beforeEach(() => {
 const row = Array.from({ length: 64 }, (_, index) => index / 64);
 
 test('features become rows of the default model, its output predictions', async () => {
-  const { code, details, answer } = await scene.client.call('Predict', { features: [...row, ...row], batch_size: 2 });
+  const { code, details, answer } = await scene.client.call('Predict', {
+    features: [...row, ...row],
+    batch_size: 2,
+  });
   assert.equal(code, status.OK, details);
   assert.deepEqual(answer['predictions'], [...row, ...row]);
   assert.equal(answer['model_version'], '1');
@@ -46,18 +49,53 @@ test('model_version may be a version, a model or both', async () => {
 });
 
 const refused: readonly [string, Fields, status, RegExp][] = [
-  ['features that do not divide', { features: row.slice(1) }, status.INVALID_ARGUMENT, /63 features don't divide into rows of 64/],
-  ['a batch size that does not fit', { features: row, batch_size: 2 }, status.INVALID_ARGUMENT, /64 features don't divide into 2 rows of 64/],
+  [
+    'features that do not divide',
+    { features: row.slice(1) },
+    status.INVALID_ARGUMENT,
+    /63 features don't divide into rows of 64/,
+  ],
+  [
+    'a batch size that does not fit',
+    { features: row, batch_size: 2 },
+    status.INVALID_ARGUMENT,
+    /64 features don't divide into 2 rows of 64/,
+  ],
   ['a negative batch size', { features: row, batch_size: -1 }, status.INVALID_ARGUMENT, /batch_size is -1/],
   ['no features', {}, status.INVALID_ARGUMENT, /features is empty; model "digits" takes "image"/],
   ['too many rows', { features: Array(64 * 33).fill(0) }, status.INVALID_ARGUMENT, /33 rows/],
-  ['rows where the model has none', { features: [1, 2, 3, 4], batch_size: 2, model_version: 'twice' }, status.INVALID_ARGUMENT, /one row at a time/],
-  ['a model with two inputs', { features: [1], model_version: 'pair' }, status.INVALID_ARGUMENT, /features fill only one/],
-  ['a model of text', { features: [1], model_version: 'echo_BYTES' }, status.INVALID_ARGUMENT, /from numbers to numbers/],
-  ['a feature that does not fit the datatype', { features: [1.5, 2], model_version: 'pixels' }, status.INVALID_ARGUMENT, /feature 0 is 1.5/],
+  [
+    'rows where the model has none',
+    { features: [1, 2, 3, 4], batch_size: 2, model_version: 'twice' },
+    status.INVALID_ARGUMENT,
+    /one row at a time/,
+  ],
+  [
+    'a model with two inputs',
+    { features: [1], model_version: 'pair' },
+    status.INVALID_ARGUMENT,
+    /features fill only one/,
+  ],
+  [
+    'a model of text',
+    { features: [1], model_version: 'echo_BYTES' },
+    status.INVALID_ARGUMENT,
+    /from numbers to numbers/,
+  ],
+  [
+    'a feature that does not fit the datatype',
+    { features: [1.5, 2], model_version: 'pixels' },
+    status.INVALID_ARGUMENT,
+    /feature 0 is 1.5/,
+  ],
   ['an unknown model', { features: row, model_version: 'nope' }, status.NOT_FOUND, /no model "nope"/],
   ['an unknown version', { features: row, model_version: '4' }, status.NOT_FOUND, /no version "4"/],
-  ['an unknown version of a model', { features: row, model_version: 'twice:3' }, status.NOT_FOUND, /"twice" has no version "3"/],
+  [
+    'an unknown version of a model',
+    { features: row, model_version: 'twice:3' },
+    status.NOT_FOUND,
+    /"twice" has no version "3"/,
+  ],
 ];
 
 for (const [what, request, wanted, says] of refused) {

@@ -82,7 +82,10 @@ function codec(what: string, write: (fields: object) => Buffer, read: (bytes: Bu
       } catch {
         // Said below.
       }
-      throw new SignalboxError('INPUT_INVALID', `these ${bytes.length} bytes are no protobuf message of a ${what}`);
+      throw new SignalboxError(
+        'INPUT_INVALID',
+        `these ${bytes.length} bytes are no protobuf message of a ${what}`,
+      );
     },
   };
 }

@@ -83,7 +83,9 @@ function typedInput(input: WireInput): RequestTensor {
   }
   const filled = contentsOf(input);
   if (filled.length > 1) {
-    throw invalidInput(`input ${quote(input.name)} has ${filled.join(' and ')}: wanted is one kind of contents`);
+    throw invalidInput(
+      `input ${quote(input.name)} has ${filled.join(' and ')}: wanted is one kind of contents`,
+    );
   }
   // An unknown datatype is refused with the model's own at hand.
   if (!isDatatype(input.datatype)) return tensorOf(input, new Uint8Array(0));
@@ -109,7 +111,9 @@ function parametersOf(wire: Readonly<Record<string, WireParameter>>): Parameters
   for (const key of keys) {
     const value = choiceOf(wire[key] as WireParameter);
     if (value === undefined) {
-      throw invalidInput(`parameter ${quote(key)} has no value: wanted is a bool, int64, uint64, double or string`);
+      throw invalidInput(
+        `parameter ${quote(key)} has no value: wanted is a bool, int64, uint64, double or string`,
+      );
     }
     parameters.set(key, value);
   }

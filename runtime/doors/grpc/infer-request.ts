@@ -1,11 +1,6 @@
 // Reads a ModelInferRequest without building anything that is not needed: raw contents stay views on the message.
 // What is rare (typed contents, fields of another protocol) is left to the general codec.
-import {
-  type InferRequest,
-  type ParameterValue,
-  type RequestTensor,
-  refuseUnsupported,
-} from '../request.js';
+import { type InferRequest, type ParameterValue, type RequestTensor, refuseUnsupported } from '../request.js';
 import { quote } from '../sentence.js';
 import { Cursor, unusual } from './cursor.js';
 import { generalRequest } from './infer-general.js';

@@ -125,7 +125,11 @@ function submit(
 }
 
 function response(signature: Signature, answer: Answer, latencyMs: number): Fields {
-  return { predictions: predictionsOf(answer.outputs), latency_ms: latencyMs, model_version: signature.version };
+  return {
+    predictions: predictionsOf(answer.outputs),
+    latency_ms: latencyMs,
+    model_version: signature.version,
+  };
 }
 
 /** Empty, a version, a model, or `model:version`. */
@@ -143,7 +147,9 @@ function signatureFor(floor: Floor, wanted: string): Signature {
   }
   const [model = '', version = ''] = byDefault.split(':');
   if (wanted !== '' && version !== '' && wanted !== version) {
-    throw invalidInput(`the default model is ${quote(byDefault)}, version ${quote(wanted)} of it is not served here`);
+    throw invalidInput(
+      `the default model is ${quote(byDefault)}, version ${quote(wanted)} of it is not served here`,
+    );
   }
   return floor.models.find(model, wanted === '' ? version : wanted);
 }

@@ -23,10 +23,14 @@ function queries(floor: Floor): Record<string, Query> {
     ModelReady: (request) => ({ ready: floor.models.ready(name(request), version(request)) }),
     ServerMetadata: () => describeServer(options.serverVersion),
     ModelMetadata: (request) => describeMetadata(engine, floor.models.known(name(request), version(request))),
-    ModelConfig: (request) => ({ config: describeConfig(floor.models.known(name(request), version(request))) }),
+    ModelConfig: (request) => ({
+      config: describeConfig(floor.models.known(name(request), version(request))),
+    }),
     ModelStatistics: (request) => describeStatistics(floor.models, engine, name(request), version(request)),
     RepositoryIndex: (request) => ({ models: describeIndex(engine, request['ready'] === true) }),
-    RepositoryModelLoad: unsupported('loading models while the server runs: put it into the repository and restart'),
+    RepositoryModelLoad: unsupported(
+      'loading models while the server runs: put it into the repository and restart',
+    ),
     RepositoryModelUnload: unsupported('unloading models while the server runs'),
     SystemSharedMemoryStatus: () => ({}),
     SystemSharedMemoryRegister: unsupported('shared memory: send tensors in the request'),
@@ -34,7 +38,9 @@ function queries(floor: Floor): Record<string, Query> {
     CudaSharedMemoryStatus: () => ({}),
     CudaSharedMemoryRegister: unsupported('CUDA shared memory: send tensors in the request'),
     CudaSharedMemoryUnregister: unsupported('CUDA shared memory: there is no region to be taken back'),
-    TraceSetting: unsupported('trace settings: ask for the path of one request with the metadata signalbox-trace: 1'),
+    TraceSetting: unsupported(
+      'trace settings: ask for the path of one request with the metadata signalbox-trace: 1',
+    ),
     LogSettings: unsupported('log settings over the wire: set the log level where the server is started'),
   };
 }

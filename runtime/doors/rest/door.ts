@@ -1,7 +1,7 @@
 // The REST door: node:http, one handler, and answers in our shape also for what never becomes a request.
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
 import type { Duplex } from 'node:stream';
-import { errors, type ErrorCode } from '../../../proto/errors.js';
+import { type ErrorCode, errors } from '../../../proto/errors.js';
 import { type Door, type DoorLog, type DoorOptions, listenFault } from '../door.js';
 import type { Engine } from '../engine.js';
 import { Flight, within } from '../flight.js';

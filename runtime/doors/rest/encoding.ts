@@ -34,7 +34,10 @@ export function encodingOf(header: string | undefined): Encoding | undefined {
   if (name === 'identity' || name === '') return undefined;
   if (name === 'gzip' || name === 'x-gzip') return 'gzip';
   if (name === 'deflate') return 'deflate';
-  throw new SignalboxError('UNSUPPORTED', `Content-Encoding ${quote(name)} is not known here; gzip and deflate are`);
+  throw new SignalboxError(
+    'UNSUPPORTED',
+    `Content-Encoding ${quote(name)} is not known here; gzip and deflate are`,
+  );
 }
 
 export function unpack(

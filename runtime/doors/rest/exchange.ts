@@ -92,7 +92,11 @@ export class Exchange {
     const { request } = this;
     if (request.complete) return;
     request.resume();
-    const timer = after(refusal.code === 'BODY_LATE' ? 0 : lingerMs, () => request.socket.destroySoon(), false);
+    const timer = after(
+      refusal.code === 'BODY_LATE' ? 0 : lingerMs,
+      () => request.socket.destroySoon(),
+      false,
+    );
     request.once('close', () => timer.cancel());
     request.once('end', () => timer.cancel());
   }

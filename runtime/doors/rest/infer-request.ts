@@ -23,7 +23,11 @@ export interface RestRequest extends InferRequest {
 }
 
 /** `headerLength` is what Inference-Header-Content-Length says, if anything. */
-export function readInferBody(signature: Signature, body: Buffer, headerLength: string | undefined): RestRequest {
+export function readInferBody(
+  signature: Signature,
+  body: Buffer,
+  headerLength: string | undefined,
+): RestRequest {
   if (headerLength === '0') return rawRequest(signature, body);
   const end = headerLength === undefined ? body.length : headerEnd(body, headerLength);
   const fields = parseJson(body, end);
@@ -91,7 +95,9 @@ class Blobs {
     }
     const left = this.#body.length - this.#at;
     if (size > left) {
-      throw invalidInput(`input ${quote(name)} says it has ${size} bytes of binary data, ${left} are left in the body`);
+      throw invalidInput(
+        `input ${quote(name)} says it has ${size} bytes of binary data, ${left} are left in the body`,
+      );
     }
     this.#at += size;
     return this.#body.subarray(this.#at - size, this.#at);
@@ -112,7 +118,9 @@ function readInput(given: Json, index: number, blobs: Blobs): RequestTensor {
   if (typeof name !== 'string') throw invalidInput(`inputs[${index}] has no "name", or one that is no text`);
   const datatype = given['datatype'];
   if (typeof datatype !== 'string') {
-    throw invalidInput(`input ${quote(name)} has no "datatype"; it is one of ${Object.keys(datatypes).join(', ')}`);
+    throw invalidInput(
+      `input ${quote(name)} has no "datatype"; it is one of ${Object.keys(datatypes).join(', ')}`,
+    );
   }
   const shape = shapeOf(name, given['shape']);
   const parameters = parametersOf(given['parameters'], `input ${quote(name)}`);
@@ -123,16 +131,21 @@ function readInput(given: Json, index: number, blobs: Blobs): RequestTensor {
   const data = given['data'];
   if ((size === undefined) === (data === undefined)) {
     const both = size === undefined ? 'neither "data" nor' : 'both "data" and';
-    throw invalidInput(`input ${quote(name)} has ${both} the parameter "binary_data_size": wanted is one of them`);
+    throw invalidInput(
+      `input ${quote(name)} has ${both} the parameter "binary_data_size": wanted is one of them`,
+    );
   }
   const bytes = size === undefined ? bytesOfJson(name, datatype, shape, data) : blobs.take(name, size);
   return { name, datatype, shape, data: bytes };
 }
 
 function shapeOf(name: string, given: unknown): number[] {
-  if (!Array.isArray(given)) throw invalidInput(`input ${quote(name)} has no "shape", or one that is no list`);
+  if (!Array.isArray(given))
+    throw invalidInput(`input ${quote(name)} has no "shape", or one that is no list`);
   if (given.length > limits.dimensionsMax) {
-    throw invalidInput(`input ${quote(name)} has ${given.length} dimensions, at most are ${limits.dimensionsMax}`);
+    throw invalidInput(
+      `input ${quote(name)} has ${given.length} dimensions, at most are ${limits.dimensionsMax}`,
+    );
   }
   const shape = given.map(unmark);
   if (shape.every((size) => typeof size === 'number' && Number.isSafeInteger(size) && size >= 0)) {
@@ -217,7 +230,10 @@ function rawRequest(signature: Signature, body: Buffer): RestRequest {
     const other = shape.lastIndexOf(-1);
     if (other !== free && signature.batches) shape[0] = 1;
     const unknown = shape.indexOf(-1);
-    const known = shape.reduce((product, size) => (size === -1 ? product : product * size), datatypes[port.datatype]);
+    const known = shape.reduce(
+      (product, size) => (size === -1 ? product : product * size),
+      datatypes[port.datatype],
+    );
     const size = body.length / known;
     if (shape.lastIndexOf(-1) !== unknown || !Number.isInteger(size)) {
       throw invalidInput(

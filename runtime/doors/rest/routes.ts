@@ -1,6 +1,12 @@
 // Which path is served by what. An unknown path is 404, a known one with another method 405.
 import { SignalboxError } from '../../../proto/errors.js';
-import { describeConfig, describeIndex, describeMetadata, describeServer, describeStatistics } from '../describe.js';
+import {
+  describeConfig,
+  describeIndex,
+  describeMetadata,
+  describeServer,
+  describeStatistics,
+} from '../describe.js';
 import { refusalOf, refuse } from '../door.js';
 import { statusOf } from '../models.js';
 import { invalidInput } from '../request.js';
@@ -24,7 +30,10 @@ export function serve(floor: Floor, exchange: Exchange): void {
     const path = query === -1 ? url : url.slice(0, query);
     const place = find(floor, exchange, segmentsOf(path));
     if (place === undefined) {
-      throw new SignalboxError('PATH_UNKNOWN', `nothing is served under ${quote(path)}; the API begins at /v2`);
+      throw new SignalboxError(
+        'PATH_UNKNOWN',
+        `nothing is served under ${quote(path)}; the API begins at /v2`,
+      );
     }
     const given = exchange.request.method === 'HEAD' ? 'GET' : exchange.request.method;
     if (given === place.method || place.method === 'any') place.serve();

@@ -1,19 +1,32 @@
 // Tensors as JSON: flat or nested lists become little-endian bytes, and bytes become a flat list.
 import { isUtf8 } from 'node:buffer';
-import { bytesElementOffsets, type Datatype, datatypes, elementCount, isDatatype, type Tensor } from '../../../proto/tensor.js';
+import {
+  bytesElementOffsets,
+  type Datatype,
+  datatypes,
+  elementCount,
+  isDatatype,
+  type Tensor,
+} from '../../../proto/tensor.js';
 import { type ElementWriter, elementReader, elementWriters, joinBytesElements } from '../elements.js';
 import { invalidInput } from '../request.js';
 import { quote, shapeText } from '../sentence.js';
 import { unmark } from './wide-numbers.js';
 
 /** Throws when the data doesn't fit its shape or its datatype. An unknown datatype is refused later, by the model. */
-export function bytesOfJson(name: string, datatype: string, shape: readonly number[], data: unknown): Uint8Array {
+export function bytesOfJson(
+  name: string,
+  datatype: string,
+  shape: readonly number[],
+  data: unknown,
+): Uint8Array {
   if (!isDatatype(datatype)) return new Uint8Array(0);
   if (datatype === 'FP16' || datatype === 'BF16') {
     throw invalidInput(`input ${quote(name)} is ${datatype}, which JSON can't carry: send it as binary data`);
   }
   const count = elementCount(shape);
-  if (count < 0) throw invalidInput(`input ${quote(name)} of shape ${shapeText(shape)} has no countable elements`);
+  if (count < 0)
+    throw invalidInput(`input ${quote(name)} of shape ${shapeText(shape)} has no countable elements`);
   if (!Array.isArray(data)) throw invalidInput(`"data" of input ${quote(name)} is no list`);
   const elements = Array.isArray(data[0]) ? flattened(name, shape, data) : data;
   if (elements.length !== count) {
@@ -21,7 +34,8 @@ export function bytesOfJson(name: string, datatype: string, shape: readonly numb
       `input ${quote(name)} has ${elements.length} elements in "data", its shape ${shapeText(shape)} takes ${count}`,
     );
   }
-  if (datatype === 'BYTES') return joinBytesElements(elements.map((element, at) => textBytes(name, element, at)));
+  if (datatype === 'BYTES')
+    return joinBytesElements(elements.map((element, at) => textBytes(name, element, at)));
   if (datatype === 'FP32') {
     const quick = quickFloats(elements);
     if (quick !== undefined) return quick;
@@ -58,8 +72,12 @@ function textBytes(name: string, element: unknown, index: number): Uint8Array {
 }
 
 function wrongElement(name: string, datatype: string, element: unknown, index: number, wants: string): Error {
-  const shown = quote(JSON.stringify(unmark(element), (_, value) => (typeof value === 'bigint' ? String(value) : value)));
-  return invalidInput(`element ${index} of input ${quote(name)} (${datatype}) is ${shown}, wanted is ${wants}`);
+  const shown = quote(
+    JSON.stringify(unmark(element), (_, value) => (typeof value === 'bigint' ? String(value) : value)),
+  );
+  return invalidInput(
+    `element ${index} of input ${quote(name)} (${datatype}) is ${shown}, wanted is ${wants}`,
+  );
 }
 
 /** Nested lists must be nested exactly as their shape says. */
@@ -70,7 +88,8 @@ function flattened(name: string, shape: readonly number[], data: readonly unknow
 
   function fill(list: unknown, level: number): void {
     if (level === shape.length) {
-      if (Array.isArray(list)) throw invalidInput(`"data" of input ${quote(name)} is nested deeper than its shape`);
+      if (Array.isArray(list))
+        throw invalidInput(`"data" of input ${quote(name)} is nested deeper than its shape`);
       flat.push(list);
       return;
     }
@@ -104,7 +123,8 @@ export function jsonOfTensor(tensor: Tensor): string {
 
 function jsonOfBytes(tensor: Tensor): string {
   const offsets = bytesElementOffsets(tensor.data, elementCount(tensor.shape));
-  if (typeof offsets === 'string') throw new Error(`output ${tensor.name} is no list of BYTES elements: ${offsets}`);
+  if (typeof offsets === 'string')
+    throw new Error(`output ${tensor.name} is no list of BYTES elements: ${offsets}`);
   const elements: string[] = [];
   for (let index = 0; index + 1 < offsets.length; index++) {
     const bytes = tensor.data.subarray((offsets[index] as number) + 4, offsets[index + 1]);
@@ -113,7 +133,9 @@ function jsonOfBytes(tensor: Tensor): string {
         `element ${index} of output ${quote(tensor.name)} is not UTF-8, which JSON can't carry: ask for binary data`,
       );
     }
-    elements.push(JSON.stringify(Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength).toString('utf8')));
+    elements.push(
+      JSON.stringify(Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength).toString('utf8')),
+    );
   }
   return elements.join(',');
 }
