@@ -13,7 +13,7 @@ import {
 import { portText, quote, shapeText } from '../sentence.js';
 import type { Signature } from '../signature.js';
 import { bytesOfJson } from './tensor-json.js';
-import { hasWideNumbers, markWideNumbers, unmark } from './wide-numbers.js';
+import { hasWideNumbers, markWideNumbers, unmark, withoutMarks } from './wide-numbers.js';
 
 type Json = Readonly<Record<string, unknown>>;
 
@@ -69,7 +69,7 @@ export function parseJson(body: Buffer, end: number): Json {
   try {
     parsed = JSON.parse(hasWideNumbers(text) ? markWideNumbers(text) : text);
   } catch (fault) {
-    throw invalidInput(`the body is not JSON: ${(fault as Error).message.replace(/\\u0001|\u0001/g, '')}`);
+    throw invalidInput(`the body is not JSON: ${withoutMarks((fault as Error).message)}`);
   }
   if (typeof parsed !== 'object' || parsed === null || Array.isArray(parsed)) {
     throw invalidInput('the body is JSON, but no object');

@@ -41,6 +41,11 @@ export function unmark(value: unknown): unknown {
   return /^-?\d{15,}$/.test(value.slice(1)) ? BigInt(value.slice(1)) : value;
 }
 
+/** For text that quotes marked JSON. */
+export function withoutMarks(text: string): string {
+  return text.replaceAll('\\u0001', '').replaceAll(mark, '');
+}
+
 function endOfText(text: string, from: number): number {
   let at = from;
   while (at < text.length) {

@@ -1,0 +1,111 @@
+// What the REST door tells of the server and its models, and what it says to wrong paths and methods.
+import assert from 'node:assert/strict';
+import { after, before, beforeEach, test } from 'node:test';
+import { openRest, type RestScene } from './rest-client.js';
+import { models } from './stand-in.js';
+
+let scene: RestScene;
+before(async () => {
+  scene = await openRest({ serverVersion: '9.9.9' });
+});
+after(() => scene.stop());
+beforeEach(() => {
+  scene.engine.states.clear();
+  scene.engine.isReady = true;
+});
+
+test('the server says who it is', async () => {
+  const { status, json } = await scene.get('/v2');
+  assert.equal(status, 200);
+  assert.deepEqual([json.name, json.version], ['signalbox', '9.9.9']);
+  assert.equal((await scene.get('/v2/')).status, 200);
+});
+
+test('live and ready', async () => {
+  assert.equal((await scene.get('/v2/health/live')).status, 200);
+  assert.equal((await scene.get('/v2/health/ready')).status, 200);
+  scene.engine.isReady = false;
+  const { status, json } = await scene.get('/v2/health/ready');
+  assert.equal(status, 503);
+  assert.deepEqual(json, { error: 'the server is not ready: no worker is ready' });
+});
+
+test('metadata, configuration, statistics: numbers, never texts', async () => {
+  const metadata = await scene.get('/v2/models/digits');
+  assert.deepEqual(metadata.json.inputs, [{ name: 'image', datatype: 'FP32', shape: [-1, 64] }]);
+  assert.deepEqual((await scene.get('/v2/models/twice/versions/1')).json.versions, ['1', '2']);
+  const config = await scene.get('/v2/models/digits/versions/1/config');
+  assert.deepEqual(config.json.input, [{ name: 'image', data_type: 'TYPE_FP32', dims: [64] }]);
+  assert.equal(config.json.max_batch_size, 32);
+  const { json } = await scene.get('/v2/models/digits/stats');
+  assert.deepEqual(json.model_stats[0].inference_stats.queue, { count: 3, ns: 1_500_000 });
+  assert.equal((await scene.get('/v2/models/stats')).json.model_stats.length, models.length);
+});
+
+test('whether a model is ready', async () => {
+  assert.deepEqual((await scene.get('/v2/models/digits/ready')).json, { name: 'digits', ready: true });
+  assert.equal((await scene.get('/v2/models/twice/versions/2/ready')).status, 200);
+  scene.engine.states.set('digits', 'LOADING');
+  const loading = await scene.get('/v2/models/digits/ready');
+  assert.equal(loading.status, 503);
+  assert.match(loading.json.error, /model "digits" is LOADING: no worker has it/);
+  const broken = await scene.get('/v2/models/broken/ready');
+  assert.deepEqual([broken.status, /no ONNX file/.test(broken.json.error)], [503, true]);
+  assert.equal((await scene.get('/v2/models/nope/ready')).status, 404);
+});
+
+test('the index is a bare list with states and reasons', async () => {
+  scene.engine.states.set('digits', 'UNLOADING');
+  const { status, json } = await scene.post('/v2/repository/index', '');
+  assert.equal(status, 200);
+  assert.ok(Array.isArray(json));
+  assert.deepEqual(json.at(-1), {
+    name: 'broken',
+    version: '1',
+    state: 'UNAVAILABLE',
+    reason: 'model.onnx is no ONNX file',
+  });
+  const ready = await scene.post('/v2/repository/index', '{"ready":true}');
+  assert.equal(ready.json.length, json.length - 2);
+  assert.equal((await scene.post('/v2/repository/index', '{')).status, 400);
+});
+
+const elsewhere: readonly [string, string, number, RegExp][] = [
+  ['GET', '/', 404, /nothing is served under "\/"; the API begins at \/v2/],
+  ['GET', '/v2/nope', 404, /nothing is served/],
+  ['GET', '/v2/models', 404, /nothing is served/],
+  ['GET', '/v2/models/digits/nope', 404, /nothing is served/],
+  ['GET', '/v2/models/digits/versions', 404, /nothing is served/],
+  ['GET', '/v2/models/digits/versions/1/ready/more', 404, /nothing is served/],
+  ['GET', '/v2/models/nope', 404, /no model "nope" available; the models are "digits"/],
+  ['GET', '/v2/models/digits/versions/7', 404, /"digits" has no version "7"/],
+  ['GET', '/v2/models/n%C3%B6pe', 404, /no model "nöpe"/],
+  ['GET', '/v2/models/%ff', 400, /% that is followed by no UTF-8/],
+  ['POST', '/v2/models/nope/infer', 404, /no model "nope"/],
+  ['POST', '/v2/models/broken/infer', 503, /"broken" version 1 can't be served: model.onnx is no ONNX file/],
+  ['GET', '/v2/models/digits/infer', 405, /takes POST, not GET/],
+  ['POST', '/v2/health/ready', 405, /takes GET, not POST/],
+  ['DELETE', '/v2/models/digits', 405, /takes GET, not DELETE/],
+  ['POST', '/v2/repository/models/digits/load', 501, /does not have loading/],
+  ['POST', '/v2/repository/models/digits/unload', 501, /does not have loading/],
+  ['POST', '/v2/systemsharedmemory/region/a/register', 501, /does not have shared memory/],
+  ['GET', '/v2/trace/setting', 501, /does not have trace/],
+];
+
+for (const [method, path, status, says] of elsewhere) {
+  test(`${method} ${path} is ${status}`, async () => {
+    const body = method === 'POST' ? '{"inputs":[]}' : null;
+    const response = await fetch(`http://127.0.0.1:${scene.port}${path}`, { method, body });
+    const json = (await response.json()) as { error: string };
+    assert.equal(response.status, status, json.error);
+    assert.deepEqual(Object.keys(json), ['error']);
+    assert.match(json.error, says);
+    if (status === 405) assert.match(String(response.headers.get('allow')), /^(GET|POST)$/);
+  });
+}
+
+test('regions of shared memory are an empty list, and a HEAD has no body', async () => {
+  assert.deepEqual((await scene.get('/v2/systemsharedmemory/status')).json, []);
+  const head = await fetch(`http://127.0.0.1:${scene.port}/v2`, { method: 'HEAD' });
+  assert.deepEqual([head.status, await head.text()], [200, '']);
+});
