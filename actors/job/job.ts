@@ -18,6 +18,8 @@ import {
 export type Company = Said<'job.enqueue'>['company'];
 
 const stepsKept = limits.pathStepsMax * 3;
+/** Times in the path are whole hundredths of a millisecond: small integers weigh nothing in an array. */
+const ticksPerMs = 100;
 
 export class Job implements Deadline {
   readonly number: JobNumber;
@@ -44,7 +46,7 @@ export class Job implements Deadline {
   epoch = 0;
   batch = 0;
   assignedAt = 0;
-  /** Flat triples of state, time, reason: cheaper than an object a step. */
+  /** Flat triples of state, time since admission, reason: cheaper than an object a step. */
   private readonly steps: (number | string)[] = [];
 
   constructor(number: JobNumber, spec: JobSpec, now: number) {
@@ -63,7 +65,7 @@ export class Job implements Deadline {
     this.state = next;
     // The beginning is kept, for it tells most; of a longer story the latest steps.
     if (this.steps.length >= stepsKept) this.steps.splice(stepsKept / 2, 3);
-    this.steps.push(next, now, why);
+    this.steps.push(next, Math.round((now - this.admittedAt) * ticksPerMs), why);
     return actions;
   }
 
@@ -85,7 +87,7 @@ export class Job implements Deadline {
     for (let at = 0; at < this.steps.length; at += 3) {
       path.push({
         state: jobTable.states[this.steps[at] as number] as string,
-        afterMs: (this.steps[at + 1] as number) - this.admittedAt,
+        afterMs: (this.steps[at + 1] as number) / ticksPerMs,
         why: this.steps[at + 2] as string,
       });
     }
