@@ -64,13 +64,16 @@ describe('numbers', () => {
       executor,
       entryOf({ name: 'text', onnx: onnxIdentity('BYTES', 2), inputs: [x], outputs: [y] }),
     );
-    const data = writeStrings(['sémaphore', '', '信号', '\uFEFFa\0b']);
+    const data = writeStrings(['sémaphore', '', '信号', '\uFEFFa']);
     const [output] = (await successOf(executor, runOf('text', 'BYTES', [2, 2], data))).outputs;
     assert.deepEqual([...output!.data], [...data]);
     const broken = Uint8Array.from([1, 0, 0, 0, 255, 0, 0, 0, 0]);
     const refused = await outcomeOf(executor, runOf('text', 'BYTES', [1, 2], broken));
     assert.ok(!refused.ok);
     assert.match(refused.reason, /input x: element 0 is not UTF-8/);
+    const zero = await outcomeOf(executor, runOf('text', 'BYTES', [1, 2], writeStrings(['a', 'b\0c'])));
+    assert.ok(!zero.ok);
+    assert.match(zero.reason, /input x: element 1 has a zero character/);
     const cut = await outcomeOf(executor, runOf('text', 'BYTES', [1, 2], Uint8Array.from([9, 0, 0, 0, 65])));
     assert.ok(!cut.ok);
     assert.match(cut.reason, /element 0 says it has 9 bytes, 1 are left/);

@@ -97,7 +97,7 @@ describe('faults', () => {
       const child = fork(fileURLToPath(new URL('./doomed.js', import.meta.url)), [place, 'hang']);
       await once(child, 'message');
       const ended = once(child, 'exit');
-      // It has had its turn when a second of nothing has passed; an answer would have ended it with 3.
+      // An answer would have ended it with 3.
       const timer = setTimeout(() => child.kill('SIGKILL'), 300);
       assert.deepEqual(await ended, [null, 'SIGKILL']);
       clearTimeout(timer);

@@ -131,13 +131,23 @@ async function infer(session: InferenceSession, batch: Batch): Promise<readonly 
 function tensorOf(tensor: Tensor): OrtTensor {
   if (tensor.datatype === 'BYTES') {
     const strings = readStrings(tensor.data, elementCount(tensor.shape));
-    if (typeof strings === 'string')
-      throw new BackendError('MODEL_FAILED', `input ${tensor.name}: ${strings}`);
+    const fault = typeof strings === 'string' ? strings : findCutText(strings);
+    if (typeof strings === 'string' || fault !== undefined) {
+      throw new BackendError('MODEL_FAILED', `input ${tensor.name}: ${fault}`);
+    }
     return new OrtTensor('string', strings, tensor.shape);
   }
   refuseBrainFloat(tensor);
   const type = typeNames[tensor.datatype as keyof typeof typeNames] as 'float32';
   return new OrtTensor(type, viewElements(tensor.datatype, tensor.data) as Float32Array, tensor.shape);
+}
+
+/** The library ends a text at its first zero character, without a word. */
+function findCutText(strings: readonly string[]): string | undefined {
+  const element = strings.findIndex((text) => text.includes('\0'));
+  return element < 0
+    ? undefined
+    : `element ${element} has a zero character, which this model's text may not have`;
 }
 
 function answer(name: string, value: OrtTensor | undefined): Tensor {
