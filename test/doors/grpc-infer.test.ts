@@ -206,3 +206,11 @@ test('a large answer comes back whole', async () => {
   const outcome = await scene.client.call('ModelInfer', digits);
   assert.ok(rawOf(outcome)[0]?.equals(big));
 });
+
+test('a very long message is cut until it fits into the headers that clients take', async () => {
+  scene.engine.ending = { ending: 'failed', code: 'MODEL_FAILED', message: '模'.repeat(3000) };
+  const outcome = await scene.client.call('ModelInfer', digits);
+  assert.equal(outcome.code, status.INTERNAL);
+  assert.ok(encodeURI(outcome.details).length <= 3500);
+  assert.match(outcome.details, /^MODEL_FAILED: 模{100}/);
+});

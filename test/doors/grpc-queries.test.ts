@@ -209,6 +209,7 @@ test('reflection lists the services and knows their messages', async () => {
   const listed = (await heard).toString('latin1');
   assert.match(listed, /inference\.GRPCInferenceService/);
   assert.match(listed, /inference\.ModelService/);
+  assert.match(listed, /grpc\.health\.v1\.Health/);
   heard = next();
   stream.write(field(4, 'inference.ModelInferRequest'));
   assert.match((await heard).toString('latin1'), /raw_input_contents/);

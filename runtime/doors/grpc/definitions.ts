@@ -3,6 +3,7 @@ import { fileURLToPath } from 'node:url';
 import { loadSync, type PackageDefinition } from '@grpc/proto-loader';
 import { SignalboxError } from '../../../proto/errors.js';
 import { Cursor } from './cursor.js';
+import { healthProto } from './health.js';
 
 const folder = fileURLToPath(new URL('../../../proto', import.meta.url));
 
@@ -43,7 +44,7 @@ export function services(): Services {
 }
 
 function load(): Services {
-  const definition = loadSync(['inference.proto', 'model_service.proto'], {
+  const definition = loadSync(['inference.proto', 'model_service.proto', healthProto], {
     includeDirs: [folder],
     keepCase: true,
     longs: String,

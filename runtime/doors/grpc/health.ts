@@ -1,8 +1,11 @@
 // The standard health service: the server (""), its services and each model by name, as the engine sees them now.
-import { HealthImplementation, type ServingStatus } from 'grpc-health-check';
+import { HealthImplementation, protoPath, type ServingStatus } from 'grpc-health-check';
 import type { Engine } from '../engine.js';
 import type { Models } from '../models.js';
 import type { NativeServer } from './server.js';
+
+/** Where the health service is described, for reflection. */
+export const healthProto = protoPath;
 
 const serverNames = ['', 'inference.GRPCInferenceService', 'inference.ModelService'];
 

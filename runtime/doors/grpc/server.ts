@@ -3,8 +3,10 @@ import * as grpc from '@grpc/grpc-js';
 import { errors, grpcStatus } from '../../../proto/errors.js';
 import { wallTime } from '../../clock.js';
 import { type DoorOptions, listenFault, type Refusal } from '../door.js';
-import { headerSafe } from '../sentence.js';
+import { headerSafe, tidyText } from '../sentence.js';
 import type { Message } from './infer-answer.js';
+
+const detailsLengthMax = 3500;
 
 export type NativeServer = grpc.Server;
 export type Trailers = readonly (readonly [string, string])[];
@@ -172,9 +174,16 @@ function statusOf(refusal: Refusal): Partial<grpc.StatusObject> {
   if (refusal.retryAfterMs > 0) trailers.push(['retry-after-ms', String(Math.ceil(refusal.retryAfterMs))]);
   return {
     code: grpcStatus[errors[refusal.code].grpc],
-    details: `${refusal.code}: ${refusal.message}`,
+    details: fitting(`${refusal.code}: ${refusal.message}`),
     metadata: metadataOf(trailers),
   };
+}
+
+/** Some clients drop answers with more than 8 KB of headers, and a status may grow ninefold when it is encoded. */
+function fitting(details: string): string {
+  let cut = details;
+  while (encodeURI(cut).length > detailsLengthMax) cut = `${tidyText(cut.slice(0, cut.length * 0.8))}...`;
+  return cut;
 }
 
 function metadataOf(trailers: Trailers): grpc.Metadata {

@@ -26,7 +26,7 @@ export function createRestDoor(engine: Engine, options: DoorOptions, log: DoorLo
     noDelay: true,
   });
   const handle = (request: IncomingMessage, response: ServerResponse) =>
-    serve(floor, new Exchange(request, response, options, log));
+    serve(floor, new Exchange(request, response, options));
   server.on('request', handle);
   server.on('checkContinue', (request: IncomingMessage, response: ServerResponse) => {
     const declared = Number(request.headers['content-length'] ?? 0);

@@ -3,7 +3,7 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import { errors } from '../../../proto/errors.js';
 import { after } from '../../clock.js';
-import type { DoorLog, DoorOptions, Refusal } from '../door.js';
+import type { DoorOptions, Refusal } from '../door.js';
 import { headerSafe } from '../sentence.js';
 import { compress, compressedSizeMin, encodingFor } from './encoding.js';
 
@@ -18,13 +18,11 @@ export class Exchange {
   readonly request: IncomingMessage;
   readonly options: DoorOptions;
   readonly #response: ServerResponse;
-  readonly #log: DoorLog;
 
-  constructor(request: IncomingMessage, response: ServerResponse, options: DoorOptions, log: DoorLog) {
+  constructor(request: IncomingMessage, response: ServerResponse, options: DoorOptions) {
     this.request = request;
     this.#response = response;
     this.options = options;
-    this.#log = log;
   }
 
   header(name: string): string | undefined {
@@ -61,7 +59,6 @@ export class Exchange {
 
   refuse(refusal: Refusal, extra: Headers = {}): void {
     const row = errors[refusal.code];
-    if (row.http >= 500 && row.http !== 501) this.#log.warn('request.refused', { ...refusal, door: 'rest' });
     const headers: Headers = { ...extra, 'signalbox-code': refusal.code };
     if (refusal.job !== '') headers['signalbox-job'] = headerSafe(refusal.job, 200);
     if (refusal.path !== '') headers['signalbox-path'] = headerSafe(refusal.path, 4000);
