@@ -1,6 +1,7 @@
 // Requests and devices that do harm, on real processes: only the guilty fail, and the workers come back.
 import assert from 'node:assert/strict';
 import { after, before, describe, test } from 'node:test';
+import { writeOnnx } from '../executor/onnx.js';
 import { GrpcClient, rowOf, type Told } from './client.js';
 import { apart, type RunningNode, Scratch, startNode, until } from './harness.js';
 import { ModelFolder } from './repository.js';
@@ -10,6 +11,15 @@ const hangs = 667;
 const loses = 668;
 const spoils = 669;
 
+/** Looks numbers up; an index that is not there is the model's own error. */
+const tableValues = [10, 20, 30, 40];
+const table = writeOnnx({
+  inputs: [{ name: 'x', datatype: 'INT64', shape: ['rows'] }],
+  outputs: [{ name: 'y', datatype: 'FP32', shape: ['rows'] }],
+  nodes: [{ operator: 'Gather', inputs: ['values', 'x'], outputs: ['y'] }],
+  weights: [{ name: 'values', shape: [tableValues.length], values: Float32Array.from(tableValues) }],
+});
+
 describe('faults', () => {
   const scratch = new Scratch();
   let node: RunningNode;
@@ -18,7 +28,8 @@ describe('faults', () => {
     const faultInput = { die: dies, hang: hangs, lost: loses, garbage: spoils };
     const models = new ModelFolder(scratch)
       .simulated('fragile', { alphaMs: 3, faultInput, runLongestMs: 400 })
-      .simulated('bystander', { alphaMs: 1 }).folder;
+      .simulated('bystander', { alphaMs: 1 })
+      .onnx('table', table, ['maxBatch: 8', 'placement: thread']).folder;
     node = await startNode({ ...apart(scratch, models), 'worker-count': 3, 'restarts-max': 100 });
     client = new GrpcClient(node.grpcPort);
   });
@@ -36,7 +47,7 @@ describe('faults', () => {
     const after = Array.from({ length: 12 }, (_, n) => good('fragile', 100 + n));
     const others = Array.from({ length: 12 }, (_, n) => good('bystander', 200 + n));
     for (const told of await Promise.all([...before, ...after, ...others])) {
-      assert.equal(told.status, 'OK', `${told.message} after ${told.path}`);
+      assert.equal(told.status, 'OK', `${told.message} after ${told.path}: ${node.tail()}`);
     }
     return guilty;
   }
@@ -75,6 +86,23 @@ describe('faults', () => {
     const told = await amongOthers(spoils);
     assert.equal(told.code, 'RESULT_INVALID', `${told.status} ${told.message} ${told.path}`);
     await allBack();
+  });
+
+  test("a model's own error fails the member of the batch that caused it, and no other", async () => {
+    const ask = (index: number): Promise<Told> => {
+      const data = BigInt64Array.of(BigInt(index));
+      return client.infer({ model: 'table', datatype: 'INT64', shape: [1], data, deadlineMs: 20_000 });
+    };
+    const indices = Array.from({ length: 24 }, (_, n) => (n === 13 ? 99 : n % tableValues.length));
+    const answers = await Promise.all(indices.map(ask));
+    for (const [at, told] of answers.entries()) {
+      if (at === 13) continue;
+      assert.equal(told.status, 'OK', `${told.message} after ${told.path}: ${node.tail()}`);
+      assert.equal(told.values[0], tableValues[indices[at] as number]);
+    }
+    const guilty = answers[13];
+    assert.equal(guilty?.code, 'MODEL_FAILED', guilty?.message);
+    assert.match(guilty?.message ?? '', /indices|index|bounds/i);
   });
 
   function deaths(): number {
