@@ -33,7 +33,7 @@ const datatypeOf = new Map(Object.entries(typeNames).map(([datatype, type]) => [
 
 /** Stands in for a size that the model leaves open, when it is warmed up. */
 const openSize = 32;
-const warmRunsMax = 6;
+const warmRunsMax = 24;
 const warmBudgetMs = 40;
 
 export const onnxruntime: Backend = { load };
