@@ -83,6 +83,8 @@ function run(effect: RunBatch): void {
   executor.run(wanted, (result) => {
     if (result.ok) frames.keepOutputs(effect.key, result.outputs);
     member.host.hear(finished(result, wanted.rows));
+    // A batch is a good handful already: its answer waits for no other.
+    member.office.flush();
   });
 }
 
