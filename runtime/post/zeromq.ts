@@ -161,8 +161,8 @@ class ZeromqTransport implements Transport {
         resolve();
       });
     });
-    // Never `unbind`: it works on the socket from a second thread, and a peer that leaves meanwhile ends the process.
-    router.unbindSync(this.#bound);
+    // Ends the listening too. `unbind` would do so from a second thread, while this one still serves the socket.
+    router.disconnect(this.#bound);
     await freed;
     router.close();
   }
