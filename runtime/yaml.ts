@@ -1,7 +1,9 @@
 // YAML to plain values, with the place of a mistake. The only file that knows the parser.
 import { parseDocument } from 'yaml';
 
-export type Parsed = { readonly ok: true; readonly value: unknown } | { readonly ok: false; readonly reason: string };
+export type Parsed =
+  | { readonly ok: true; readonly value: unknown }
+  | { readonly ok: false; readonly reason: string };
 
 export function parseYaml(content: string): Parsed {
   try {

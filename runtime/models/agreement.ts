@@ -1,5 +1,6 @@
 // What a model takes and gives: the word of its config.yaml where it has one, else of its ONNX file; both must agree.
-import type { ModelConfig } from './config.js';
+import { limits } from '../../proto/limits.js';
+import type { ModelConfig, TensorConfig } from './config.js';
 import type { Graph, GraphTensor } from './onnx.js';
 import type { ModelTensor } from './repository.js';
 
@@ -8,52 +9,110 @@ export interface Tensors {
   readonly outputs: readonly ModelTensor[];
 }
 
+/** The tensors, or the sentence that says what is amiss. */
 export function agreed(config: ModelConfig, graph: Graph | undefined): Tensors | string {
   const inputs = side('inputs', config.inputs, graph?.inputs, config.backend);
   if (typeof inputs === 'string') return inputs;
   const outputs = side('outputs', config.outputs, graph?.outputs, config.backend);
   if (typeof outputs === 'string') return outputs;
-  if (config.maxBatch > 0) {
-    const fixed = [...inputs, ...outputs].find((tensor) => tensor.shape[0] !== -1);
-    if (fixed !== undefined) {
-      const found = `${fixed.name} has shape [${fixed.shape.join(', ')}]`;
-      return `maxBatch is ${config.maxBatch}, but ${found}: its first dimension must be open (-1) to count rows`;
-    }
-  }
-  return { inputs, outputs };
+  return wrongRows(config.maxBatch, inputs, outputs) ?? { inputs, outputs };
+}
+
+/** Where the first dimension counts rows it must be there, and open. */
+function wrongRows(
+  maxBatch: number,
+  inputs: readonly ModelTensor[],
+  outputs: readonly ModelTensor[],
+): string | undefined {
+  if (maxBatch === 0) return undefined;
+  if (inputs.length === 0)
+    return `maxBatch is ${maxBatch}, but the model has no input whose rows could be counted`;
+  const fixed = [...inputs, ...outputs].find((tensor) => tensor.shape[0] !== -1);
+  if (fixed === undefined) return undefined;
+  const found = `${fixed.name} has shape ${shown(fixed.shape)}`;
+  return `maxBatch is ${maxBatch}, but ${found}: its first dimension must be open (-1) to count rows`;
 }
 
 function side(
   what: 'inputs' | 'outputs',
-  said: readonly ModelTensor[] | undefined,
+  said: readonly TensorConfig[] | undefined,
   found: readonly GraphTensor[] | undefined,
   backend: string,
 ): readonly ModelTensor[] | string {
-  if (said === undefined) return found ?? `${what} is missing; backend ${backend} has no file that tells them`;
-  const twice = said.find((tensor, at) => said.findIndex((other) => other.name === tensor.name) !== at);
+  if (said === undefined && found === undefined) {
+    return `${what} is missing; backend ${backend} has no file that tells them`;
+  }
+  const twice = said?.find((tensor, at) => said.findIndex((other) => other.name === tensor.name) !== at);
   if (twice !== undefined) return `${what} names ${twice.name} twice`;
-  if (found === undefined) return said;
-  for (const tensor of said) {
-    const real = found.find((other) => other.name === tensor.name);
-    if (real === undefined) return `${what} names ${tensor.name}; the ONNX file has ${names(found)}`;
-    if (real.datatype !== tensor.datatype) {
-      return `${what}: ${tensor.name} is ${tensor.datatype} here and ${real.datatype} in the ONNX file`;
-    }
-    if (!fits(tensor.shape, real.shape)) {
-      const [here, there] = [tensor.shape, real.shape].map((shape) => `[${shape.join(', ')}]`);
-      return `${what}: ${tensor.name} has shape ${here} here and ${there} in the ONNX file`;
-    }
-  }
-  if (what === 'inputs' && said.length < found.length) {
+  if (found === undefined) return said as readonly ModelTensor[];
+  if (what === 'inputs' && said !== undefined) {
     const missing = found.filter((real) => !said.some((tensor) => tensor.name === real.name));
-    return `${what} leaves out ${names(missing)}, which the ONNX file needs`;
+    if (missing.length > 0) return `inputs leaves out ${names(missing)}, which the ONNX file needs`;
   }
-  return said;
+  if (said === undefined && found.length > limits.tensorsPerJobMax) {
+    return `the ONNX file has ${found.length} ${what}, allowed are ${limits.tensorsPerJobMax}`;
+  }
+  const tensors: ModelTensor[] = [];
+  for (const { name, real, own } of paired(said, found)) {
+    const tensor =
+      real === undefined ? `${what} names ${name}; the ONNX file has ${names(found)}` : one(what, real, own);
+    if (typeof tensor === 'string') return tensor;
+    tensors.push(tensor);
+  }
+  return tensors;
 }
 
-/** A size that one side leaves open fits any. */
+interface Pair {
+  readonly name: string;
+  readonly real: GraphTensor | undefined;
+  readonly own: TensorConfig | undefined;
+}
+
+function paired(said: readonly TensorConfig[] | undefined, found: readonly GraphTensor[]): Pair[] {
+  if (said === undefined) return found.map((real) => ({ name: real.name, real, own: undefined }));
+  return said.map((own) => ({ name: own.name, real: found.find((real) => real.name === own.name), own }));
+}
+
+function one(
+  what: 'inputs' | 'outputs',
+  real: GraphTensor,
+  own: TensorConfig | undefined,
+): ModelTensor | string {
+  const { name, datatype, unfit } = real;
+  if (datatype === undefined) {
+    const wayOut = what === 'outputs' ? '; name under outputs those that shall be served' : '';
+    return `the ONNX file has under ${what} ${name || '(no name)'}, which ${unfit}${wayOut}`;
+  }
+  if (name === '' || name.length > limits.nameLengthMax) {
+    return `the ONNX file has under ${what} a name of ${name.length} characters, allowed are 1 to ${limits.nameLengthMax}`;
+  }
+  const shape = own?.shape ?? real.shape;
+  if (shape === undefined) return `the ONNX file does not tell the shape of ${name}: say it under ${what}`;
+  if (shape.length > limits.dimensionsMax) {
+    return `${name} has ${shape.length} dimensions in the ONNX file, allowed are ${limits.dimensionsMax}`;
+  }
+  if (own === undefined) return { name, datatype, shape };
+  if (own.datatype !== datatype) {
+    return `${what}: ${name} is ${own.datatype} here and ${datatype} in the ONNX file`;
+  }
+  if (own.optional === true) return `${what}: ${name} can't be optional, for the ONNX file needs it`;
+  if (real.shape === undefined) return { name, datatype, shape };
+  if (!fits(shape, real.shape)) {
+    return `${what}: ${name} has shape ${shown(shape)} here and ${shown(real.shape)} in the ONNX file`;
+  }
+  // What one side leaves open the other may fix.
+  return { name, datatype, shape: shape.map((size, at) => (size === -1 ? (real.shape?.[at] ?? -1) : size)) };
+}
+
 function fits(said: readonly number[], found: readonly number[]): boolean {
-  return said.length === found.length && said.every((size, at) => size === found[at] || size === -1 || found[at] === -1);
+  return (
+    said.length === found.length &&
+    said.every((size, at) => size === found[at] || size === -1 || found[at] === -1)
+  );
+}
+
+function shown(shape: readonly number[]): string {
+  return `[${shape.join(', ')}]`;
 }
 
 function names(tensors: readonly { readonly name: string }[]): string {

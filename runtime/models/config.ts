@@ -1,31 +1,34 @@
 // A model's config.yaml: what its owner may say of it. Everything has a default but what only the owner can know.
-import { datatypes, type Datatype } from '../../proto/tensor.js';
 import { limits } from '../../proto/limits.js';
-import { mistakes, z } from '../shape.js';
+import { type Datatype, datatypes } from '../../proto/tensor.js';
+import { readSimulated } from '../executor/simulated.js';
+import { decimal, readShape, whole, word, z } from '../shape.js';
 import { parseYaml } from '../yaml.js';
 
+const dayMs = 86_400_000;
+
 const tensor = z.strictObject({
-  name: z.string().min(1).max(limits.nameLengthMax),
+  name: word(limits.nameLengthMax),
   datatype: z.enum(Object.keys(datatypes) as [Datatype, ...Datatype[]]),
   /** -1 takes any size. */
-  shape: z.array(z.int().min(-1)).max(limits.dimensionsMax),
+  shape: z.array(whole(-1, Number.MAX_SAFE_INTEGER)).max(limits.dimensionsMax),
   optional: z.boolean().optional(),
 });
 
 const modelConfig = z.strictObject({
   backend: z.enum(['onnxruntime', 'echo', 'simulated']).default('onnxruntime'),
   /** Rows that a batch may have. From 1 on the first dimension of every tensor counts rows; 0: it does not. */
-  maxBatch: z.int().min(0).max(limits.jobsPerBatchMax).default(0),
+  maxBatch: whole(0, limits.jobsPerBatchMax).default(0),
   /** Where it runs in a worker: tiny models on the main thread, others in the compute thread. */
   placement: z.enum(['auto', 'inline', 'thread']).default('auto'),
   /** For requests that bring no deadline. */
-  deadlineDefaultMs: z.number().min(1).max(86_400_000).optional(),
+  deadlineDefaultMs: decimal(1, dayMs).optional(),
   /** A run that takes longer is taken for hung. */
-  runLongestMs: z.number().min(10).max(86_400_000).optional(),
+  runLongestMs: decimal(10, dayMs).optional(),
   /** Read from the ONNX file where they are left out. */
   inputs: z.array(tensor).max(limits.tensorsPerJobMax).optional(),
   outputs: z.array(tensor).max(limits.tensorsPerJobMax).optional(),
-  /** Settings of the simulated backend, which reads them itself. */
+  /** Settings of the simulated backend. */
   simulated: z.record(z.string(), z.unknown()).optional(),
 });
 
@@ -38,7 +41,14 @@ export const defaultModelConfig: ModelConfig = modelConfig.parse({});
 export function readModelConfig(content: string): ModelConfig | string {
   const parsed = parseYaml(content);
   if (!parsed.ok) return `it is not YAML: ${parsed.reason}`;
-  const given = parsed.value ?? {};
-  const result = modelConfig.safeParse(given);
-  return result.success ? result.data : mistakes(result.error, given).join('; ');
+  const read = readShape(modelConfig, parsed.value ?? {});
+  if (!read.ok) return read.mistakes.join('; ');
+  return misplaced(read.value) ?? read.value;
+}
+
+function misplaced({ backend, simulated }: ModelConfig): string | undefined {
+  if (simulated === undefined) return undefined;
+  if (backend !== 'simulated') return `simulated has settings, but backend is ${backend}`;
+  const settings = readSimulated(simulated);
+  return typeof settings === 'string' ? settings : undefined;
 }

@@ -1,130 +1,158 @@
-// What an ONNX file says of its graph's inputs and outputs, read without its weights. A file is never trusted: whatever
-// its bytes say, reading stays inside it and ends with a sentence.
-import { type Datatype, datatypes } from '../../proto/tensor.js';
+// What an ONNX file says of its graph's inputs and outputs, read without its weights. Whatever a file holds, the answer
+// is a graph or a sentence.
+import { closeSync, fstatSync, openSync, statSync } from 'node:fs';
+import type { Datatype } from '../../proto/tensor.js';
+import { type Field, Malformed, Pages } from './protobuf.js';
 
 export interface GraphTensor {
   readonly name: string;
-  readonly datatype: Datatype;
-  /** -1 where the graph leaves the size open. */
-  readonly shape: readonly number[];
+  /** Undefined where it is no tensor, or one of elements that the protocol has not: `unfit` says which. */
+  readonly datatype: Datatype | undefined;
+  readonly unfit: string;
+  /** -1 where the graph leaves a size open; undefined where it does not even say how many dimensions there are. */
+  readonly shape: readonly number[] | undefined;
 }
 
 export interface Graph {
   readonly inputs: readonly GraphTensor[];
   readonly outputs: readonly GraphTensor[];
+  /** Of the whole file. */
+  readonly sizeBytes: number;
 }
 
-/** ONNX element types by number. */
-const elementTypes: readonly (Datatype | undefined)[] = [
-  undefined,
-  'FP32',
-  'UINT8',
-  'INT8',
-  'UINT16',
-  'INT16',
-  'INT32',
-  'INT64',
-  'BYTES',
-  'BOOL',
-  'FP16',
-  'FP64',
-  'UINT32',
-  'UINT64',
-  undefined,
-  undefined,
-  'BF16',
-];
+/** ONNX's element types by number; those that the protocol has not are missing. */
+const elementTypes = new Map<number, Datatype>([
+  [1, 'FP32'],
+  [2, 'UINT8'],
+  [3, 'INT8'],
+  [4, 'UINT16'],
+  [5, 'INT16'],
+  [6, 'INT32'],
+  [7, 'INT64'],
+  [8, 'BYTES'],
+  [9, 'BOOL'],
+  [10, 'FP16'],
+  [11, 'FP64'],
+  [12, 'UINT32'],
+  [13, 'UINT64'],
+  [16, 'BF16'],
+]);
 
-class Malformed extends Error {}
+/** The numbers of the fields that are looked at, by message. */
+const at = {
+  model: { graph: 7 },
+  graph: { initializer: 5, input: 11, output: 12 },
+  initializer: { name: 8 },
+  value: { name: 1, type: 2 },
+  type: { tensor: 1 },
+  tensor: { element: 1, shape: 2 },
+  shape: { dimension: 1 },
+  dimension: { size: 1 },
+} as const;
 
-export function readOnnxGraph(bytes: Uint8Array): Graph | string {
+const nameBytesMax = 4096;
+const dimensionsMax = 64;
+const pointer = 'version https://git-lfs';
+
+/** Throws only what the system says of a file that can't be opened. */
+export function readOnnxFile(path: string): Graph | string {
+  // Opening a pipe would wait for somebody to write.
+  if (!statSync(path).isFile()) return 'it is not a file';
+  const descriptor = openSync(path, 'r');
   try {
-    const model = new Fields(bytes);
-    const graph = model.last(7);
-    if (graph === undefined) return 'it has no graph: this is not an ONNX model';
-    const parts = new Fields(graph);
-    const weights = new Set(parts.all(5).map((initializer) => textOf(new Fields(initializer).last(8))));
-    const inputs = parts.all(11).map(tensorOf).filter((input) => !weights.has(input.name));
-    const outputs = parts.all(12).map(tensorOf);
-    if (outputs.length === 0) return 'its graph has no outputs: this is not an ONNX model that can be served';
-    return { inputs, outputs };
+    return readGraph(Pages.ofFile(descriptor, fstatSync(descriptor).size));
+  } finally {
+    closeSync(descriptor);
+  }
+}
+
+export function readOnnxBytes(bytes: Uint8Array): Graph | string {
+  return readGraph(Pages.ofBytes(bytes));
+}
+
+function readGraph(pages: Pages): Graph | string {
+  if (pages.size === 0) return 'it is empty';
+  try {
+    if (isPointer(pages)) return 'it is a Git LFS pointer, not the model itself: fetch it with git lfs pull';
+    const graph = last(pages, { from: 0, to: pages.size }, at.model.graph);
+    if (graph === undefined || graph.from === graph.to) return 'it is not an ONNX model: it has no graph';
+    return tensorsOf(pages, graph);
   } catch (fault) {
     if (fault instanceof Malformed) return `it is not an ONNX model: ${fault.message}`;
     throw fault;
   }
 }
 
-function tensorOf(valueInfo: Uint8Array): GraphTensor {
-  const fields = new Fields(valueInfo);
-  const name = textOf(fields.last(1));
-  const type = fields.last(2);
-  const tensorType = type === undefined ? undefined : new Fields(type).last(1);
-  if (tensorType === undefined) throw new Malformed(`${name || 'a value'} is no tensor`);
-  const tensor = new Fields(tensorType);
-  const element = tensor.lastNumber(1) ?? 0;
-  const datatype = elementTypes[element];
-  if (datatype === undefined || !Object.hasOwn(datatypes, datatype)) {
-    throw new Malformed(`${name} has element type ${element}, which can't be served`);
+function tensorsOf(pages: Pages, graph: Span): Graph | string {
+  const weights = new Set<string>();
+  const inputs: Field[] = [];
+  const outputs: Field[] = [];
+  for (const field of pages.fields(graph.from, graph.to)) {
+    if (field.number === at.graph.initializer) weights.add(nameOf(pages, field, at.initializer.name));
+    else if (field.number === at.graph.input) inputs.push(field);
+    else if (field.number === at.graph.output) outputs.push(field);
   }
-  const shape = tensor.last(2);
-  const dimensions = shape === undefined ? [] : new Fields(shape).all(1);
-  return { name, datatype, shape: dimensions.map((dimension) => new Fields(dimension).lastNumber(1) ?? -1) };
+  if (outputs.length === 0) return 'it is not an ONNX model that can be served: its graph has no outputs';
+  // Old files list their weights among the inputs.
+  const open = inputs.filter((input) => !weights.has(nameOf(pages, input, at.value.name)));
+  return {
+    inputs: open.map((input) => tensorOf(pages, input)),
+    outputs: outputs.map((output) => tensorOf(pages, output)),
+    sizeBytes: pages.size,
+  };
 }
 
-function textOf(bytes: Uint8Array | undefined): string {
-  return bytes === undefined ? '' : new TextDecoder().decode(bytes);
+function tensorOf(pages: Pages, value: Field): GraphTensor {
+  const name = nameOf(pages, value, at.value.name);
+  const type = last(pages, value, at.value.type);
+  const tensor = type && last(pages, type, at.type.tensor);
+  if (tensor === undefined) return { name, datatype: undefined, unfit: 'is no tensor', shape: undefined };
+  const element = last(pages, tensor, at.tensor.element)?.value ?? 0;
+  const datatype = elementTypes.get(element);
+  const unfit =
+    datatype === undefined ? `has elements of ONNX type ${element}, which the protocol has not` : '';
+  const shape = last(pages, tensor, at.tensor.shape);
+  return { name, datatype, unfit, shape: shape && sizesOf(pages, shape) };
 }
 
-/** The fields of one protobuf message, found without copying. */
-class Fields {
-  private readonly chunks: { readonly field: number; readonly bytes: Uint8Array }[] = [];
-  private readonly numbers: { readonly field: number; readonly value: number }[] = [];
-
-  constructor(bytes: Uint8Array) {
-    let at = 0;
-    const varint = (): number => {
-      let value = 0;
-      for (let shift = 0; shift < 70; shift += 7) {
-        const byte = bytes[at++];
-        if (byte === undefined) throw new Malformed('it ends inside a number');
-        value += (byte & 127) * 2 ** shift;
-        if (byte < 128) return value;
-      }
-      throw new Malformed('it has a number without an end');
-    };
-    const skip = (length: number): number => {
-      const from = at;
-      at += length;
-      if (at > bytes.length) throw new Malformed(`it is cut off: ${at - bytes.length} bytes are missing`);
-      return from;
-    };
-    while (at < bytes.length) {
-      const tag = varint();
-      const field = Math.floor(tag / 8);
-      const wire = tag % 8;
-      if (field === 0) throw new Malformed('it has a field without a number');
-      if (wire === 0) this.numbers.push({ field, value: varint() });
-      else if (wire === 1) skip(8);
-      else if (wire === 5) skip(4);
-      else if (wire === 2) {
-        const length = varint();
-        const from = skip(length);
-        this.chunks.push({ field, bytes: bytes.subarray(from, from + length) });
-      } else throw new Malformed(`it has a field of an unknown kind (${wire})`);
-    }
+function sizesOf(pages: Pages, shape: Span): number[] {
+  const sizes: number[] = [];
+  for (const field of pages.fields(shape.from, shape.to)) {
+    if (field.number !== at.shape.dimension) continue;
+    if (sizes.length === dimensionsMax)
+      throw new Malformed(`it has a tensor of more than ${dimensionsMax} dimensions`);
+    const size = last(pages, field, at.dimension.size)?.value ?? -1;
+    // Negative sizes come as huge ones.
+    sizes.push(Number.isSafeInteger(size) ? size : -1);
   }
+  return sizes;
+}
 
-  all(field: number): Uint8Array[] {
-    return this.chunks.filter((chunk) => chunk.field === field).map((chunk) => chunk.bytes);
+function nameOf(pages: Pages, message: Span, number: number): string {
+  const field = last(pages, message, number);
+  return field === undefined ? '' : pages.text(field, nameBytesMax);
+}
+
+interface Span {
+  readonly from: number;
+  readonly to: number;
+}
+
+/** Of a field that comes several times the last one counts. */
+function last(pages: Pages, message: Span, number: number): Field | undefined {
+  let found: Field | undefined;
+  for (const field of pages.fields(message.from, message.to)) {
+    if (field.number === number) found = field;
   }
+  return found;
+}
 
-  last(field: number): Uint8Array | undefined {
-    return this.all(field).at(-1);
-  }
-
-  /** Sizes beyond what can be counted exactly, negative ones among them, are as good as open. */
-  lastNumber(field: number): number | undefined {
-    const value = this.numbers.findLast((number) => number.field === field)?.value;
-    return value !== undefined && Number.isSafeInteger(value) ? value : undefined;
+function isPointer(pages: Pages): boolean {
+  if (pages.size < pointer.length || pages.size > 1024) return false;
+  const start = { number: 0, value: 0, from: 0, to: pointer.length };
+  try {
+    return pages.text(start, nameBytesMax) === pointer;
+  } catch {
+    return false;
   }
 }

@@ -1,11 +1,12 @@
 // The model repository: a folder with one folder a model, in it config.yaml and numbered versions. A model that can't be
 // read is kept with its reason; the others are not touched by that.
+import type { Dirent } from 'node:fs';
 import { readdir, readFile, stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { Datatype } from '../../proto/tensor.js';
-import { defaultModelConfig, type ModelConfig, readModelConfig } from './config.js';
-import { type Graph, readOnnxGraph } from './onnx.js';
 import { agreed } from './agreement.js';
+import { defaultModelConfig, type ModelConfig, readModelConfig } from './config.js';
+import { type Graph, readOnnxFile } from './onnx.js';
 
 export interface ModelTensor {
   readonly name: string;
@@ -34,11 +35,14 @@ export interface ModelEntry {
 export class Repository {
   /** By name, then by version. */
   readonly models: readonly ModelEntry[];
+  /** What lies in the folder and was passed over, with the reason. */
+  readonly notes: readonly string[];
   private readonly newest = new Map<string, ModelEntry>();
   private readonly byVersion = new Map<string, ModelEntry>();
 
-  constructor(models: readonly ModelEntry[]) {
+  constructor(models: readonly ModelEntry[], notes: readonly string[] = []) {
     this.models = models;
+    this.notes = notes;
     for (const entry of models) {
       this.byVersion.set(`${entry.name}:${entry.version}`, entry);
       const newest = this.newest.get(entry.name);
@@ -54,98 +58,129 @@ export class Repository {
 
 const modelFile = 'model.onnx';
 const configFile = 'config.yaml';
+const configBytesMax = 1 << 20;
+const reasonLengthMax = 1000;
+const namePattern = /^[A-Za-z0-9._-]{1,128}$/;
+const versionPattern = /^[1-9]\d{0,14}$/;
 
 export async function scanRepository(folder: string): Promise<Repository> {
-  const names = await readdir(folder, { withFileTypes: true }).catch((fault: NodeJS.ErrnoException) => {
-    const why = fault.code === 'ENOENT' ? 'there is no such folder' : fault.message;
-    throw new Error(`the model repository ${folder} can't be read: ${why}; name another with --models`);
+  const found = await readdir(folder, { withFileTypes: true }).catch((fault: NodeJS.ErrnoException) => {
+    throw new Error(
+      `the model repository ${folder} can't be read: ${whyNot(fault)}; name another with --models`,
+    );
   });
   const models: ModelEntry[] = [];
-  for (const name of await foldersOf(folder, names)) models.push(...(await scanModel(join(folder, name), name)));
-  return new Repository(models);
+  const notes: string[] = [];
+  for (const name of await foldersIn(folder, found, notes)) {
+    models.push(...(await scanModel(join(folder, name), name, notes)));
+  }
+  return new Repository(models, notes);
 }
 
-async function foldersOf(folder: string, entries: Awaited<ReturnType<typeof readdirTypes>>): Promise<string[]> {
-  const names: string[] = [];
-  for (const entry of entries) {
-    if (entry.name.startsWith('.')) continue;
-    // A link to a folder counts as the folder.
-    if ((await stat(join(folder, entry.name)).catch(() => undefined))?.isDirectory()) names.push(entry.name);
+async function scanModel(folder: string, name: string, notes: string[]): Promise<ModelEntry[]> {
+  if (!namePattern.test(name)) {
+    notes.push(`${folder} is passed over: a model's name is 1 to 128 letters, digits, dots, - or _`);
+    return [];
   }
-  return names.sort();
+  const found = await readdir(folder, { withFileTypes: true }).catch((fault: NodeJS.ErrnoException) => fault);
+  if (found instanceof Error) return [unavailable(name, '1', `${folder}: ${whyNot(found)}`)];
+  const versions = await versionsIn(folder, found, notes);
+  const everyVersion = versions.length === 0 ? ['1'] : versions;
+  const config = await readConfig(join(folder, configFile));
+  if (typeof config === 'string') return everyVersion.map((version) => unavailable(name, version, config));
+  const needsFile = (config ?? defaultModelConfig).backend === 'onnxruntime';
+  if (versions.length === 0 && needsFile) {
+    const wanted = `${join(folder, '1', modelFile)} is where the model belongs`;
+    const isModel = config !== undefined || found.some((entry) => entry.name === modelFile);
+    if (isModel) return [unavailable(name, '1', `${folder} has no version: ${wanted}`)];
+    notes.push(`${folder} is passed over: it has neither ${configFile} nor a version; ${wanted}`);
+    return [];
+  }
+  return everyVersion.map((version) => scanVersion(folder, name, version, config));
 }
 
-function readdirTypes(folder: string) {
-  return readdir(folder, { withFileTypes: true });
+/** Numbers from 1, rising. */
+async function versionsIn(folder: string, found: readonly Dirent[], notes: string[]): Promise<string[]> {
+  const versions: string[] = [];
+  for (const version of await foldersIn(folder, found, notes)) {
+    if (versionPattern.test(version)) versions.push(version);
+    else notes.push(`${join(folder, version)} is passed over: a version is a number from 1`);
+  }
+  const alike = found.find((entry) => entry.name === 'config.yml');
+  if (alike !== undefined)
+    notes.push(`${join(folder, alike.name)} is passed over: the file is called ${configFile}`);
+  return versions.sort((a, b) => Number(a) - Number(b));
 }
 
-async function scanModel(folder: string, name: string): Promise<ModelEntry[]> {
-  const entries = await readdirTypes(folder).catch(() => []);
-  const versions = (await foldersOf(folder, entries)).filter((version) => /^[1-9]\d{0,17}$/.test(version));
-  versions.sort((a, b) => Number(a) - Number(b));
-  const broken = (version: string, reason: string): ModelEntry => unavailable(name, version, reason);
-  if (!/^[A-Za-z0-9._-]{1,128}$/.test(name)) {
-    return [broken('1', `${folder}: a model's name is 1 to 128 letters, digits, dots, - or _`)];
+/** The configuration; undefined where there is no file; or the sentence that says what is wrong with it. */
+async function readConfig(path: string): Promise<ModelConfig | string | undefined> {
+  try {
+    const { size } = await stat(path);
+    if (size > configBytesMax) return `${path}: it has ${size} bytes, allowed are ${configBytesMax}`;
+    const config = readModelConfig(await readFile(path, 'utf8'));
+    return typeof config === 'string' ? `${path}: ${config}` : config;
+  } catch (fault) {
+    const known = fault as NodeJS.ErrnoException;
+    return known.code === 'ENOENT' ? undefined : `${path}: ${whyNot(known)}`;
   }
-  const content = await readFile(join(folder, configFile), 'utf8').catch((fault: NodeJS.ErrnoException) => fault);
-  if (content instanceof Error && content.code !== 'ENOENT') {
-    return (versions.length === 0 ? ['1'] : versions).map((version) => broken(version, content.message));
-  }
-  if (content instanceof Error && versions.length === 0) return [];
-  const config = content instanceof Error ? defaultModelConfig : readModelConfig(content);
-  if (typeof config === 'string') {
-    const reason = `${join(folder, configFile)}: ${config}`;
-    return (versions.length === 0 ? ['1'] : versions).map((version) => broken(version, reason));
-  }
-  // Backends without a file need no folder for their one version.
-  if (versions.length === 0 && config.backend !== 'onnxruntime') versions.push('1');
-  if (versions.length === 0) return [broken('1', `${folder} has no version: a folder such as 1 with ${modelFile} in it`)];
-  return Promise.all(versions.map((version) => scanVersion(folder, name, version, config)));
 }
 
-async function scanVersion(folder: string, name: string, version: string, config: ModelConfig): Promise<ModelEntry> {
+function scanVersion(
+  folder: string,
+  name: string,
+  version: string,
+  said: ModelConfig | undefined,
+): ModelEntry {
+  const config = said ?? defaultModelConfig;
   const file = config.backend === 'onnxruntime' ? join(folder, version, modelFile) : '';
   let graph: Graph | undefined;
-  let sizeBytes = 0;
   if (file !== '') {
-    const bytes = await readFile(file).catch((fault: NodeJS.ErrnoException) => fault);
-    if (bytes instanceof Error) {
-      const why = bytes.code === 'ENOENT' ? 'there is no such file' : bytes.message;
-      return unavailable(name, version, `${file}: ${why}`);
-    }
-    const read = readOnnxGraph(bytes);
-    if (typeof read === 'string') return unavailable(name, version, `${file}: ${read}`);
+    const read = readGraph(file);
+    if (typeof read === 'string') return unavailable(name, version, `${file}: ${read}`, config);
     graph = read;
-    sizeBytes = bytes.length;
   }
   const tensors = agreed(config, graph);
-  if (typeof tensors === 'string') return unavailable(name, version, `${join(folder, configFile)}: ${tensors}`);
-  const { inputs, outputs } = tensors;
-  return {
-    name,
-    version,
-    state: 'available',
-    reason: '',
-    config,
-    inputs,
-    outputs,
-    maxBatch: config.maxBatch,
-    file,
-    sizeBytes,
-  };
+  if (typeof tensors === 'string') {
+    const where = said === undefined ? file : join(folder, configFile);
+    return unavailable(name, version, `${where}: ${tensors}`, config);
+  }
+  const sizeBytes = graph?.sizeBytes ?? 0;
+  const known = { name, version, config, file, sizeBytes, maxBatch: config.maxBatch };
+  return { ...known, ...tensors, state: 'available', reason: '' };
 }
 
-function unavailable(name: string, version: string, reason: string): ModelEntry {
-  return {
-    name,
-    version,
-    state: 'unavailable',
-    reason,
-    config: defaultModelConfig,
-    inputs: [],
-    outputs: [],
-    maxBatch: 0,
-    file: '',
-    sizeBytes: 0,
-  };
+function readGraph(file: string): Graph | string {
+  try {
+    return readOnnxFile(file);
+  } catch (fault) {
+    return whyNot(fault as NodeJS.ErrnoException);
+  }
+}
+
+/** A link to a folder counts as the folder; what begins with a dot is nobody's model. */
+async function foldersIn(parent: string, found: readonly Dirent[], notes: string[]): Promise<string[]> {
+  const folders: string[] = [];
+  for (const { name } of found) {
+    if (name.startsWith('.')) continue;
+    const path = join(parent, name);
+    const what = await stat(path).catch((fault: NodeJS.ErrnoException) => fault);
+    if (what instanceof Error) notes.push(`${path} is passed over: ${whyNot(what)}`);
+    else if (what.isDirectory()) folders.push(name);
+  }
+  return folders.sort();
+}
+
+function whyNot(fault: NodeJS.ErrnoException): string {
+  if (fault.code === 'ENOENT') return 'it does not exist';
+  if (fault.code === 'ENOTDIR') return 'it is not a folder';
+  if (fault.code === 'EISDIR') return 'it is a folder, wanted is a file';
+  if (fault.code === 'EACCES') return 'this user may not read it';
+  if (fault.code === 'ELOOP') return 'it is a link that leads to itself';
+  return fault.message;
+}
+
+function unavailable(name: string, version: string, why: string, config = defaultModelConfig): ModelEntry {
+  const reason = why.length > reasonLengthMax ? `${why.slice(0, reasonLengthMax - 3)}...` : why;
+  const nothing = { inputs: [], outputs: [], maxBatch: 0, file: '', sizeBytes: 0 };
+  return { name, version, state: 'unavailable', reason, config, ...nothing };
 }
