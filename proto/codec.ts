@@ -3,7 +3,8 @@
 import { Packr } from 'msgpackr';
 import type { Field } from './field.js';
 import { limits } from './limits.js';
-import { type Message, messages } from './messages.js';
+import { type Message, messages, type Said } from './messages.js';
+import { isPlain } from './plain.js';
 
 interface Entry {
   readonly number: number;
@@ -38,6 +39,7 @@ export function encodeMessage(message: Message, frames: number): Buffer {
 
 /** The message, or the sentence that says why these bytes are none. */
 export function decodeMessage(bytes: Uint8Array): Envelope | string {
+  if (!isPlain(bytes)) return 'the envelope is not plain MessagePack: numbers, text and arrays of them';
   let values: unknown;
   try {
     values = packer.unpack(bytes);
@@ -80,6 +82,7 @@ export function invalid(message: Message): string | undefined {
   return unequalLists(message);
 }
 
+/** Lists that belong together must be equally long, else one member's answer would be another's. */
 function unequalLists(message: Message): string | undefined {
   if (!('jobs' in message)) return undefined;
   const wanted = message.jobs.length;
@@ -89,10 +92,21 @@ function unequalLists(message: Message): string | undefined {
       return `${message.type}.${key} has ${list.length} entries for ${wanted} jobs`;
     }
   }
-  return undefined;
+  return message.type === 'batch.finished' ? unequalSizes(message) : undefined;
+}
+
+function unequalSizes({ type, codes, outputs, sizes }: Said<'batch.finished'>): string | undefined {
+  if (sizes.length !== outputs.length) {
+    return `${type}.sizes has ${sizes.length} entries for ${outputs.length} outputs`;
+  }
+  const ran = codes.reduce((count, code) => count + (code === '' ? 1 : 0), 0);
+  const wrong = sizes.find((list) => list.length !== 0 && list.length !== ran);
+  return wrong && `${type}.sizes has ${wrong.length} entries in an output for ${ran} jobs that ran`;
 }
 
 function printable(value: unknown): string {
+  if (Array.isArray(value)) return `a list of ${value.length}`;
+  if (typeof value === 'object' && value !== null) return 'an object';
   const shown = typeof value === 'string' ? JSON.stringify(value) : String(value);
   return shown.length > 60 ? `${shown.slice(0, 57)}...` : shown;
 }

@@ -161,7 +161,7 @@ export const messages = {
     reason: text,
     /** The rows of those members that ran, in their order. */
     outputs: tensors,
-    /** Per output and job the bytes, where only the content can tell (BYTES); else empty. */
+    /** Per output the bytes of each member that ran, where only the content can tell (BYTES); else empty. */
     sizes: listOf(jobs, limits.tensorsPerJobMax),
     inputMs: duration,
     computeMs: duration,

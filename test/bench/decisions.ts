@@ -201,7 +201,7 @@ class System {
         codes: jobs.map(() => ''),
         reason: '',
         outputs: [['output', 'FP32', [jobs.length, 10]]],
-        sizes: [],
+        sizes: [[]],
         inputMs: 0,
         computeMs: 0.1,
         outputMs: 0,
