@@ -91,7 +91,9 @@ export class Supervisor implements Actor {
       .map((member) => send(member, { type: 'worker.exited', worker, cause, detail }));
     effects.push({ type: 'disarm', timer: `kill ${exited.slot}` });
     if (this.draining) return effects;
-    const delayMs = slot.budget.next(now - slot.spawnedAt, now);
+    // Ended by an outside hand it proved nothing against itself, however young it was.
+    const livedMs = cause === 'killed' ? Number.POSITIVE_INFINITY : now - slot.spawnedAt;
+    const delayMs = slot.budget.next(livedMs, now);
     effects.push(note('warn', 'worker.exited', { worker, cause, detail, restartInMs: delayMs }));
     if (delayMs === 0) effects.push({ type: 'spawn', slot: exited.slot, name: slot.name });
     else effects.push({ type: 'arm', timer: `spawn ${exited.slot}`, at: now + delayMs });
