@@ -1,13 +1,13 @@
 // With every worker frozen and a deadline of 200 ms in the request (none at the client): how late the server's last word
 // comes, and whether it says where the request waited.
 import { GrpcClient, rowOf } from '../processes/client.js';
-import { apart, RunningNode, Scratch } from '../processes/harness.js';
+import { apart, pause, RunningNode, Scratch } from '../processes/harness.js';
 import { signal } from '../processes/proc.js';
 import { ModelFolder } from '../processes/repository.js';
 import { type Args, quantile, say } from './figures.js';
 
 export const about = 'all workers frozen, a 200 ms deadline: how late the server says so';
-export const flags = { clients: 'requests at once (32)', rounds: 'times, one after the other (20)' };
+export const flags = { clients: 'clients at once (32)', rounds: 'requests of each (20)' };
 
 const deadlineMs = 200;
 const patienceMs = 3000;
@@ -25,19 +25,21 @@ export async function run(args: Args): Promise<Record<string, number>> {
     const client = new GrpcClient(node.grpcPort);
     for (let n = 0; n < 200; n++) await client.infer(rowOf('steady', n));
     for (const { pid } of node.workers()) signal(pid, 'SIGSTOP');
-    for (let round = 0; round < args.number('rounds', 20); round++) {
-      const asked = Array.from({ length: args.number('clients', 32) }, (_, n) =>
-        Promise.race([client.infer({ ...rowOf('steady', n), timeoutMs: deadlineMs }), late()]),
-      );
-      for (const told of await Promise.all(asked)) {
-        if (told?.status !== 'DEADLINE_EXCEEDED') {
-          unanswered++;
-          continue;
+    const rounds = args.number('rounds', 20);
+    const clients = args.number('clients', 32);
+    const asking = Array.from({ length: clients }, async (_, at) => {
+      // Each begins at a time of its own, as clients do.
+      await pause((deadlineMs * at) / clients);
+      for (let round = 0; round < rounds; round++) {
+        const told = await Promise.race([client.infer({ ...rowOf('steady', at), timeoutMs: deadlineMs }), patience()]);
+        if (told?.status !== 'DEADLINE_EXCEEDED') unanswered++;
+        else {
+          lateMs.push(told.toldAt - told.sentAt - deadlineMs);
+          if (!/queued@.*expired@/.test(told.path)) pathless++;
         }
-        lateMs.push(told.toldAt - told.sentAt - deadlineMs);
-        if (!/queued@.*expired@/.test(told.path)) pathless++;
       }
-    }
+    });
+    await Promise.all(asking);
     client.close();
   } finally {
     await node.dispose();
@@ -47,7 +49,7 @@ export async function run(args: Args): Promise<Record<string, number>> {
   return { lateP99Ms: quantile(lateMs, 0.99), unanswered, pathless };
 }
 
-function late(): Promise<undefined> {
+function patience(): Promise<undefined> {
   return new Promise((resolve) => {
     setTimeout(() => resolve(undefined), patienceMs).unref();
   });

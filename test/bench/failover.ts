@@ -1,7 +1,7 @@
 // Busy workers are killed and frozen one after the other under load: whether a client notices, how soon the jobs of the
 // lost one are given to another, and how soon the full rate is back.
 import { GrpcClient, type Told } from '../processes/client.js';
-import { BusyWorkers, stepsOf } from '../processes/busy.js';
+import { BusyWorkers, type PathStep, stepsOf } from '../processes/busy.js';
 import { apart, pause, RunningNode, Scratch, until } from '../processes/harness.js';
 import { Load, type LoadResult } from '../processes/load.js';
 import { signal } from '../processes/proc.js';
@@ -15,6 +15,8 @@ const workers = 3;
 const frozenMs = 600;
 /** Half of the load by unary calls, which bring paths; half over a stream, where a second answer would be seen. */
 const half = 16;
+/** So long somebody who is gone still counts as busy. */
+const afterKillMs = 120;
 const binMs = 100;
 const baseMs = 1500;
 const recoveryWatchMs = 3000;
@@ -34,7 +36,10 @@ interface Scene {
 
 export async function run(args: Args): Promise<Record<string, number>> {
   const scratch = new Scratch();
-  const models = new ModelFolder(scratch).simulated('steady', { alphaMs: 8, betaMs: 1 }).folder;
+  // 12 ms for a full batch. With `roomy` two workers can hold the whole load, `tight` keeps all three busy.
+  const models = new ModelFolder(scratch)
+    .simulated('roomy', { alphaMs: 8, betaMs: 0.5, rowsMax: 8 })
+    .simulated('tight', { alphaMs: 8, betaMs: 1, rowsMax: 4 }).folder;
   const settings = { 'worker-count': workers, 'restarts-max': 10_000 };
   const node = new RunningNode({ flags: { ...apart(scratch, models), ...settings } });
   try {
@@ -66,10 +71,10 @@ interface Outcome {
   readonly redispatchMs: readonly number[];
 }
 
-function begin(scene: Scene): Load {
+function begin(scene: Scene, model: 'roomy' | 'tight'): Load {
   const { client, busy, told, answeredAt } = scene;
   return new Load(client, {
-    model: 'steady',
+    model,
     unary: half,
     streamed: half,
     told: (answer) => {
@@ -81,19 +86,19 @@ function begin(scene: Scene): Load {
 }
 
 async function killing(scene: Scene, kills: number): Promise<Outcome> {
-  const load = begin(scene);
+  const load = begin(scene, 'roomy');
   const losses: Loss[] = [];
   for (let kill = 0; kill < kills; kill++) {
-    await until('two workers are busy', () => scene.busy.now().length >= 2);
+    await until('all workers are busy', () => scene.busy.now().length === workers);
     losses.push(strike(scene, 'SIGKILL'));
-    await pause(150);
+    await pause(afterKillMs);
   }
   const result = await load.stop();
   return { result, redispatchMs: redispatches(scene, losses) };
 }
 
 async function freezing(scene: Scene, stops: number): Promise<Outcome> {
-  const load = begin(scene);
+  const load = begin(scene, 'roomy');
   const losses: Loss[] = [];
   for (let stop = 0; stop < stops; stop++) {
     await until('all workers are busy', () => scene.busy.now().length === workers);
@@ -128,10 +133,11 @@ function redispatches(scene: Scene, losses: readonly Loss[]): number[] {
     const endMs = steps.at(-1)?.afterMs ?? 0;
     for (const [at, step] of steps.entries()) {
       if (step.state !== 'retrying') continue;
-      const loss = losses.find(({ member }) => step.why.startsWith(`${member} `));
       const next = steps.slice(at).find(({ state }) => state === 'assigned');
+      const hereAt = (other: PathStep): number => answer.toldAt - (endMs - other.afterMs);
+      const loss = losses.findLast(({ member, at: struck }) => step.why.startsWith(`${member} `) && struck < hereAt(step));
       if (loss === undefined || next === undefined || !/killed|silent|unknown/.test(step.why)) continue;
-      times.push(answer.toldAt - (endMs - next.afterMs) - loss.at);
+      times.push(hereAt(next) - loss.at);
     }
   }
   return times;
@@ -139,7 +145,7 @@ function redispatches(scene: Scene, losses: readonly Loss[]): number[] {
 
 /** A kill with all at work: when does a window of the full rate begin again? */
 async function recovering(scene: Scene, recoveries: number): Promise<number> {
-  const load = begin(scene);
+  const load = begin(scene, 'tight');
   const times: number[] = [];
   for (let turn = 0; turn < recoveries; turn++) {
     await until('all workers are busy', () => scene.busy.now().length === workers);

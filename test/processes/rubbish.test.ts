@@ -19,7 +19,7 @@ describe('rubbish at the endpoint', () => {
   let flags: Record<string, string | number>;
   before(async () => {
     flags = apart(scratch, new ModelFolder(scratch).simulated('steady').folder);
-    node = await startNode(flags);
+    node = await startNode({ ...flags, 'hung-kill-ms': 1500 });
     client = new GrpcClient(node.grpcPort);
   });
   after(async () => {

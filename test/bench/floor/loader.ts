@@ -55,7 +55,7 @@ function h2load(folder: string): Loader['load'] {
     const file = join(folder, `body-${files}`);
     writeFileSync(file, target.body);
     const kind = target.kind === 'grpc' ? grpcHeaders : ['--h1', '-H', 'content-type: application/json'];
-    const args = ['-D', String(seconds), '--warm-up-time', '0.2', '-c', String(clients), '-m', '1', '-d', file, ...kind];
+    const args = ['-D', `${Math.round(seconds * 1000)}ms`, '--warm-up-time', '200ms', '-c', String(clients), '-m', '1', '-d', file, ...kind];
     const said = await output('h2load', [...args, `http://127.0.0.1:${target.port}${target.path}`]);
     rmSync(file);
     const perSecond = Number(/, ([\d.]+) req\/s/.exec(said)?.[1] ?? Number.NaN);
