@@ -14,6 +14,8 @@ export class Held {
   /** Per member: empty while it is to be run. */
   readonly codes: MemberCode[];
   startedAt: number | undefined = undefined;
+  /** When its run is taken for hung. */
+  hangsAt = Number.POSITIVE_INFINITY;
   result: RunFinished | undefined = undefined;
   /** Whether the router was asked for its word to start, and gave it. */
   go: 'none' | 'asked' | 'given' = 'none';

@@ -21,6 +21,8 @@ export interface WorkerSettings {
   readonly runMaxMs: number;
 }
 
+const lagMostMs = 20;
+
 export class Worker implements Actor {
   readonly hears: ReadonlySet<Heard['type']> = new Set<Heard['type']>([
     'batch.run',
@@ -206,8 +208,12 @@ export class Worker implements Actor {
     }
     let first: Held | undefined;
     for (const place of places) {
-      const head = this.queues[place].find((held) => held.run.solo);
-      if (head !== undefined && (first === undefined || head.takenAt < first.takenAt)) first = head;
+      for (const held of this.queues[place]) {
+        if (!held.run.solo) continue;
+        // Whose router was asked is next, whoever came with it.
+        if (held.go !== 'none') return held;
+        if (first === undefined || held.takenAt < first.takenAt) first = held;
+      }
     }
     return first;
   }
@@ -242,8 +248,22 @@ export class Worker implements Actor {
     this.running[held.place] = held;
     // Tiny models are done before word of their start would be out; under watch the router knows already.
     if (held.place === 'thread' && !held.run.solo) this.tell(held.router, startedMessage(held));
-    if (held.place === 'thread') this.arm(`run ${held.key}`, now + this.runMaxMs(held));
+    if (held.place === 'thread') this.watchRun(held, now + this.runMaxMs(held));
     this.out.push({ type: 'run', key: held.key, place: held.place, members: held.alive() });
+  }
+
+  private watchRun(held: Held, hangsAt: number): void {
+    held.hangsAt = hangsAt;
+    this.arm(`run ${held.key}`, hangsAt);
+  }
+
+  /** A timer that comes much too late shows that this whole process was held up: the run gets as much time again. */
+  private runOverdue(held: Held, startedAt: number, now: number): void {
+    const lateMs = now - held.hangsAt;
+    if (lateMs > lagMostMs) return this.watchRun(held, now + Math.min(lateMs, this.runMaxMs(held)));
+    const { model, version } = held.run;
+    const ms = Math.round(now - startedAt);
+    this.out.push({ type: 'abort', reason: `a run of ${modelKey(model, version)} hangs since ${ms} ms` });
   }
 
   private runMaxMs(held: Held): number {
@@ -315,11 +335,7 @@ export class Worker implements Actor {
     const [kind, key] = [timer.slice(0, timer.indexOf(' ')), timer.slice(timer.indexOf(' ') + 1)];
     const held = this.held.get(key);
     if (held === undefined) return;
-    if (kind === 'run' && held.startedAt !== undefined) {
-      const { model, version } = held.run;
-      const ms = Math.round(now - held.startedAt);
-      this.out.push({ type: 'abort', reason: `a run of ${modelKey(model, version)} hangs since ${ms} ms` });
-    }
+    if (kind === 'run' && held.startedAt !== undefined) this.runOverdue(held, held.startedAt, now);
     if (kind === 'go' && held.go === 'asked') {
       // The router doesn't say: it may try elsewhere.
       held.codes.fill('returned');
@@ -336,8 +352,7 @@ export class Worker implements Actor {
         continue;
       }
       const held: number[] = [];
-      for (const batch of this.held.values())
-        if (batch.run.scheduler === scheduler) held.push(batch.run.batch);
+      for (const { run } of this.held.values()) if (run.scheduler === scheduler) held.push(run.batch);
       this.tell(scheduler, { type: 'worker.reported', epoch, held });
     }
   }
@@ -345,12 +360,13 @@ export class Worker implements Actor {
   private drain(now: number): void {
     if (this.chart.can('drain')) this.chart.move('drain');
     for (const [scheduler, epoch] of this.epochs) this.tell(scheduler, { type: 'worker.leaving', epoch });
-    for (const held of [...this.held.values()]) {
-      if (held.startedAt !== undefined) continue;
+    const waiting = [...this.held.values()].filter((held) => held.startedAt === undefined);
+    // All leave their queues first, so that the end of one doesn't start another.
+    for (const held of waiting) {
       held.codes.fill('returned');
       this.unqueue(held);
-      this.finish(held, now);
     }
+    for (const held of waiting) this.finish(held, now);
     this.stopWhenEmpty();
   }
 
