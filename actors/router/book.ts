@@ -69,6 +69,7 @@ export class JobBook {
 
   /** Keeps a job from being tried again too soon. */
   postpone(job: Job, until: number): Arm | undefined {
+    job.waitsUntil = until;
     this.postponed.push({ until, job });
     return this.nextRetry();
   }
@@ -78,7 +79,7 @@ export class JobBook {
     const due = this.postponed.filter((entry) => entry.until <= now);
     const later = this.postponed.filter((entry) => entry.until > now && !entry.job.ended);
     this.postponed.splice(0, this.postponed.length, ...later);
-    for (const { job } of due) if (!job.ended) ready(job);
+    for (const { until, job } of due) if (job.is('retrying') && job.waitsUntil === until) ready(job);
     return this.nextRetry();
   }
 

@@ -1,5 +1,7 @@
-// What a worker is told of a batch: the jobs of one router that were placed together, and the shape of their rows.
+// What is said of jobs on their way: to a worker the jobs of one router that were placed together and the shape of their
+// rows, to a scheduler that nobody waits any more, to a client where the time went.
 import type { MemberId } from '../../proto/ids.js';
+import type { JobTimes } from '../../proto/job.js';
 import type { Said } from '../../proto/messages.js';
 import type { Job } from '../job/job.js';
 
@@ -45,4 +47,19 @@ export function dispatchMessage(
     split: !alone && bytes > joinBytesMax,
     outputs: spec.outputs,
   };
+}
+
+/** Where a job's time went, when it is answered. */
+export function timesOf(job: Job, finished: Said<'batch.finished'>, batchRows: number): JobTimes {
+  return {
+    queueMs: job.assignedAt - job.admittedAt,
+    computeInputMs: finished.inputMs,
+    computeMs: finished.computeMs,
+    computeOutputMs: finished.outputMs,
+    batchRows,
+  };
+}
+
+export function withdrawal(job: Job): Said<'job.withdraw'> {
+  return { type: 'job.withdraw', job: job.number, attempt: job.attempt };
 }

@@ -1,5 +1,6 @@
 // What becomes of a job whose worker was lost under it. A loss with evidence that the job may be the cause sends it on
-// under watch (solo); a second such loss, under watch and after it had started, names it guilty.
+// under watch (solo). After a second such loss, under watch and after it had started, no third worker is risked: the job
+// is named guilty when the worker is known to have broken down. When it only fell silent, word of it is waited for.
 import type { Cause } from '../../proto/messages.js';
 import type { Company, Job } from '../job/job.js';
 
@@ -12,13 +13,15 @@ export interface LossLimits {
 export type LossCause = Cause | 'silent' | 'returned' | 'unanswered' | 'split' | 'device';
 
 export interface Verdict {
-  readonly fate: 'requeue' | 'poisoned' | 'exhausted';
+  readonly fate: 'requeue' | 'poisoned' | 'exhausted' | 'undecided';
   readonly company: Company;
   readonly deaths: number;
   readonly losses: number;
 }
 
-const evidence: ReadonlySet<LossCause> = new Set(['crashed', 'exhausted', 'hung', 'unknown']);
+const breakdowns: ReadonlySet<LossCause> = new Set(['crashed', 'exhausted', 'hung']);
+/** It may have broken down, or only be out of reach. */
+const silences: ReadonlySet<LossCause> = new Set(['unknown', 'silent']);
 
 export function judgeLoss(job: Job, cause: LossCause, limits: LossLimits): Verdict {
   const { deaths, company } = job;
@@ -29,9 +32,22 @@ export function judgeLoss(job: Job, cause: LossCause, limits: LossLimits): Verdi
   if (cause === 'split' || cause === 'device') {
     return { fate, company: company === 'any' ? 'alone' : company, deaths, losses };
   }
-  if (!evidence.has(cause)) return { fate, company: cause === 'silent' ? 'solo' : company, deaths, losses };
+  const broken = breakdowns.has(cause);
+  if (!broken && !silences.has(cause)) return { fate, company, deaths, losses };
   // Under watch a job runs by itself and only after its router has noted the start: without that note it is innocent.
   if (company === 'solo' && deaths > 0 && !job.is('running')) return { fate, company, deaths, losses };
-  if (deaths + 1 >= 2) return { fate: 'poisoned', company: 'solo', deaths: deaths + 1, losses };
-  return { fate, company: 'solo', deaths: deaths + 1, losses };
+  if (deaths === 0) return { fate, company: 'solo', deaths: 1, losses };
+  const second = { company: 'solo', deaths: deaths + 1, losses } as const;
+  return { fate: broken ? 'poisoned' : fate === 'requeue' ? 'undecided' : fate, ...second };
+}
+
+/** It isn't known yet whether the worker broke down. */
+export function isSilence(cause: LossCause): boolean {
+  return silences.has(cause);
+}
+
+/** What word of a worker's end makes of a job that was lost with it before. */
+export function judgeWord(job: Job, cause: Cause): 'innocent' | 'poisoned' | 'unchanged' {
+  if (breakdowns.has(cause)) return job.deaths >= 2 && job.is('retrying') ? 'poisoned' : 'unchanged';
+  return cause === 'unknown' ? 'unchanged' : 'innocent';
 }

@@ -2,7 +2,7 @@
 // each job exactly one end. It holds a job until then, which is what makes trying again possible.
 import type { ErrorCode } from '../../proto/errors.js';
 import type { JobNumber, MemberId } from '../../proto/ids.js';
-import type { JobEnd, JobSpec, JobTimes } from '../../proto/job.js';
+import type { JobEnd, JobSpec } from '../../proto/job.js';
 import type { Cause, Message, Said } from '../../proto/messages.js';
 import type { Actor, Heard } from '../actor.js';
 import { type Chart, startChart } from '../chart.js';
@@ -12,9 +12,9 @@ import type { JobEvent } from '../job/job.table.js';
 import { type AdmissionLimits, refusal } from './admission.js';
 import { JobBook } from './book.js';
 import type { ModelCondition } from './coverage.js';
-import { dispatchMessage } from './dispatch.js';
+import { dispatchMessage, timesOf, withdrawal } from './dispatch.js';
 import { endOf, jobNote, lossEnd } from './endings.js';
-import { judgeLoss, type LossCause, type LossLimits } from './loss.js';
+import { isSilence, judgeLoss, judgeWord, type LossCause, type LossLimits } from './loss.js';
 import { Neighbours } from './neighbours.js';
 import { routerMachine } from './router.machine.js';
 
@@ -25,6 +25,8 @@ export interface RouterLimits extends AdmissionLimits, LossLimits {
 
 const backoffFirstMs = 4;
 const backoffMostMs = 128;
+/** How long word of a worker's end is waited for. */
+const wordWaitMs = 50;
 
 export class Router implements Actor {
   readonly hears: ReadonlySet<Heard['type']> = new Set<Heard['type']>([
@@ -48,11 +50,10 @@ export class Router implements Actor {
   readonly chart: Chart = startChart(routerMachine);
   private readonly book: JobBook;
   private readonly neighbours = new Neighbours();
+  private readonly limits: RouterLimits;
   private out: Effect[] = [];
   /** Moves that the chart does not have: always a fault of ours. */
   illegalMoves = 0;
-
-  private readonly limits: RouterLimits;
 
   constructor(limits: RouterLimits, now: number) {
     this.limits = limits;
@@ -117,8 +118,7 @@ export class Router implements Actor {
         for (const job of this.book.allCurrent(heard, heard.worker)) this.lose(job, 'unanswered', now);
         return;
       case 'worker.exited':
-        this.loseWorker(heard.worker, heard.cause, now);
-        return;
+        return this.exited(heard.worker, heard.cause, now);
       default:
         return this.hearOfOthers(heard, from, now);
     }
@@ -286,7 +286,9 @@ export class Router implements Actor {
     job.deaths = verdict.deaths;
     job.company = verdict.company;
     job.avoid = job.worker;
+    job.doubted = isSilence(cause) ? job.worker : '';
     job.returns = cause === 'returned' ? job.returns + 1 : 0;
+    if (verdict.fate === 'undecided') return this.wake(this.book.postpone(job, now + wordWaitMs));
     if (verdict.fate !== 'requeue')
       return this.end(job, 'giveUp', now, lossEnd(job, verdict.fate, cause, code, reason));
     if (job.returns < 2) {
@@ -300,6 +302,28 @@ export class Router implements Actor {
 
   private loseWorker(worker: MemberId, cause: Cause | 'silent', now: number): void {
     for (const job of this.book.all()) if (job.worker === worker && job.placed) this.lose(job, cause, now);
+  }
+
+  private exited(worker: MemberId, cause: Cause, now: number): void {
+    this.loseWorker(worker, cause, now);
+    for (const job of this.book.all()) {
+      if (job.doubted !== worker) continue;
+      job.doubted = '';
+      const word = judgeWord(job, cause);
+      if (word === 'poisoned') {
+        this.end(job, 'giveUp', now, lossEnd(job, word, cause, 'JOB_POISONED', ''));
+      } else if (word === 'innocent') {
+        const undecided = job.deaths >= 2;
+        job.deaths--;
+        if (undecided && job.is('retrying')) this.move(job, 'requeue', now, `${worker} ${cause}`);
+      }
+    }
+  }
+
+  /** It has waited long enough. No third worker is risked for a job that may have ended two. */
+  private retry(job: Job, now: number): void {
+    if (job.deaths < 2) this.move(job, 'requeue', now, '');
+    else this.end(job, 'giveUp', now, lossEnd(job, 'exhausted', 'unknown', 'WORKERS_LOST', ''));
   }
 
   private refused(refused: Said<'job.refused'>, from: MemberId, now: number): void {
@@ -317,7 +341,7 @@ export class Router implements Actor {
 
   private timeCame(timer: string, now: number): void {
     if (timer === 'deadlines') this.wake(this.book.takeLate(now, (job) => this.expire(job, now)));
-    else this.wake(this.book.takePostponed(now, (job) => this.move(job, 'requeue', now, '')));
+    else this.wake(this.book.takePostponed(now, (job) => this.retry(job, now)));
   }
 
   private expire(job: Job, now: number): void {
@@ -374,17 +398,3 @@ export class Router implements Actor {
 }
 
 const completed: JobEnd = { ending: 'completed', code: undefined, message: '', retryAfterMs: 0 };
-
-function timesOf(job: Job, finished: Said<'batch.finished'>, batchRows: number): JobTimes {
-  return {
-    queueMs: job.assignedAt - job.admittedAt,
-    computeInputMs: finished.inputMs,
-    computeMs: finished.computeMs,
-    computeOutputMs: finished.outputMs,
-    batchRows,
-  };
-}
-
-function withdrawal(job: Job): Said<'job.withdraw'> {
-  return { type: 'job.withdraw', job: job.number, attempt: job.attempt };
-}

@@ -20,6 +20,8 @@ interface Slot {
   member: MemberId;
   spawnedAt: number;
   running: boolean;
+  /** Ended by this supervisor, for its silence: whether it had broken down nobody knows. */
+  killed: boolean;
 }
 
 export class Supervisor implements Actor {
@@ -45,6 +47,7 @@ export class Supervisor implements Actor {
       member: '',
       spawnedAt: 0,
       running: false,
+      killed: false,
     }));
   }
 
@@ -66,6 +69,7 @@ export class Supervisor implements Actor {
         slot.member = heard.member;
         slot.spawnedAt = now;
         slot.running = true;
+        slot.killed = false;
         return [];
       }
       case 'child.exited':
@@ -85,7 +89,8 @@ export class Supervisor implements Actor {
     const slot = this.slots[exited.slot] as Slot;
     if (slot.member !== exited.member) return [];
     slot.running = false;
-    const { member: worker, cause, detail } = exited;
+    const { member: worker, detail } = exited;
+    const cause = slot.killed ? 'unknown' : exited.cause;
     const effects: Effect[] = this.links
       .withAny('router', 'scheduler', 'health')
       .map((member) => send(member, { type: 'worker.exited', worker, cause, detail }));
@@ -115,6 +120,7 @@ export class Supervisor implements Actor {
     if (kind === 'spawn' && !slot.running && !this.draining)
       return [{ type: 'spawn', slot: index, name: slot.name }];
     if (kind === 'kill' && slot.running) {
+      slot.killed = true;
       return [
         {
           type: 'kill',
