@@ -74,6 +74,10 @@ export class LaneQueue {
     this.tidy(strand);
   }
 
+  *all(): Iterable<Waiting> {
+    for (const { jobs } of this.byRouter.values()) yield* jobs.values();
+  }
+
   removeRouter(router: MemberId): void {
     for (const entry of [...(this.byRouter.get(router)?.jobs.values() ?? [])]) this.remove(entry);
     this.byRouter.delete(router);
