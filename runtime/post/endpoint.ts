@@ -1,8 +1,9 @@
 // Where a member listens: the two kinds of endpoints, what makes one unusable, and whether somebody is there already.
 // libzmq takes a unix socket away from its owner without a word, so that must be found out before it is asked.
-import { mkdir, rm } from 'node:fs/promises';
+import { lstat, mkdir, rm } from 'node:fs/promises';
 import { connect } from 'node:net';
 import { dirname } from 'node:path';
+import { pause } from '../clock.js';
 
 export type Endpoint =
   | { readonly kind: 'ipc'; readonly path: string }
@@ -10,6 +11,8 @@ export type Endpoint =
 
 /** The kernel's bound for the path of a unix socket, without its final zero. */
 const pathBytesMax = 107;
+const knocksMax = 4;
+const knockPauseMs = 15;
 
 /** The parsed endpoint, or the sentence that says why it is none. */
 export function parseEndpoint(endpoint: string): Endpoint | string {
@@ -32,11 +35,28 @@ export function parseEndpoint(endpoint: string): Endpoint | string {
 /** Makes way for a socket at the path: creates its folder for this user alone and clears away what a dead owner left. */
 export async function clearPath(path: string): Promise<void> {
   await mkdir(dirname(path), { recursive: true, mode: 0o700 });
-  const answer = await knock(path);
-  if (answer === 'ENOENT') return;
-  if (answer === 'ECONNREFUSED') return rm(path, { force: true });
+  const found = await lstat(path).catch(() => undefined);
+  if (found === undefined) return;
+  if (!found.isSocket())
+    throw new Error(`the endpoint ipc://${path} can't be had: a file of another kind is there`);
+  const answer = await knockUntilSilent(path);
+  if (answer === 'ECONNREFUSED' || answer === 'ENOENT') return rm(path, { force: true });
   const why = answer === 'answered' ? 'another process listens there' : `the system says ${answer}`;
   throw new Error(`the endpoint ipc://${path} is in use: ${why}. Stop that process or choose another path`);
+}
+
+/** To be called while the socket still listens: afterwards the path may be another's. */
+export async function leavePath(path: string): Promise<void> {
+  await rm(path, { force: true });
+}
+
+/** A killed owner's socket still answers for a moment, while the system buries the rest of it. */
+async function knockUntilSilent(path: string): Promise<string> {
+  for (let time = 1; ; time++) {
+    const answer = await knock(path);
+    if (answer !== 'answered' || time === knocksMax) return answer;
+    await pause(knockPauseMs);
+  }
 }
 
 function knock(path: string): Promise<string> {

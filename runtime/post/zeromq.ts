@@ -5,7 +5,7 @@ import { joinEnvelopes } from '../../proto/frame.js';
 import type { MemberId } from '../../proto/ids.js';
 import { limits } from '../../proto/limits.js';
 import { after, settle } from '../clock.js';
-import { clearPath, parseEndpoint } from './endpoint.js';
+import { clearPath, leavePath, parseEndpoint } from './endpoint.js';
 import {
   align,
   isDialled,
@@ -35,7 +35,7 @@ export function zeromqTransport(options: Partial<ZeromqOptions> = {}): Transport
   return (self, events) => new ZeromqTransport(self, events, { ...usual, ...options });
 }
 
-/** Waits between looking for the peer whose connection ended: libzmq reports the end before it carries it out. */
+/** Waits between looking for what libzmq has reported, for it reports before it carries out. */
 const probeDelaysMs = [0.5, 1, 2, 5, 10, 25, 50, 100, 250];
 const closedWithinMs = 500;
 
@@ -154,6 +154,8 @@ class ZeromqTransport implements Transport {
     const router = this.#router;
     if (router === undefined) return;
     router.linger = lingerMs;
+    const place = parseEndpoint(this.#bound);
+    if (typeof place === 'object' && place.kind === 'ipc') await leavePath(place.path);
     const freed = new Promise<void>((resolve) => {
       const late = after(closedWithinMs, resolve);
       router.events.on('close', () => {
@@ -176,10 +178,14 @@ class ZeromqTransport implements Transport {
     return true;
   }
 
-  #connected(link: LinkId, dialled: Dialled): void {
+  #connected(link: LinkId, dialled: Dialled, turn = 0): void {
     if (this.#dialled.get(link) !== dialled || dialled.open) return;
     // Reading `writable` makes the socket take notice of its new connection.
-    if (!dialled.dealer.writable) return;
+    if (!dialled.dealer.writable) {
+      const delay = probeDelaysMs[turn];
+      if (delay !== undefined) after(delay, () => this.#connected(link, dialled, turn + 1), false);
+      return;
+    }
     dialled.open = true;
     this.#events.opened(link);
   }
