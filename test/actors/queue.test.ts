@@ -1,0 +1,197 @@
+// The lane's queue against a naive one, and the batches that are formed from it.
+import assert from 'node:assert/strict';
+import { describe, test } from 'node:test';
+import { formBatch } from '../../actors/lane/batch.js';
+import { LaneQueue, type Waiting } from '../../actors/lane/queue.js';
+import { Random } from '../simulation/random.js';
+
+let arrivals = 0;
+
+function waiting(changes: Partial<Waiting> = {}): Waiting {
+  arrivals++;
+  return {
+    router: 'router-1',
+    job: arrivals,
+    attempt: 1,
+    shapeKey: 'one',
+    rows: 1,
+    bytes: 10,
+    priority: 0,
+    deadline: 1000,
+    company: 'any',
+    avoid: '',
+    arrival: arrivals,
+    strand: undefined,
+    ...changes,
+  };
+}
+
+function inOrder(a: Waiting, b: Waiting): number {
+  return a.priority - b.priority || a.deadline - b.deadline || a.arrival - b.arrival;
+}
+
+function drain(queue: LaneQueue): Waiting[] {
+  const drained: Waiting[] = [];
+  for (let head = queue.head(); head !== undefined; head = queue.head()) {
+    queue.remove(head);
+    drained.push(head);
+  }
+  return drained;
+}
+
+describe('the queue of a lane', () => {
+  test('goes by priority, then deadline, then arrival', () => {
+    const queue = new LaneQueue();
+    const late = waiting({ deadline: 900 });
+    const soon = waiting({ deadline: 100, shapeKey: 'two' });
+    const alike = waiting({ deadline: 100, router: 'router-2' });
+    const first = waiting({ deadline: 5000, priority: -1 });
+    for (const entry of [late, soon, alike, first]) queue.add(entry);
+    assert.deepEqual(drain(queue), [first, soon, alike, late]);
+  });
+
+  test('agrees with a sorted list under random use', () => {
+    for (let seed = 0; seed < 60; seed++) {
+      const random = new Random(seed);
+      const queue = new LaneQueue();
+      let naive: Waiting[] = [];
+      const gone = (entry: Waiting): void => {
+        naive = naive.filter((other) => other !== entry);
+      };
+      for (let step = 0; step < 400; step++) {
+        const what = random.next();
+        if (what < 0.55) {
+          const entry = waiting({
+            router: random.pick(['router-1', 'router-2']),
+            shapeKey: random.pick(['one', 'two', 'three']),
+            priority: random.whole(0, 2),
+            deadline: random.whole(0, 50),
+            bytes: random.whole(0, 9),
+          });
+          queue.add(entry);
+          naive.push(entry);
+        } else if (what < 0.75 && naive.length > 0) {
+          const entry = random.pick(naive);
+          queue.remove(entry);
+          queue.remove(entry);
+          gone(entry);
+        } else if (what < 0.76) {
+          queue.removeRouter('router-2');
+          naive = naive.filter(({ router }) => router !== 'router-2');
+        } else {
+          const head = queue.head();
+          if (head === undefined) continue;
+          gone(head);
+          const alike = naive.filter(
+            (other) => other.router === head.router && other.shapeKey === head.shapeKey,
+          );
+          assert.equal(queue.takeForNext(head), alike.sort(inOrder)[0]);
+        }
+        naive.sort(inOrder);
+        assert.equal(queue.head(), naive[0], `seed ${seed}, step ${step}`);
+        assert.equal(queue.count, naive.length);
+        assert.equal(
+          queue.bytes,
+          naive.reduce((sum, { bytes }) => sum + bytes, 0),
+        );
+        for (const entry of naive.slice(0, 3)) assert.equal(queue.find(entry.router, entry.job), entry);
+      }
+      assert.deepEqual(drain(queue), naive);
+      assert.deepEqual([queue.count, queue.bytes, queue.head()], [0, 0, undefined]);
+    }
+  });
+
+  test('entries that left leave no memory behind', () => {
+    const queue = new LaneQueue();
+    const head = waiting({ deadline: 0 });
+    queue.add(head);
+    const many = Array.from({ length: 1000 }, () => waiting());
+    for (const entry of many) queue.add(entry);
+    const heap = head.strand?.heap as readonly Waiting[];
+    for (const entry of many) queue.remove(entry);
+    assert.ok(heap.length < 200, `${heap.length} places for one entry`);
+    assert.equal(queue.head(), head);
+  });
+});
+
+describe('a batch', () => {
+  function form(
+    entries: readonly Waiting[],
+    rowsMax: number,
+    options: { now?: number; leastMs?: number } = {},
+  ) {
+    const queue = new LaneQueue();
+    for (const entry of entries) queue.add(entry);
+    const head = queue.head() as Waiting;
+    const formed = formBatch(queue, head, 'worker-1', rowsMax, options.now ?? 0, options.leastMs ?? 0);
+    return { ...formed, left: drain(queue) };
+  }
+
+  test('takes the most urgent up to the rows that the model takes', () => {
+    const entries = [5, 3, 4, 1, 2].map((deadline) => waiting({ deadline: deadline * 100, rows: 2 }));
+    const { members, rows, left } = form(entries, 6);
+    assert.deepEqual(
+      members.map(({ deadline }) => deadline),
+      [100, 200, 300],
+    );
+    assert.equal(rows, 6);
+    assert.deepEqual(
+      left.map(({ deadline }) => deadline),
+      [400, 500],
+    );
+  });
+
+  test('ends where the next does not fit, and takes nobody out of turn', () => {
+    const entries = [waiting({ rows: 3 }), waiting({ rows: 4 }), waiting({ rows: 1 })];
+    assert.deepEqual(form(entries, 6).members, entries.slice(0, 1));
+  });
+
+  test('a job larger than a batch goes by itself', () => {
+    const large = waiting({ rows: 50, deadline: 1 });
+    assert.deepEqual(form([large, waiting()], 8).members, [large]);
+  });
+
+  test('mixes neither shapes nor routers', () => {
+    const head = waiting({ deadline: 1 });
+    const others = [waiting({ shapeKey: 'two' }), waiting({ router: 'router-2' })];
+    const mate = waiting({ deadline: 2000 });
+    const { members, left } = form([head, ...others, mate], 8);
+    assert.deepEqual(members, [head, mate]);
+    assert.deepEqual(left, others);
+  });
+
+  for (const company of ['alone', 'solo'] as const) {
+    test(`who asks to be ${company} has no mates, at the head or behind it`, () => {
+      const lonely = waiting({ company, deadline: 1 });
+      const mate = waiting();
+      assert.deepEqual(form([lonely, mate], 8).members, [lonely]);
+      const behind = waiting({ company, deadline: 2000 });
+      assert.deepEqual(form([mate, behind], 8).members, [mate]);
+    });
+  }
+
+  test('who can not be answered in time is left out and counted', () => {
+    const [late, exactly, just] = [5, 10, 10.1].map((deadline) => waiting({ deadline }));
+    const {
+      members,
+      late: count,
+      left,
+    } = form([late, exactly, just] as Waiting[], 8, { now: 8, leastMs: 2 });
+    assert.deepEqual(members, [just]);
+    assert.equal(count, 2);
+    assert.deepEqual(left, []);
+  });
+
+  test('may be nobody at all', () => {
+    const { members, rows, late } = form([waiting({ deadline: 5 })], 8, { now: 5 });
+    assert.deepEqual([members, rows, late], [[], 0, 1]);
+  });
+
+  test('who keeps away from this worker is not taken along, but may come when all have to', () => {
+    const head = waiting({ deadline: 1 });
+    const away = waiting({ deadline: 2, avoid: 'worker-1' });
+    assert.deepEqual(form([head, away], 8).members, [head]);
+    const must = waiting({ deadline: 1, avoid: 'worker-1' });
+    assert.deepEqual(form([must, away], 8).members, [must, away]);
+  });
+});
