@@ -40,7 +40,7 @@ export class Job implements Deadline {
   deaths = 0;
   /** In a row handed back by a worker that did not run it. */
   returns = 0;
-  /** The worker lost last, while it isn't known whether it broke down; else empty. */
+  /** The worker whose loss counts among the deaths while it isn't known whether it broke down; else empty. */
   doubted: MemberId = '';
   /** While it is kept from being tried again. */
   waitsUntil = 0;

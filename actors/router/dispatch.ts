@@ -60,6 +60,15 @@ export function timesOf(job: Job, finished: Said<'batch.finished'>, batchRows: n
   };
 }
 
-export function withdrawal(job: Job): Said<'job.withdraw'> {
+export function withdrawMessage(job: Job): Said<'job.withdraw'> {
   return { type: 'job.withdraw', job: job.number, attempt: job.attempt };
+}
+
+export function recallMessage(job: Job): Said<'batch.recall'> {
+  return { type: 'batch.recall', scheduler: job.scheduler, batch: job.batch, jobs: [job.number] };
+}
+
+/** To a worker about a batch under watch: it may start, or its answer has come. */
+export function goMessage(job: Job): Said<'batch.go'> {
+  return { type: 'batch.go', scheduler: job.scheduler, batch: job.batch };
 }

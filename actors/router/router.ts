@@ -12,7 +12,7 @@ import type { JobEvent } from '../job/job.table.js';
 import { type AdmissionLimits, refusal } from './admission.js';
 import { JobBook } from './book.js';
 import type { ModelCondition } from './coverage.js';
-import { dispatchMessage, timesOf, withdrawal } from './dispatch.js';
+import { dispatchMessage, goMessage, recallMessage, timesOf, withdrawMessage } from './dispatch.js';
 import { endOf, jobNote, lossEnd } from './endings.js';
 import { isSilence, judgeLoss, judgeWord, type LossCause, type LossLimits } from './loss.js';
 import { Neighbours } from './neighbours.js';
@@ -176,8 +176,8 @@ export class Router implements Actor {
     }
     for (const action of actions) {
       if (action === 'enqueue') this.enqueue(job, now);
-      else if (action === 'withdraw') this.tell(job.scheduler, withdrawal(job));
-      else if (action === 'recall') this.recall(job);
+      else if (action === 'withdraw') this.tell(job.scheduler, withdrawMessage(job));
+      else if (action === 'recall') this.tell(job.worker, recallMessage(job));
     }
     return true;
   }
@@ -239,7 +239,8 @@ export class Router implements Actor {
     const jobs = this.book.allCurrent(prepared, from).filter((job) => job.is('assigned'));
     for (const job of jobs) this.move(job, 'start', now, from);
     const { scheduler, batch } = prepared;
-    if (jobs.length === prepared.jobs.length) this.tell(from, { type: 'batch.go', scheduler, batch });
+    const [first] = jobs;
+    if (first !== undefined && jobs.length === prepared.jobs.length) this.tell(from, goMessage(first));
     else this.tell(from, { type: 'batch.recall', scheduler, batch, jobs: prepared.jobs });
   }
 
@@ -253,6 +254,7 @@ export class Router implements Actor {
       const rows = finished.rows[member] as number;
       const code = finished.codes[member] as Said<'batch.finished'>['codes'][number];
       const job = this.book.current(finished, member, from);
+      if (job?.company === 'solo') this.tell(from, goMessage(job));
       if (job !== undefined && code === '') {
         const slice = { member, rowsBefore, rows, rowsTotal, times: timesOf(job, finished, rowsTotal) };
         this.end(job, 'complete', now, completed, slice);
@@ -283,10 +285,10 @@ export class Router implements Actor {
     if (!this.move(job, 'lose', now, `${job.worker} ${cause}`)) return;
     job.attempt++;
     job.losses = verdict.losses;
+    job.doubted = verdict.deaths > job.deaths && isSilence(cause) ? job.worker : '';
     job.deaths = verdict.deaths;
     job.company = verdict.company;
     job.avoid = job.worker;
-    job.doubted = isSilence(cause) ? job.worker : '';
     job.returns = cause === 'returned' ? job.returns + 1 : 0;
     if (verdict.fate === 'undecided') return this.wake(this.book.postpone(job, now + wordWaitMs));
     if (verdict.fate !== 'requeue')
@@ -350,15 +352,6 @@ export class Router implements Actor {
 
   private wake(timer: Arm | undefined): void {
     if (timer !== undefined) this.out.push(timer);
-  }
-
-  private recall(job: Job): void {
-    this.tell(job.worker, {
-      type: 'batch.recall',
-      scheduler: job.scheduler,
-      batch: job.batch,
-      jobs: [job.number],
-    });
   }
 
   private tell(to: MemberId, message: Message): void {

@@ -8,6 +8,7 @@ import { Directory } from '../directory.js';
 import { type Effect, note, send } from '../effects.js';
 import type { ListedModel, RunFinished } from '../facts.js';
 import { finishedMessage, Held, heldKey, startedMessage } from './held.js';
+import { Places } from './places.js';
 import { Shares } from './shares.js';
 import { workerMachine } from './worker.machine.js';
 
@@ -22,6 +23,7 @@ export interface WorkerSettings {
 }
 
 const lagMostMs = 20;
+const quietMostMs = 50;
 
 export class Worker implements Actor {
   readonly hears: ReadonlySet<Heard['type']> = new Set<Heard['type']>([
@@ -46,8 +48,9 @@ export class Worker implements Actor {
   /** Per scheduler the epoch of the registration there; 0 while it is not answered. */
   private readonly epochs = new Map<MemberId, number>();
   private readonly held = new Map<string, Held>();
-  private readonly queues: Record<Place, Held[]> = { inline: [], thread: [] };
-  private readonly running: Record<Place, Held | undefined> = { inline: undefined, thread: undefined };
+  private readonly places = new Places();
+  /** The batch under watch whose answer has yet to reach its router; empty for none. */
+  private quietFor = '';
   private reporting = false;
   private out: Effect[] = [];
   /** Copies of batches that it already has, batches of an epoch that is over, batches beyond its credits. */
@@ -159,7 +162,7 @@ export class Worker implements Actor {
     const reason = this.refusal(run, share?.ready === true);
     if (reason === undefined) {
       this.held.set(key, held);
-      this.queues[held.place].push(held);
+      this.places.add(held);
       return this.pump(now);
     }
     this.turnedAway++;
@@ -186,40 +189,19 @@ export class Worker implements Actor {
 
   /** Starts what can be started. A batch under watch waits for an idle worker, and everything behind it for its end. */
   private pump(now: number): void {
-    const watched = this.watched();
+    if (this.quietFor !== '') return;
+    const watched = this.places.watched();
     if (watched !== undefined) {
-      if (watched.go === 'none' && this.idle()) this.prepare(watched, now);
-      if (watched.go !== 'none' || !this.idle()) return;
+      if (watched.go === 'none' && this.places.idle()) this.prepare(watched, now);
+      if (watched.go !== 'none' || !this.places.idle()) return;
     }
     for (const place of places) {
-      while (this.running[place] === undefined) {
-        const next = this.queues[place][0];
-        if (next === undefined || next.run.solo) break;
-        this.queues[place].shift();
+      for (;;) {
+        const next = this.places.takeNext(place);
+        if (next === undefined) break;
         this.start(next, now);
       }
     }
-  }
-
-  private watched(): Held | undefined {
-    for (const place of places) {
-      const running = this.running[place];
-      if (running?.run.solo === true) return running;
-    }
-    let first: Held | undefined;
-    for (const place of places) {
-      for (const held of this.queues[place]) {
-        if (!held.run.solo) continue;
-        // Whose router was asked is next, whoever came with it.
-        if (held.go !== 'none') return held;
-        if (first === undefined || held.takenAt < first.takenAt) first = held;
-      }
-    }
-    return first;
-  }
-
-  private idle(): boolean {
-    return this.running.inline === undefined && this.running.thread === undefined;
   }
 
   private prepare(held: Held, now: number): void {
@@ -233,7 +215,9 @@ export class Worker implements Actor {
     this.arm(`go ${held.key}`, now + this.settings.goWaitMs);
   }
 
+  /** The router's word that a batch under watch may start, or that it has its answer. */
   private go(key: string, now: number): void {
+    if (key === this.quietFor) return this.endQuiet(now);
     const held = this.held.get(key);
     if (held?.go !== 'asked') return;
     held.go = 'given';
@@ -245,7 +229,7 @@ export class Worker implements Actor {
   private start(held: Held, now: number): void {
     if (held.dropLate(now) === 0) return this.finish(held, now);
     held.startedAt = now;
-    this.running[held.place] = held;
+    this.places.run(held);
     // Tiny models are done before word of their start would be out; under watch the router knows already.
     if (held.place === 'thread' && !held.run.solo) this.tell(held.router, startedMessage(held));
     if (held.place === 'thread') this.watchRun(held, now + this.runMaxMs(held));
@@ -272,9 +256,8 @@ export class Worker implements Actor {
 
   private ran(result: RunFinished, now: number): void {
     const held = this.held.get(result.key);
-    if (held === undefined || this.running[held.place] !== held) return;
+    if (held === undefined || !this.places.ran(held)) return;
     if (held.place === 'thread') this.out.push({ type: 'disarm', timer: `run ${held.key}` });
-    this.running[held.place] = undefined;
     held.result = result;
     this.finish(held, now);
   }
@@ -290,10 +273,23 @@ export class Worker implements Actor {
     );
     const outputsOf = result?.code === '' ? held.key : '';
     if (!held.unwanted) this.out.push({ type: 'send', to: held.router, message, outputsOf });
+    if (held.run.solo && result !== undefined) this.beQuiet(held.key, now);
     this.out.push({ type: 'forget', key: held.key });
     this.release(held, result === undefined ? 0 : held.aliveRows(), result?.computeMs ?? 0);
     this.pump(now);
     this.stopWhenEmpty();
+  }
+
+  /** Whatever starts next might end this process before the answer has left it: then who ran last would be blamed. */
+  private beQuiet(key: string, now: number): void {
+    this.quietFor = key;
+    this.arm('quiet', now + quietMostMs);
+  }
+
+  private endQuiet(now: number): void {
+    this.quietFor = '';
+    this.out.push({ type: 'disarm', timer: 'quiet' });
+    this.pump(now);
   }
 
   private release(held: Held, rows: number, computeMs: number): void {
@@ -327,11 +323,12 @@ export class Worker implements Actor {
 
   private unqueue(held: Held): void {
     if (held.go === 'asked') this.out.push({ type: 'disarm', timer: `go ${held.key}` });
-    this.queues[held.place] = this.queues[held.place].filter((other) => other !== held);
+    this.places.remove(held);
   }
 
   private timer(timer: string, now: number): void {
     if (timer === 'report') return this.report(now);
+    if (timer === 'quiet') return this.endQuiet(now);
     const [kind, key] = [timer.slice(0, timer.indexOf(' ')), timer.slice(timer.indexOf(' ') + 1)];
     const held = this.held.get(key);
     if (held === undefined) return;

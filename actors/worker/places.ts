@@ -1,0 +1,57 @@
+// What waits and what runs in the places of a worker: one run at a time in each, in order of arrival, and who of those
+// under watch is next.
+import { type Place, places } from '../../proto/messages.js';
+import type { Held } from './held.js';
+
+export class Places {
+  private readonly queues: Record<Place, Held[]> = { inline: [], thread: [] };
+  private readonly running: Record<Place, Held | undefined> = { inline: undefined, thread: undefined };
+
+  idle(): boolean {
+    return this.running.inline === undefined && this.running.thread === undefined;
+  }
+
+  add(held: Held): void {
+    this.queues[held.place].push(held);
+  }
+
+  remove(held: Held): void {
+    this.queues[held.place] = this.queues[held.place].filter((other) => other !== held);
+  }
+
+  /** The batch under watch that runs, or else that is to run next. */
+  watched(): Held | undefined {
+    for (const place of places) {
+      const running = this.running[place];
+      if (running?.run.solo === true) return running;
+    }
+    let first: Held | undefined;
+    for (const place of places) {
+      for (const held of this.queues[place]) {
+        if (!held.run.solo) continue;
+        // Whose router was asked is next, whoever came with it.
+        if (held.go !== 'none') return held;
+        if (first === undefined || held.takenAt < first.takenAt) first = held;
+      }
+    }
+    return first;
+  }
+
+  /** Takes out of its queue whoever may start in this place; nobody while something runs there. */
+  takeNext(place: Place): Held | undefined {
+    const next = this.queues[place][0];
+    if (this.running[place] !== undefined || next === undefined || next.run.solo) return undefined;
+    return this.queues[place].shift();
+  }
+
+  run(held: Held): void {
+    this.running[held.place] = held;
+  }
+
+  /** False when it was not running. */
+  ran(held: Held): boolean {
+    if (this.running[held.place] !== held) return false;
+    this.running[held.place] = undefined;
+    return true;
+  }
+}
