@@ -4,8 +4,8 @@ import { Agent, request } from 'node:http';
 import * as grpc from '@grpc/grpc-js';
 import { Dealer } from 'zeromq';
 
-/** Asks once; resolves with the answer's bytes. */
-export type Caller = () => Promise<Uint8Array>;
+/** Asks once; resolves with the answer. */
+export type Caller = () => Promise<unknown>;
 
 const asItIs = (bytes: Buffer): Buffer => bytes;
 

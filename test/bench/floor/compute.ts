@@ -2,8 +2,7 @@
 import * as ort from 'onnxruntime-node';
 
 export interface BareModel {
-  /** Milliseconds of each of `count` runs. */
-  times(count: number): Promise<number[]>;
+  run(): Promise<unknown>;
   /** Runs for so long: how many a second, and what CPU time each took. */
   flatOut(seconds: number): Promise<{ readonly perSecond: number; readonly cpuMsEach: number }>;
   end(): Promise<void>;
@@ -18,17 +17,12 @@ export async function loadBare(file: string, shape: readonly number[], threads: 
   });
   const name = session.inputNames[0] as string;
   const size = shape.reduce((product, dimension) => product * dimension, 1);
-  const run = () => session.run({ [name]: new ort.Tensor('float32', new Float32Array(size).fill(0.5), [...shape]) });
+  const run = () => {
+    const data = new Float32Array(size).fill(0.5);
+    return session.run({ [name]: new ort.Tensor('float32', data, [...shape]) });
+  };
   return {
-    async times(count) {
-      const times: number[] = [];
-      for (let at = 0; at < count; at++) {
-        const began = performance.now();
-        await run();
-        times.push(performance.now() - began);
-      }
-      return times;
-    },
+    run,
     async flatOut(seconds) {
       const cpu = process.cpuUsage();
       const began = performance.now();
