@@ -4,7 +4,7 @@ import { Packr } from 'msgpackr';
 import type { Field } from './field.js';
 import { limits } from './limits.js';
 import { type Message, messages, type Said } from './messages.js';
-import { isPlain } from './plain.js';
+import { NotPlain, readPlain } from './plain.js';
 
 interface Entry {
   readonly number: number;
@@ -39,12 +39,12 @@ export function encodeMessage(message: Message, frames: number): Buffer {
 
 /** The message, or the sentence that says why these bytes are none. */
 export function decodeMessage(bytes: Uint8Array): Envelope | string {
-  if (!isPlain(bytes)) return 'the envelope is not plain MessagePack: numbers, text and arrays of them';
   let values: unknown;
   try {
-    values = packer.unpack(bytes);
-  } catch {
-    return 'the envelope is not MessagePack';
+    values = readPlain(bytes);
+  } catch (fault) {
+    if (!(fault instanceof NotPlain)) throw fault;
+    return 'the envelope is not plain MessagePack: numbers, text and arrays of them';
   }
   if (!Array.isArray(values)) return 'the envelope is not an array';
   const entry = byNumber.get(values[0] as number);

@@ -1,62 +1,115 @@
-// A look over received bytes before they are unpacked: only the plain parts of MessagePack are let through (nil,
-// booleans, numbers, text, arrays), each array no longer than the bytes that are there. So rubbish can neither fill the
-// memory nor reach the unpacker's extensions, some of which change how it reads whatever comes after.
+// Reads the plain part of MessagePack that envelopes are made of: nil, booleans, numbers, text, and arrays of them. In
+// one pass over bytes that nobody vouches for: an extension, a map, an array longer than the bytes that are there, or
+// anything after the value makes it no envelope.
 
 const depthMax = 6;
-const string8 = 0xd9;
-const string32 = 0xdb;
-const array16 = 0xdc;
-const array32 = 0xdd;
 
-/** Per first byte: how many bytes follow in a value without parts, or -1. */
-const tails = new Int8Array(256).fill(-1);
-tails.fill(0, 0x00, 0x80);
-tails.fill(0, 0xe0, 0x100);
-for (let length = 0; length < 32; length++) tails[0xa0 + length] = length;
-for (const head of [0xc0, 0xc2, 0xc3]) tails[head] = 0;
-/** Floats of 4 and 8 bytes, then unsigned and signed integers of 1, 2, 4 and 8. */
-[4, 8, 1, 2, 4, 8, 1, 2, 4, 8].forEach((tail, index) => {
-  tails[0xca + index] = tail;
-});
+export class NotPlain extends Error {}
 
-/** True when the bytes are exactly one value of plain parts. */
-export function isPlain(bytes: Uint8Array): boolean {
-  const outer: number[] = [];
-  let due = 1;
-  let at = 0;
-  for (;;) {
-    while (due === 0) {
-      const left = outer.pop();
-      if (left === undefined) return at === bytes.length;
-      due = left;
-    }
-    if (at >= bytes.length) return false;
-    due--;
-    const head = bytes[at++] as number;
-    const tail = tails[head] as number;
-    if (tail >= 0) at += tail;
-    else if (head >= string8 && head <= string32) {
-      const width = 1 << (head - string8);
-      at += width + unsigned(bytes, at, width);
-    } else {
-      let count: number;
-      if (head >= 0x90 && head <= 0x9f) count = head & 0x0f;
-      else if (head === array16 || head === array32) {
-        const width = head === array16 ? 2 : 4;
-        count = unsigned(bytes, at, width);
-        at += width;
-      } else return false;
-      // Every value takes a byte at least.
-      if (count > bytes.length - at || outer.length === depthMax) return false;
-      outer.push(due);
-      due = count;
-    }
-  }
+/** The value, or NotPlain. */
+export function readPlain(bytes: Uint8Array): unknown {
+  const reader = new Reader(bytes);
+  const value = reader.value(depthMax);
+  if (reader.at !== bytes.length) throw new NotPlain();
+  return value;
 }
 
-/** Big-endian; what lies behind the end counts as 0, and the walk ends there. */
-function unsigned(bytes: Uint8Array, at: number, width: number): number {
-  let value = 0;
-  for (let index = at; index < at + width; index++) value = value * 256 + (bytes[index] ?? 0);
-  return value;
+/** Names and ids are short and plain: those are read faster here than by a call out of JavaScript. */
+function shortText(bytes: Uint8Array, from: number, length: number): string | undefined {
+  if (length > 24) return undefined;
+  let text = '';
+  for (let at = from; at < from + length; at++) {
+    const code = bytes[at] as number;
+    if (code > 127) return undefined;
+    text += String.fromCharCode(code);
+  }
+  return text;
+}
+
+class Reader {
+  at = 0;
+  readonly #bytes: Uint8Array;
+  readonly #view: DataView;
+  readonly #text: Buffer;
+
+  constructor(bytes: Uint8Array) {
+    const { buffer, byteOffset, byteLength } = bytes;
+    this.#bytes = bytes;
+    this.#view = new DataView(buffer, byteOffset, byteLength);
+    this.#text = Buffer.isBuffer(bytes) ? bytes : Buffer.from(buffer, byteOffset, byteLength);
+  }
+
+  value(depth: number): unknown {
+    const head = this.#bytes[this.#skip(1)] as number;
+    if (head < 0x80) return head;
+    if (head >= 0xe0) return head - 0x100;
+    if (head >= 0xa0 && head < 0xc0) return this.#string(head & 0x1f);
+    if (head >= 0x90 && head < 0xa0) return this.#array(head & 0x0f, depth);
+    return this.#wide(head, depth);
+  }
+
+  #wide(head: number, depth: number): unknown {
+    const view = this.#view;
+    switch (head) {
+      case 0xc0:
+        return null;
+      case 0xc2:
+        return false;
+      case 0xc3:
+        return true;
+      case 0xca:
+        return view.getFloat32(this.#skip(4));
+      case 0xcb:
+        return view.getFloat64(this.#skip(8));
+      case 0xcc:
+        return view.getUint8(this.#skip(1));
+      case 0xcd:
+        return view.getUint16(this.#skip(2));
+      case 0xce:
+        return view.getUint32(this.#skip(4));
+      case 0xcf:
+        return Number(view.getBigUint64(this.#skip(8)));
+      case 0xd0:
+        return view.getInt8(this.#skip(1));
+      case 0xd1:
+        return view.getInt16(this.#skip(2));
+      case 0xd2:
+        return view.getInt32(this.#skip(4));
+      case 0xd3:
+        return Number(view.getBigInt64(this.#skip(8)));
+      case 0xd9:
+        return this.#string(view.getUint8(this.#skip(1)));
+      case 0xda:
+        return this.#string(view.getUint16(this.#skip(2)));
+      case 0xdb:
+        return this.#string(view.getUint32(this.#skip(4)));
+      case 0xdc:
+        return this.#array(view.getUint16(this.#skip(2)), depth);
+      case 0xdd:
+        return this.#array(view.getUint32(this.#skip(4)), depth);
+      default:
+        throw new NotPlain();
+    }
+  }
+
+  #string(length: number): string {
+    const from = this.#skip(length);
+    return shortText(this.#bytes, from, length) ?? this.#text.toString('utf8', from, from + length);
+  }
+
+  #array(length: number, depth: number): unknown[] {
+    // Every value takes a byte at least: a longer array is a lie.
+    if (length > this.#bytes.length - this.at || depth === 0) throw new NotPlain();
+    const values: unknown[] = [];
+    for (let index = 0; index < length; index++) values.push(this.value(depth - 1));
+    return values;
+  }
+
+  /** Where the next bytes begin, after making sure that they are there. */
+  #skip(length: number): number {
+    const from = this.at;
+    this.at += length;
+    if (this.at > this.#bytes.length) throw new NotPlain();
+    return from;
+  }
 }
