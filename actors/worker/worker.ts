@@ -193,7 +193,7 @@ export class Worker implements Actor {
     const watched = this.places.watched();
     if (watched !== undefined) {
       if (watched.go === 'none' && this.places.idle()) this.prepare(watched, now);
-      if (watched.go !== 'none' || !this.places.idle()) return;
+      return;
     }
     for (const place of places) {
       for (;;) {
