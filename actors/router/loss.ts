@@ -26,9 +26,12 @@ const silences: ReadonlySet<LossCause> = new Set(['unknown', 'silent']);
 export function judgeLoss(job: Job, cause: LossCause, limits: LossLimits): Verdict {
   const { deaths, company } = job;
   if (cause === 'returned') return { fate: 'requeue', company, deaths, losses: job.losses };
+  // The fault of a batch may be another member's. Nobody is given up for that, and by itself it happens no more.
+  if (cause === 'split' && company === 'any') {
+    return { fate: 'requeue', company: 'alone', deaths, losses: job.losses };
+  }
   const losses = job.losses + 1;
   const fate = losses >= limits.lossesMax ? 'exhausted' : 'requeue';
-  // A fault of the batch may be one member's: each goes on by itself.
   if (cause === 'split' || cause === 'device') {
     return { fate, company: company === 'any' ? 'alone' : company, deaths, losses };
   }
