@@ -2,7 +2,7 @@
 // until the job's end, and cuts the client's rows out of what the workers answer.
 import type { Reply, Slice } from '../../actors/effects.js';
 import type { Router } from '../../actors/router/router.js';
-import { jobId, type JobNumber, type MemberId } from '../../proto/ids.js';
+import { type JobNumber, jobId, type MemberId } from '../../proto/ids.js';
 import type { Message, Said } from '../../proto/messages.js';
 import type { Tensor } from '../../proto/tensor.js';
 import { settle, wallTime } from '../clock.js';
@@ -17,6 +17,7 @@ interface Pending {
 }
 
 const noFrames: Frames = [];
+const pooledBytesMax = 4096;
 
 export class NodeEngine implements Engine {
   private readonly self: MemberId;
@@ -129,7 +130,8 @@ export class NodeEngine implements Engine {
 function joined(parts: readonly Uint8Array[]): Uint8Array {
   let size = 0;
   for (const part of parts) size += part.length;
-  const whole = Buffer.allocUnsafeSlow(size);
+  // Small ones are copied into the frame of their message; a large one leaves as it is, in memory of its own.
+  const whole = size <= pooledBytesMax ? Buffer.allocUnsafe(size) : Buffer.allocUnsafeSlow(size);
   let at = 0;
   for (const part of parts) {
     whole.set(part, at);

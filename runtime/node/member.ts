@@ -8,6 +8,7 @@ import type { MemberId } from '../../proto/ids.js';
 import type { Message } from '../../proto/messages.js';
 import { type Frames, Host, type Performers } from '../host/host.js';
 import type { Log } from '../log.js';
+import type { DropReason } from '../post/mail.js';
 import { PostOffice } from '../post/office.js';
 import { zeromqTransport } from '../post/zeromq.js';
 import { version } from '../version.js';
@@ -24,7 +25,6 @@ export interface MemberOptions {
   readonly received?: (message: Message, frames: Frames) => void;
   /** True when the loss of this member is to be told by somebody who knows more. */
   readonly holdsLoss?: (member: MemberId) => boolean;
-  readonly refused?: (reason: string) => void;
 }
 
 export class MemberProcess {
@@ -60,11 +60,8 @@ export class MemberProcess {
         delivered: (from, message, frames) => this.delivered(from, message, frames),
         opened: (member) => this.opened(member),
         lost: (member, reason) => this.lost(member, reason),
-        refused: (peer, reason) => {
-          log.warn('link.refused', { peer, reason });
-          options.refused?.(reason);
-        },
-        dropped: (peer, reason) => log.warn('envelope.dropped', { peer, reason }),
+        refused: (link, reason) => log.warn('link.refused', { link, reason }),
+        dropped: (link, drop, reason) => this.dropped(link, drop, reason),
       },
     });
     this.host.add('pulse', new Pulse(self.id, options.beatMs));
@@ -103,7 +100,8 @@ export class MemberProcess {
   private delivered(from: MemberId, message: Message, frames: Frames): void {
     if (message.type === 'members.listed' || message.type === 'member.left') {
       this.take(this.membership.heard(message, from));
-      if (message.type === 'member.left') this.host.hear({ type: 'link.lost', member: from, reason: message.reason });
+      if (message.type === 'member.left')
+        this.host.hear({ type: 'link.lost', member: from, reason: message.reason });
       return;
     }
     if (frames.length > 0) this.options.received?.(message, frames);
@@ -120,6 +118,13 @@ export class MemberProcess {
     if (this.options.holdsLoss?.(member) === true) return;
     this.options.log.debug('link.lost', { member, reason });
     this.tellLoss(member, reason);
+  }
+
+  /** The first of its kind, then each thousandth: rubbish must not fill the log. */
+  private dropped(link: string, drop: DropReason, reason: string): void {
+    const count = this.office.drops()[drop];
+    if (count === 1 || count % 1000 === 0)
+      this.options.log.warn('envelope.dropped', { link, drop, reason, count });
   }
 
   private take(step: Step): void {

@@ -14,7 +14,7 @@ import { createGrpcDoor } from '../doors/grpc/door.js';
 import { createRestDoor } from '../doors/rest/door.js';
 import type { Log } from '../log.js';
 import { type Repository, scanRepository } from '../models/repository.js';
-import { type Exit, Children } from '../supervise/children.js';
+import { Children, type Exit } from '../supervise/children.js';
 import { NodeEngine } from './engine.js';
 import { listedModels } from './listed.js';
 import { MemberProcess } from './member.js';
@@ -60,7 +60,13 @@ export class Node {
   }
 
   private async bringUp(): Promise<void> {
-    const stages = [() => this.read(), () => this.bind(), () => this.decide(), () => this.staff(), () => this.open()];
+    const stages = [
+      () => this.read(),
+      () => this.bind(),
+      () => this.decide(),
+      () => this.staff(),
+      () => this.open(),
+    ];
     for (const stage of stages) {
       try {
         await stage();
@@ -88,7 +94,11 @@ export class Node {
     this.repository = await scanRepository(this.config.models);
     for (const model of this.repository.models) {
       if (model.state === 'available') continue;
-      this.log.error('model.unavailable', { model: model.name, version: model.version, reason: model.reason });
+      this.log.error('model.unavailable', {
+        model: model.name,
+        version: model.version,
+        reason: model.reason,
+      });
     }
   }
 

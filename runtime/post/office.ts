@@ -195,13 +195,13 @@ export class PostOffice {
     const link = this.#links.get(id);
     if (link === undefined) return;
     const mail = readMail(frames);
-    if (!Array.isArray(mail)) {
+    if ('drop' in mail) {
       this.#return(link, mail, frames);
       return;
     }
-    let at = 1;
-    for (const { message, frames: count } of mail) {
-      this.#take(id, message, count === 0 ? noFrames : frames.slice(at, at + count));
+    let at = 0;
+    for (const { message, frames: count } of mail.envelopes) {
+      this.#take(id, message, count === 0 ? noFrames : mail.tensors.slice(at, at + count));
       at += count;
     }
   }

@@ -8,6 +8,9 @@ import type { Message } from '../../proto/messages.js';
 const envelopesMax = 1024;
 const envelopeBytesMax = 256 * 1024;
 
+/** A frame of its own costs about as much as copying so many bytes. */
+const smallBytesMax = 16 * 1024;
+
 const none: readonly Uint8Array[] = [];
 
 export class Outbox {
@@ -35,9 +38,9 @@ export class Outbox {
   }
 
   /** The delivery; the box is empty after it. */
-  take(): Uint8Array[] {
-    const delivery = this.#frames;
-    delivery.unshift(joinEnvelopes(this.#envelopes));
+  take(): readonly Uint8Array[] {
+    const { inside, own } = parted(this.#frames);
+    const delivery: readonly Uint8Array[] = [joinEnvelopes(this.#envelopes, inside), ...own];
     this.#envelopes = [];
     this.#frames = [];
     this.#bytes = 0;
@@ -53,6 +56,21 @@ export class Outbox {
     this.#frames = [];
     this.#bytes = 0;
   }
+}
+
+/** Small tensors go along inside the first frame, for copying them costs less than a frame. */
+function parted(frames: readonly Uint8Array[]): {
+  readonly inside: readonly (Uint8Array | undefined)[];
+  readonly own: readonly Uint8Array[];
+} {
+  if (!frames.some((frame) => frame.length <= smallBytesMax)) return { inside: none, own: frames };
+  const own: Uint8Array[] = [];
+  const inside = frames.map((frame) => {
+    if (frame.length <= smallBytesMax) return frame;
+    own.push(frame);
+    return undefined;
+  });
+  return { inside, own };
 }
 
 /** One message as a delivery of its own. */

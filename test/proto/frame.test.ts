@@ -2,14 +2,20 @@
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
 import { decodeMessage, encodeMessage } from '../../proto/codec.js';
-import { envelopesOfAnyVersion, type FrameFault, joinEnvelopes, splitEnvelopes } from '../../proto/frame.js';
+import {
+  envelopesOfAnyVersion,
+  type FrameFault,
+  joinEnvelopes,
+  splitEnvelopes,
+  splitFrame,
+} from '../../proto/frame.js';
 import { limits, protocolVersion } from '../../proto/limits.js';
 import { Random } from '../simulation/random.js';
 import { sample, sampleMessages } from './samples.js';
 
 function fault(frame: readonly number[] | Uint8Array): FrameFault {
   const answer = splitEnvelopes(Uint8Array.from(frame));
-  assert.ok(!Array.isArray(answer), 'the frame was taken');
+  assert.ok('kind' in answer, 'the frame was taken');
   return answer;
 }
 
@@ -59,11 +65,29 @@ describe('frames', () => {
     ['another mark', [0x47, 0x45, 0x54, 0x20]],
     ['half a length', [0x53, 0x42, protocolVersion, 1, 0]],
     ['more length than bytes', [0x53, 0x42, protocolVersion, 5, 0, 0, 0, 1]],
-    ['a length over the bound', [0x53, 0x42, protocolVersion, 0xff, 0xff, 0xff, 0xff]],
+    ['a length over the bound', [0x53, 0x42, protocolVersion, 0xff, 0xff, 0xff, 0x7f]],
+    ['a tensor that is cut off', [0x53, 0x42, protocolVersion, 9, 0, 0, 0x80, 0, 1]],
+    ['an envelope behind a tensor', [0x53, 0x42, protocolVersion, 0xff, 0xff, 0xff, 0xff, 1, 0, 0, 0, 1]],
   ];
   for (const [what, frame] of rubbish) {
     test(`${what} is rubbish`, () => assert.equal(fault(frame).kind, 'rubbish'));
   }
+
+  test('small tensors stand behind the envelopes, each at a multiple of eight, others are announced', () => {
+    const tensors = [Uint8Array.of(1, 2, 3), undefined, new Uint8Array(0), Uint8Array.of(4)];
+    const frame = joinEnvelopes([Uint8Array.of(9, 9)], tensors);
+    const parts = splitFrame(frame);
+    assert.ok(!('reason' in parts));
+    assert.deepEqual(
+      parts.tensors.map((tensor) => tensor && [...tensor]),
+      [[1, 2, 3], undefined, [], [4]],
+    );
+    assert.deepEqual(
+      parts.envelopes.map((envelope) => [...envelope]),
+      [[9, 9]],
+    );
+    for (const tensor of parts.tensors) assert.equal(((tensor?.byteOffset ?? 0) - frame.byteOffset) % 8, 0);
+  });
 
   test('more envelopes than a frame may hold are rubbish', () => {
     const frame = joinEnvelopes(new Array(limits.envelopesPerFrameMax + 1).fill(new Uint8Array(0)));
@@ -78,7 +102,7 @@ describe('frames', () => {
       const cut = frame.subarray(0, random.whole(0, frame.length));
       for (const bytes of [frame, cut]) {
         const split = splitEnvelopes(bytes);
-        if (!Array.isArray(split)) assert.ok(split.reason.length > 0);
+        if ('kind' in split) assert.ok(split.reason.length > 0);
       }
     }
   });
