@@ -1,4 +1,5 @@
 // One model's lane at a scheduler: its chart, its queue, its bounds.
+import type { MemberId } from '../../proto/ids.js';
 import { type Chart, startChart } from '../chart.js';
 import { laneMachine } from './lane.machine.js';
 import { LaneQueue, type Waiting } from './queue.js';
@@ -37,6 +38,11 @@ export class Lane {
     if (this.chart.has('accepting')) return;
     const { depthMax, bytesMax } = this.limits;
     if (this.queue.count < depthMax * 0.9 && this.queue.bytes < bytesMax) this.chart.move('ease');
+  }
+
+  removeRouter(router: MemberId): void {
+    this.queue.removeRouter(router);
+    this.ease();
   }
 
   serve(ready: boolean): void {

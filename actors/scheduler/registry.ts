@@ -69,9 +69,10 @@ export class Registry {
     const worker = this.workers.get(from);
     if (worker === undefined || worker.epoch !== released.epoch) return false;
     const batch = worker.release(released.batch, now);
+    if (batch === undefined) return false;
     this.holders.delete(released.batch);
-    if (batch !== undefined && released.rows > 0) batch.cost.learn(released.rows, released.computeMs);
-    return batch !== undefined;
+    if (released.rows > 0) batch.cost.learn(released.rows, released.computeMs);
+    return true;
   }
 
   /** The router had nothing to run any more. */

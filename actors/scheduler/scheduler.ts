@@ -18,6 +18,8 @@ export interface SchedulerSettings {
   readonly reconcileMs: number;
 }
 
+const asideMax = 16;
+
 interface Option extends Candidate {
   readonly worker: WorkerRecord;
   readonly share: Share;
@@ -90,7 +92,7 @@ export class Scheduler implements Actor {
         return;
       case 'link.lost':
         this.registry.links.close(heard.member);
-        for (const lane of this.lanes.values()) lane.queue.removeRouter(heard.member);
+        for (const lane of this.lanes.values()) lane.removeRouter(heard.member);
         return this.dropWorker(heard.member, heard.reason);
       case 'worker.exited':
         return this.dropWorker(heard.worker, heard.cause);
@@ -174,17 +176,25 @@ export class Scheduler implements Actor {
     for (let at = 0; at < lanes.length; at++) {
       const lane = lanes[(this.turn + at) % lanes.length] as Lane;
       if (lane.queue.count === 0) continue;
-      while (this.dispatchOne(lane, now));
+      const aside: Waiting[] = [];
+      while (this.dispatchOne(lane, aside, now));
+      for (const entry of aside) lane.queue.add(entry);
       lane.ease();
     }
   }
 
-  private dispatchOne(lane: Lane, now: number): boolean {
+  private dispatchOne(lane: Lane, aside: Waiting[], now: number): boolean {
     const head = lane.queue.head();
     if (head === undefined) return false;
     const options = this.options(lane, head);
     const best = chooseWorker(options, this.settings.choice);
-    if (best === undefined) return false;
+    if (best === undefined) {
+      // Whoever only waits to keep away from one worker does not hold up those behind.
+      if (head.avoid === '' || aside.length === asideMax) return false;
+      lane.queue.remove(head);
+      aside.push(head);
+      return true;
+    }
     const { worker, share } = best;
     const cost = worker.cost(lane.key, head.shapeKey);
     const formed = formBatch(lane.queue, head, worker.id, share.rowsMax, now, cost.leastMs());

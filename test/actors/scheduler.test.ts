@@ -1,0 +1,392 @@
+// The scheduler: who gets what, and that every credit it gave out comes back on each way that there is.
+import assert from 'node:assert/strict';
+import { describe, test } from 'node:test';
+import type { Heard } from '../../actors/actor.js';
+import type { Effect } from '../../actors/effects.js';
+import { Scheduler, type SchedulerSettings } from '../../actors/scheduler/scheduler.js';
+import type { MemberId } from '../../proto/ids.js';
+import type { Said } from '../../proto/messages.js';
+import { digits, notes, only, otherWorker, router, said, scheduler, told, worker } from './stage.js';
+
+const otherRouter = 'router-2.ffffff';
+const usual: SchedulerSettings = {
+  lane: { depthMax: 100, bytesMax: 1e6 },
+  choice: 'round-robin',
+  reconcileMs: 100,
+};
+
+class Stage {
+  readonly scheduler: Scheduler;
+  now = 0;
+  private job = 0;
+
+  constructor(settings: Partial<SchedulerSettings> = {}) {
+    this.scheduler = new Scheduler({ ...usual, ...settings });
+    for (const member of [router, otherRouter]) this.link(member, 'router');
+  }
+
+  /** Workers with one credit each and the model ready. */
+  static with(workers: readonly MemberId[], settings: Partial<SchedulerSettings> = {}): Stage {
+    const stage = new Stage(settings);
+    for (const member of workers) stage.join(member);
+    return stage;
+  }
+
+  hear(heard: Heard, from: MemberId = scheduler): Effect[] {
+    return this.scheduler.receive(heard, from, this.now);
+  }
+
+  link(member: MemberId, role: 'router' | 'worker'): void {
+    this.hear({ type: 'link.opened', member, roles: [role] });
+  }
+
+  join(member: MemberId, threadCredits = 1, share: Partial<Said<'share.changed'>> = {}): number {
+    this.link(member, 'worker');
+    const register = { name: member, device: 'cpu', inlineCredits: 1, threadCredits };
+    const effects = this.hear({ type: 'worker.register', ...register }, member);
+    const epoch = (said(effects, 'worker.registered')[0] as Said<'worker.registered'>).epoch;
+    this.share(member, epoch, share);
+    return epoch;
+  }
+
+  share(member: MemberId, epoch: number, share: Partial<Said<'share.changed'>> = {}): Effect[] {
+    const ready = { state: 'ready', place: 'thread', rowsMax: 4, runMs: 1, reason: '' } as const;
+    return this.hear({ type: 'share.changed', epoch, ...digits, ...ready, ...share }, member);
+  }
+
+  enqueue(changes: Partial<Said<'job.enqueue'>> = {}, from: MemberId = router): Effect[] {
+    const sizes = { shapeKey: 'one', rows: 1, bytes: 10, priority: 0, budgetMs: 1000 };
+    const job = { job: ++this.job, attempt: 1, ...digits, ...sizes, company: 'any', avoid: '' } as const;
+    return this.hear({ type: 'job.enqueue', ...job, ...changes }, from);
+  }
+
+  settle(): Said<'batch.assign'>[] {
+    return said(this.hear({ type: 'tick.settled' }), 'batch.assign');
+  }
+
+  /** Enqueues and places. */
+  place(changes: Partial<Said<'job.enqueue'>> = {}): Said<'batch.assign'> | undefined {
+    this.enqueue(changes);
+    return this.settle()[0];
+  }
+
+  release(assign: Said<'batch.assign'>, from = assign.worker, epoch = assign.epoch): Effect[] {
+    return this.hear({ type: 'batch.released', batch: assign.batch, epoch, rows: 1, computeMs: 1 }, from);
+  }
+
+  waiting(): number {
+    return [...this.scheduler.lanes.values()].reduce((sum, lane) => sum + lane.queue.count, 0);
+  }
+
+  credits(): number {
+    return [...this.scheduler.registry.all()].reduce((sum, { used }) => sum + used.inline + used.thread, 0);
+  }
+}
+
+function must<T>(value: T | undefined): T {
+  assert.ok(value !== undefined);
+  return value;
+}
+
+describe('placing', () => {
+  test('is done once for everything that came together', () => {
+    const stage = Stage.with([worker]);
+    assert.equal(only(stage.enqueue(), 'settle').length, 0, 'it was asked for already');
+    stage.settle();
+    stage.release({ type: 'batch.assign', batch: 1, worker, epoch: 1, solo: false, jobs: [], attempts: [] });
+    stage.settle();
+    const effects = [stage.enqueue(), stage.enqueue(), stage.enqueue()].flat();
+    assert.equal(only(effects, 'settle').length, 1);
+    assert.deepEqual(
+      stage.settle().map(({ jobs }) => jobs),
+      [[2, 3, 4]],
+    );
+  });
+
+  test('tells the router the worker, its epoch and each attempt', () => {
+    const stage = Stage.with([worker]);
+    stage.enqueue({ attempt: 3 });
+    const effects = stage.hear({ type: 'tick.settled' });
+    const assign = { batch: 1, worker, epoch: 1, solo: false, jobs: [1], attempts: [3] };
+    assert.deepEqual(told(effects), [{ to: router, message: { type: 'batch.assign', ...assign } }]);
+  });
+
+  test('a worker gets no more than its credits', () => {
+    const stage = new Stage();
+    stage.join(worker, 2);
+    for (let job = 0; job < 20; job++) stage.enqueue();
+    const assigned = stage.settle();
+    assert.deepEqual(
+      assigned.map(({ jobs }) => jobs.length),
+      [4, 4],
+    );
+    assert.equal(stage.waiting(), 12);
+    assert.deepEqual(stage.settle(), []);
+  });
+
+  test('batches are not mixed across routers', () => {
+    const stage = Stage.with([worker, otherWorker]);
+    stage.enqueue();
+    stage.enqueue({}, otherRouter);
+    stage.enqueue();
+    const effects = stage.hear({ type: 'tick.settled' });
+    assert.deepEqual(
+      told(effects).map(({ to, message }) => [to, (message as Said<'batch.assign'>).jobs]),
+      [
+        [router, [1, 3]],
+        [otherRouter, [2]],
+      ],
+    );
+  });
+
+  test('nothing goes to a worker that has not the model ready, is suspect, or is leaving', () => {
+    const stage = new Stage();
+    const epoch = stage.join(worker, 1, { state: 'loading' });
+    assert.equal(stage.place(), undefined);
+    stage.share(worker, epoch);
+    stage.hear({ type: 'peer.judged', member: worker, verdict: 'suspect', reason: '' }, 'health-1');
+    assert.deepEqual(stage.settle(), []);
+    stage.hear({ type: 'peer.judged', member: worker, verdict: 'trusted', reason: '' }, 'health-1');
+    stage.hear({ type: 'worker.leaving', epoch: epoch + 1 }, worker);
+    assert.equal(stage.settle().length, 1, 'an old epoch says nothing about leaving');
+    stage.hear({ type: 'worker.leaving', epoch }, worker);
+    stage.release({ type: 'batch.assign', batch: 1, worker, epoch, solo: false, jobs: [1], attempts: [1] });
+    assert.equal(stage.place(), undefined);
+  });
+
+  test('the one to keep away from is taken only when nobody else could', () => {
+    const stage = Stage.with([worker, otherWorker]);
+    assert.equal(stage.place({ avoid: worker })?.worker, otherWorker);
+    assert.equal(stage.place({ avoid: otherWorker })?.worker, worker);
+    const alone = Stage.with([worker]);
+    assert.equal(alone.place({ avoid: worker })?.worker, worker);
+  });
+
+  test('who keeps away waits for another, and holds up nobody', () => {
+    const stage = Stage.with([worker, otherWorker]);
+    const first = must(stage.place({ avoid: worker }));
+    assert.equal(first.worker, otherWorker);
+    stage.enqueue({ avoid: worker, budgetMs: 100 });
+    stage.enqueue({ budgetMs: 500 });
+    assert.deepEqual(
+      stage.settle().map(({ worker: to, jobs }) => [to, jobs]),
+      [[worker, [3]]],
+    );
+    stage.release(first);
+    assert.deepEqual(
+      stage.settle().map(({ worker: to, jobs }) => [to, jobs]),
+      [[otherWorker, [2]]],
+    );
+    assert.equal(stage.waiting(), 0);
+  });
+
+  test('solo is said to the router, alone is not', () => {
+    const stage = Stage.with([worker, otherWorker]);
+    assert.equal(stage.place({ company: 'solo' })?.solo, true);
+    assert.equal(stage.place({ company: 'alone' })?.solo, false);
+  });
+
+  test('jobs that can not be answered in time are not placed', () => {
+    const stage = Stage.with([worker]);
+    stage.enqueue({ budgetMs: 10 });
+    stage.now = 10;
+    assert.deepEqual(stage.settle(), []);
+    assert.equal(stage.waiting(), 0);
+    assert.equal(stage.credits(), 0);
+  });
+});
+
+describe('the queue', () => {
+  test('takes a job once; a later attempt takes the place of an earlier', () => {
+    const stage = new Stage();
+    stage.enqueue({ job: 7 });
+    stage.enqueue({ job: 7 });
+    assert.equal(stage.waiting(), 1);
+    stage.enqueue({ job: 7, attempt: 2 });
+    stage.enqueue({ job: 7, attempt: 1 });
+    assert.equal(stage.waiting(), 1);
+    stage.enqueue({ job: 7 }, otherRouter);
+    assert.equal(stage.waiting(), 2, "another router's job has another name");
+    stage.join(worker);
+    assert.deepEqual(stage.settle()[0]?.attempts, [2]);
+  });
+
+  for (const [bound, lane, job] of [
+    ['jobs', { depthMax: 3, bytesMax: 1e6 }, {}],
+    ['bytes', { depthMax: 100, bytesMax: 30 }, { bytes: 10 }],
+  ] as const) {
+    test(`is bounded in ${bound}: who comes too late is refused, who comes again is not`, () => {
+      const stage = new Stage({ lane });
+      for (let count = 0; count < 3; count++) assert.deepEqual(said(stage.enqueue(job), 'job.refused'), []);
+      const [refused] = said(stage.enqueue(job), 'job.refused');
+      assert.equal(refused?.code, 'QUEUE_FULL');
+      assert.match(refused.reason, /digits:1 holds 3 jobs and 30 bytes/);
+      assert.ok(refused.retryAfterMs > 0);
+      assert.deepEqual(said(stage.enqueue({ ...job, attempt: 2 }), 'job.refused'), []);
+      assert.equal(stage.waiting(), 4);
+      stage.join(worker);
+      assert.equal(stage.settle().length, 1);
+      assert.deepEqual(said(stage.enqueue(job), 'job.refused'), [], 'it opens when there is room again');
+    });
+  }
+
+  test("opens again when a lost router's jobs go, or those that are withdrawn", () => {
+    const stage = new Stage({ lane: { depthMax: 2, bytesMax: 1e6 } });
+    stage.enqueue({ job: 1 }, otherRouter);
+    stage.enqueue({ job: 2 }, otherRouter);
+    assert.equal(said(stage.enqueue({ job: 3 }), 'job.refused').length, 1);
+    stage.hear({ type: 'link.lost', member: otherRouter, reason: '' });
+    assert.equal(stage.waiting(), 0);
+    stage.enqueue({ job: 4 });
+    stage.enqueue({ job: 5 });
+    assert.equal(said(stage.enqueue({ job: 6 }), 'job.refused').length, 1);
+    stage.hear({ type: 'job.withdraw', job: 4, attempt: 1 }, router);
+    assert.deepEqual(said(stage.enqueue({ job: 7 }), 'job.refused'), []);
+  });
+
+  test('a withdrawal of an earlier attempt, or by another router, takes nothing', () => {
+    const stage = new Stage();
+    stage.enqueue({ job: 1, attempt: 2 });
+    stage.hear({ type: 'job.withdraw', job: 1, attempt: 1 }, router);
+    stage.hear({ type: 'job.withdraw', job: 1, attempt: 2 }, otherRouter);
+    assert.equal(stage.waiting(), 1);
+    stage.hear({ type: 'job.withdraw', job: 1, attempt: 2 }, router);
+    assert.equal(stage.waiting(), 0);
+  });
+});
+
+describe('a credit comes back', () => {
+  function given(): { stage: Stage; assign: Said<'batch.assign'> } {
+    const stage = Stage.with([worker]);
+    const assign = must(stage.place());
+    assert.equal(stage.credits(), 1);
+    return { stage, assign };
+  }
+
+  test("by the worker's word, once", () => {
+    const { stage, assign } = given();
+    assert.equal(only(stage.release(assign), 'settle').length, 1);
+    assert.equal(stage.credits(), 0);
+    assert.deepEqual(stage.release(assign), []);
+    assert.equal(stage.credits(), 0, 'not twice');
+    assert.ok(stage.place());
+  });
+
+  test('not by the word of another worker or of an old epoch', () => {
+    const { stage, assign } = given();
+    stage.join(otherWorker, 1, { state: 'loading' });
+    stage.release(assign, otherWorker, 2);
+    stage.release(assign, worker, 9);
+    assert.equal(stage.credits(), 1);
+    stage.release(assign);
+    assert.equal(stage.credits(), 0);
+  });
+
+  test('by the router that had nothing to run any more, and only by that one', () => {
+    const { stage, assign } = given();
+    stage.hear({ type: 'batch.declined', batch: assign.batch }, otherRouter);
+    assert.equal(stage.credits(), 1);
+    stage.hear({ type: 'batch.declined', batch: assign.batch }, router);
+    assert.equal(stage.credits(), 0);
+    stage.hear({ type: 'batch.declined', batch: assign.batch }, router);
+    assert.equal(stage.credits(), 0);
+  });
+
+  test('when the worker reports again and again that it knows nothing of the batch; its router is told', () => {
+    const { stage, assign } = given();
+    const report = (held: number[]) => stage.hear({ type: 'worker.reported', epoch: 1, held }, worker);
+    report([]);
+    assert.equal(stage.credits(), 1, 'the batch may still be on its way');
+    stage.now = 150;
+    report([]);
+    report([assign.batch]);
+    report([]);
+    assert.equal(stage.credits(), 1, 'it had it after all');
+    const effects = report([]);
+    assert.equal(stage.credits(), 0);
+    const lost = { batch: assign.batch, worker, epoch: 1, jobs: [1], attempts: [1] };
+    assert.deepEqual(told(effects), [{ to: router, message: { type: 'batch.lost', ...lost } }]);
+  });
+
+  for (const [how, heard] of [
+    ['when the worker is lost', { type: 'link.lost', member: worker, reason: '' }],
+    ['when its host says that it ended', { type: 'worker.exited', worker, cause: 'crashed', detail: '' }],
+    ['when health gives it up', { type: 'peer.judged', member: worker, verdict: 'down', reason: '' }],
+  ] as const) {
+    test(`with its whole record ${how}`, () => {
+      const { stage, assign } = given();
+      assert.equal(notes(stage.hear(heard))[0]?.event, 'worker.dropped');
+      assert.equal([...stage.scheduler.registry.all()].length, 0);
+      assert.deepEqual(only(stage.release(assign), 'settle'), []);
+      stage.hear({ type: 'batch.declined', batch: assign.batch }, router);
+      assert.equal(stage.credits(), 0);
+    });
+  }
+
+  test('anew with a new registration, whose epoch is higher', () => {
+    const { stage, assign } = given();
+    assert.equal(stage.join(worker), 2);
+    assert.equal(stage.credits(), 0);
+    stage.release(assign);
+    assert.equal(stage.credits(), 0, 'the old epoch has nothing to give back');
+    assert.equal(stage.place()?.epoch, 2);
+  });
+
+  test('conserved over a long random life', () => {
+    const stage = Stage.with([worker, otherWorker]);
+    const out: Said<'batch.assign'>[] = [];
+    for (let step = 0; step < 2000; step++) {
+      stage.now += 1;
+      if (step % 3 !== 0) stage.enqueue({ rows: 1 + (step % 3), avoid: step % 7 === 0 ? worker : '' });
+      out.push(...stage.settle());
+      assert.ok(out.length <= 2, 'never more out than was granted');
+      assert.equal(stage.credits(), out.length);
+      if (step % 2 === 0 && out.length > 0) stage.release(out.splice(step % out.length, 1)[0] as never);
+    }
+    for (const assign of out) stage.release(assign);
+    assert.equal(stage.credits(), 0);
+    for (const { rowsHeld, batches } of stage.scheduler.registry.all()) {
+      assert.deepEqual([rowsHeld, batches.size], [0, 0]);
+    }
+  });
+});
+
+describe('word of models', () => {
+  test('goes to every router, and to a new one', () => {
+    const stage = new Stage();
+    const epoch = stage.join(worker, 1, { state: 'loading' });
+    const report = { type: 'model.reported', ...digits, ready: 1, failed: 0, reason: '' };
+    assert.deepEqual(
+      told(stage.share(worker, epoch)),
+      [router, otherRouter].map((to) => ({ to, message: report })),
+    );
+    const effects = stage.hear({ type: 'link.opened', member: 'router-3.g', roles: ['router'] });
+    assert.deepEqual(told(effects), [{ to: 'router-3.g', message: report }]);
+  });
+
+  test('counts who failed, and says why', () => {
+    const stage = Stage.with([worker]);
+    const epoch = stage.join(otherWorker, 1, { state: 'loading' });
+    const effects = stage.share(otherWorker, epoch, { state: 'failed', reason: 'not an ONNX file' });
+    const [report] = said(effects, 'model.reported');
+    assert.deepEqual([report?.ready, report?.failed, report?.reason], [1, 1, 'not an ONNX file']);
+    assert.equal(notes(effects)[0]?.event, 'share.failed');
+  });
+
+  test('of an old epoch is not believed', () => {
+    const stage = Stage.with([worker]);
+    assert.deepEqual(stage.share(worker, 99, { state: 'failed' }), []);
+    assert.ok(stage.place());
+  });
+
+  test('a worker under an epoch that is over is told to register again', () => {
+    const stage = Stage.with([worker]);
+    const effects = stage.hear({ type: 'worker.reported', epoch: 7, held: [] }, worker);
+    assert.deepEqual(
+      said(effects, 'worker.fenced').map(({ epoch }) => epoch),
+      [7],
+    );
+    const stranger = stage.hear({ type: 'worker.reported', epoch: 1, held: [] }, otherWorker);
+    assert.equal(told(stranger)[0]?.to, otherWorker);
+  });
+});
