@@ -1,0 +1,117 @@
+// A model's config.yaml: its defaults, and a sentence for every way to get it wrong.
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { defaultModelConfig, type ModelConfig, readModelConfig } from '../../runtime/models/config.js';
+
+test('an empty file means the defaults', () => {
+  for (const content of ['', '# only a comment\n', '{}', '---\n']) {
+    assert.deepEqual(readModelConfig(content), defaultModelConfig);
+  }
+  assert.deepEqual(defaultModelConfig, { backend: 'onnxruntime', maxBatch: 0, placement: 'auto' });
+});
+
+test('everything that can be said is read', () => {
+  const config = readModelConfig(`
+backend: simulated
+maxBatch: 16
+placement: thread
+deadlineDefaultMs: 250.5
+runLongestMs: 5000
+inputs: [{ name: x, datatype: BYTES, shape: [-1, 3], optional: true }]
+outputs:
+  - name: y
+    datatype: FP32
+    shape: []
+simulated: { alphaMs: 2, faultInput: { die: 666 } }
+`) as ModelConfig;
+  assert.deepEqual(config, {
+    backend: 'simulated',
+    maxBatch: 16,
+    placement: 'thread',
+    deadlineDefaultMs: 250.5,
+    runLongestMs: 5000,
+    inputs: [{ name: 'x', datatype: 'BYTES', shape: [-1, 3], optional: true }],
+    outputs: [{ name: 'y', datatype: 'FP32', shape: [] }],
+    simulated: { alphaMs: 2, faultInput: { die: 666 } },
+  });
+});
+
+const wrong: [content: string, says: string][] = [
+  ['maxBatch: many', 'maxBatch is "many"; wanted is a whole number from 0 to 1024'],
+  ['maxBatch: "8"', 'maxBatch is "8"; wanted is a whole number from 0 to 1024'],
+  ['maxBatch: 1.5', 'maxBatch is 1.5; wanted is a whole number from 0 to 1024'],
+  ['maxBatch: -1', 'maxBatch is -1; wanted is a whole number from 0 to 1024'],
+  ['maxBatch: 1025', 'maxBatch is 1025; wanted is a whole number from 0 to 1024'],
+  ['maxBatch: 1e99', 'maxBatch is 1e+99; wanted is a whole number from 0 to 1024'],
+  ['maxBatch:', 'maxBatch is empty; wanted is a whole number from 0 to 1024'],
+  ['backend: torch', 'backend is "torch"; wanted is one of onnxruntime, echo, simulated'],
+  ['placement: gpu', 'placement is "gpu"; wanted is one of auto, inline, thread'],
+  ['deadlineDefaultMs: 0', 'deadlineDefaultMs is 0; wanted is a number from 1 to 86400000'],
+  ['deadlineDefaultMs: .nan', 'deadlineDefaultMs is NaN; wanted is a number from 1 to 86400000'],
+  ['runLongestMs: soon', 'runLongestMs is "soon"; wanted is a number from 10 to 86400000'],
+  ['inputs: x', 'inputs is "x"; wanted is a list'],
+  ['inputs: [x]', 'inputs[0] is "x"; wanted is keys with values, as in `key: value`'],
+  ['inputs: [{ name: x, datatype: FP32 }]', 'inputs[0].shape is missing; wanted is a list'],
+  [
+    'inputs: [{ name: "", datatype: FP32, shape: [] }]',
+    'inputs[0].name is ""; wanted is text of 1 to 128 characters',
+  ],
+  [
+    'outputs: [{ name: x, datatype: FP32, shape: [-1, -2] }]',
+    `outputs[0].shape[1] is -2; wanted is a whole number from -1 to ${Number.MAX_SAFE_INTEGER}`,
+  ],
+  [
+    `outputs: [{ name: x, datatype: FP32, shape: [${new Array(17).fill(1).join()}] }]`,
+    `outputs[0].shape is [${new Array(17).fill(1).join()}]; wanted is a list of at most 16`,
+  ],
+  [
+    'inputs: [{ name: x, datatype: FP32, shape: [], optional: 1 }]',
+    'inputs[0].optional is 1; wanted is true or false',
+  ],
+  ['maxbatch: 8', 'maxbatch is not a known key; did you mean maxBatch?'],
+  ['placment: auto', 'placment is not a known key; did you mean placement?'],
+  [
+    'gpu: 1',
+    'gpu is not a known key; known are backend, maxBatch, placement, deadlineDefaultMs, runLongestMs, inputs, outputs, simulated',
+  ],
+  [
+    'inputs: [{ name: x, datatype: FP32, shap: [], shape: [] }]',
+    'inputs[0].shap is not a known key; did you mean shape?',
+  ],
+  ['- maxBatch: 8', 'the content is [{"maxBatch":8}]; wanted is keys with values, as in `key: value`'],
+  ['just words', 'the content is "just words"; wanted is keys with values, as in `key: value`'],
+  ['__proto__: { maxBatch: 8 }', '__proto__ is not a known key'],
+  ['simulated: { alphaMs: 1 }', 'simulated has settings, but backend is onnxruntime'],
+  ['{ backend: simulated, simulated: { alpha: 1 } }', 'simulated.alpha is not known'],
+  ['maxBatch: 1\nmaxBatch: 2', 'it is not YAML: line 2: '],
+  ['maxBatch: [1', 'it is not YAML: line '],
+  ['a: &a [1]\nb: *c', 'it is not YAML: '],
+];
+
+for (const [content, says] of wrong) {
+  test(`wrong: ${content.slice(0, 60).replaceAll('\n', ' / ')}`, () => {
+    const reason = readModelConfig(content);
+    assert.equal(typeof reason, 'string', JSON.stringify(reason));
+    assert.ok((reason as string).startsWith(says), `${reason}`);
+  });
+}
+
+test('every datatype is named when a wrong one is given', () => {
+  const reason = readModelConfig('inputs: [{ name: x, datatype: float32, shape: [1] }]') as string;
+  assert.match(reason, /^inputs\[0\]\.datatype is "float32"; wanted is one of BOOL, .*FP32.*BYTES$/);
+});
+
+test('several mistakes are all told', () => {
+  const reason = readModelConfig('maxBatch: x\nplacement: y\nfoo: 1') as string;
+  for (const word of [/maxBatch is "x"/, /placement is "y"/, /foo is not a known key/])
+    assert.match(reason, word);
+});
+
+test('a file that doubles itself over and over is refused, not unfolded', () => {
+  const lines = ['a0: &a0 [x, x, x, x, x, x, x, x, x, x]'];
+  for (let depth = 1; depth < 12; depth++) {
+    const before = `*a${depth - 1}`;
+    lines.push(`a${depth}: &a${depth} [${new Array(10).fill(before).join(', ')}]`);
+  }
+  assert.match(readModelConfig(lines.join('\n')) as string, /^it is not YAML: .*alias/i);
+});
