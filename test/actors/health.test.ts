@@ -1,0 +1,401 @@
+// Whom to trust: suspicion by the pace of beats, the health actor that judges by it, the pulse that beats, and the
+// supervisor that replaces what is gone.
+import assert from 'node:assert/strict';
+import { describe, test } from 'node:test';
+import type { Heard } from '../../actors/actor.js';
+import type { Effect } from '../../actors/effects.js';
+import { Health } from '../../actors/health/health.js';
+import { Pulse } from '../../actors/peer/pulse.js';
+import { Suspicion, type SuspicionSettings } from '../../actors/peer/suspicion.js';
+import { Supervisor } from '../../actors/supervisor/supervisor.js';
+import type { MemberId, Role } from '../../proto/ids.js';
+import type { Cause, Said } from '../../proto/messages.js';
+import { notes, only, router, said, scheduler, told, worker } from './stage.js';
+
+const settings: SuspicionSettings = {
+  tickMs: 10,
+  suspectPhi: 2,
+  downPhi: 4,
+  gapLeastMs: 25,
+  gapMostMs: 200,
+  firstBeatMs: 500,
+};
+const health = 'health-1.hhhhhh';
+const host = 'host-1.eeeeee';
+
+/** The silence after which phi is reached, at a steady pace. */
+function silenceFor(phi: number, gapMs: number): number {
+  return (phi * gapMs) / Math.LOG10E;
+}
+
+function beatSteadily(suspicion: Suspicion, gapMs: number, beats: number, first = 1): void {
+  for (let beat = 0; beat < beats; beat++) {
+    for (let passed = 0; passed < gapMs; passed += settings.tickMs) suspicion.pass(settings.tickMs);
+    suspicion.beat(first + beat);
+  }
+}
+
+describe('suspicion', () => {
+  test('grows with silence and ends with a beat', () => {
+    const suspicion = new Suspicion(settings);
+    beatSteadily(suspicion, 30, 20);
+    let before = suspicion.phi();
+    assert.equal(before, 0);
+    for (let tick = 0; tick < 30; tick++) {
+      suspicion.pass(10);
+      assert.ok(suspicion.phi() > before);
+      before = suspicion.phi();
+    }
+    assert.ok(before > settings.downPhi);
+    assert.ok(suspicion.beat(21));
+    assert.equal(suspicion.phi(), 0);
+  });
+
+  test('is measured by the pace of the one that is watched', () => {
+    const [quick, slow] = [new Suspicion(settings), new Suspicion(settings)];
+    beatSteadily(quick, 30, 60);
+    beatSteadily(slow, 120, 60);
+    for (let tick = 0; tick < 15; tick++) for (const suspicion of [quick, slow]) suspicion.pass(10);
+    assert.ok(quick.phi() > settings.suspectPhi && slow.phi() < settings.suspectPhi);
+  });
+
+  test('believes no pace beyond its bounds', () => {
+    const [hasty, lazy] = [new Suspicion(settings), new Suspicion(settings)];
+    for (let beat = 1; beat < 100; beat++) {
+      hasty.pass(1);
+      hasty.beat(beat);
+    }
+    beatSteadily(lazy, 5000, 60);
+    for (let tick = 0; tick < 5; tick++) hasty.pass(10);
+    assert.ok(Math.abs(hasty.phi() - 50 / 25 / Math.LN10) < 0.01, 'as if it had beaten every 25 ms');
+    lazy.pass(20);
+    assert.ok(Math.abs(lazy.phi() - 20 / 200 / Math.LN10) < 0.01, 'as if it had beaten every 200 ms');
+  });
+
+  test("the watcher's own absence is not held against the watched", () => {
+    const suspicion = new Suspicion(settings);
+    beatSteadily(suspicion, 30, 20);
+    suspicion.pass(10_000);
+    assert.ok(suspicion.phi() < settings.suspectPhi);
+    assert.equal(suspicion.silence, 20);
+  });
+
+  test('who has not beaten yet is starting', () => {
+    const suspicion = new Suspicion(settings);
+    for (let passed = 0; passed < settings.firstBeatMs; passed += 10) suspicion.pass(10);
+    assert.equal(suspicion.phi(), 0);
+    for (let passed = 0; passed < 300; passed += 10) suspicion.pass(10);
+    assert.ok(suspicion.phi() > settings.downPhi);
+  });
+
+  test('a copy or a late beat is none; lost beats do not slow the pace', () => {
+    const suspicion = new Suspicion(settings);
+    beatSteadily(suspicion, 30, 20);
+    suspicion.pass(10);
+    assert.ok(!suspicion.beat(20) && !suspicion.beat(3));
+    assert.equal(suspicion.silence, 10);
+    const paced = new Suspicion(settings);
+    // Of four beats one arrives: it comes late, and the pace is known from its number.
+    for (let beat = 4; beat <= 200; beat += 4) {
+      for (let tick = 0; tick < 12; tick++) paced.pass(10);
+      paced.beat(beat);
+    }
+    for (let tick = 0; tick < 20; tick++) paced.pass(10);
+    assert.ok(paced.phi() > settings.suspectPhi);
+  });
+});
+
+class Watch {
+  readonly health = new Health(health, settings);
+  now = 0;
+  private sequence = 0;
+
+  constructor() {
+    this.open(router, 'router');
+    this.open(scheduler, 'scheduler');
+    this.open(host, 'host');
+    this.open(worker, 'worker');
+  }
+
+  hear(heard: Heard, from: MemberId = health): Effect[] {
+    return this.health.receive(heard, from, this.now);
+  }
+
+  open(member: MemberId, role: Role): Effect[] {
+    return this.hear({ type: 'link.opened', member, roles: [role] });
+  }
+
+  beat(...members: readonly MemberId[]): Effect[] {
+    this.sequence++;
+    const beat = { type: 'peer.beat', sequence: this.sequence, intervalMs: 30 } as const;
+    return members.flatMap((member) => this.hear(beat, member));
+  }
+
+  /** Everybody beats but those that are silent. */
+  pass(ms: number, ...silent: readonly MemberId[]): Effect[] {
+    const effects: Effect[] = [];
+    for (let passed = 0; passed < ms; passed += settings.tickMs) {
+      this.now += settings.tickMs;
+      if (this.now % 30 === 0) {
+        effects.push(
+          ...this.beat(...[router, scheduler, host, worker].filter((member) => !silent.includes(member))),
+        );
+      }
+      effects.push(...this.hear({ type: 'timer.fired', timer: 'watch' }));
+    }
+    return effects;
+  }
+}
+
+function verdicts(effects: readonly Effect[]): string[] {
+  return said(effects, 'peer.judged').map(({ member, verdict }) => `${member.split('.')[0]} ${verdict}`);
+}
+
+describe('health', () => {
+  test('says nothing while all beat', () => {
+    const watch = new Watch();
+    assert.deepEqual(verdicts(watch.pass(3000)), []);
+    assert.equal(watch.health.state(worker), 'trusted');
+  });
+
+  test('ticks on and on', () => {
+    const watch = new Watch();
+    const [timer] = only(watch.pass(10), 'arm');
+    assert.deepEqual(timer, { type: 'arm', timer: 'watch', at: watch.now + settings.tickMs });
+  });
+
+  test('doubts, gives up, and trusts again; each word once, to all but the one it is about', () => {
+    const watch = new Watch();
+    watch.pass(600);
+    const effects = watch.pass(2000, worker);
+    const listeners = [host, router, scheduler];
+    assert.deepEqual(
+      said(effects, 'peer.judged').map(({ verdict }) => verdict),
+      [...listeners.map(() => 'suspect'), ...listeners.map(() => 'down')],
+    );
+    assert.deepEqual(new Set(told(effects).map(({ to }) => to)), new Set(listeners));
+    assert.match(said(effects, 'peer.judged')[0]?.reason ?? '', /silent for \d+ ms \(phi [\d.]+\)/);
+    assert.deepEqual(
+      verdicts(watch.beat(worker)),
+      listeners.map(() => 'worker-1 trusted'),
+    );
+    assert.deepEqual(verdicts(watch.pass(1000)), []);
+  });
+
+  test('tells nobody about itself', () => {
+    const watch = new Watch();
+    watch.pass(600);
+    const effects = watch.pass(1000, router);
+    assert.deepEqual(new Set(told(effects).map(({ to }) => to)), new Set([host, scheduler]));
+    watch.open(health, 'health');
+    assert.equal(watch.health.state(health), undefined, 'nor does it watch itself');
+  });
+
+  test('takes as long as its settings say', () => {
+    const watch = new Watch();
+    watch.pass(1500);
+    const begun = watch.now;
+    let at: number | undefined;
+    while (at === undefined) {
+      if (said(watch.pass(10, worker), 'peer.judged').some(({ verdict }) => verdict === 'down'))
+        at = watch.now;
+    }
+    const expected = silenceFor(settings.downPhi, 30);
+    assert.ok(
+      at - begun > expected - 31 && at - begun < expected + 31,
+      `${at - begun} ms, expected ${expected}`,
+    );
+  });
+
+  test('its own long absence makes nobody suspect', () => {
+    const watch = new Watch();
+    watch.pass(600);
+    watch.now += 60_000;
+    assert.deepEqual(verdicts(watch.hear({ type: 'timer.fired', timer: 'watch' })), []);
+  });
+
+  test('a member that never beats is given up in the end', () => {
+    const watch = new Watch();
+    watch.open('worker-9.x', 'worker');
+    const effects = watch.pass(2000);
+    assert.deepEqual([...new Set(verdicts(effects))], ['worker-9 suspect', 'worker-9 down']);
+  });
+
+  test('a new listener hears whom not to trust', () => {
+    const watch = new Watch();
+    watch.pass(600);
+    watch.pass(2000, worker);
+    const effects = watch.open('router-2.x', 'router');
+    assert.deepEqual(
+      told(effects).map(({ to, message }) => [to, (message as Said<'peer.judged'>).verdict]),
+      [['router-2.x', 'down']],
+    );
+  });
+
+  test('whose end is known is not judged any more', () => {
+    for (const heard of [
+      { type: 'link.lost', member: worker, reason: '' },
+      { type: 'worker.exited', worker, cause: 'killed', detail: '' },
+    ] as const) {
+      const watch = new Watch();
+      watch.pass(600);
+      watch.hear(heard);
+      assert.deepEqual(verdicts(watch.pass(3000, worker)), []);
+      assert.deepEqual(watch.beat(worker), [], 'a late beat of it changes nothing');
+    }
+  });
+});
+
+describe('the pulse', () => {
+  const open = (pulse: Pulse, member: MemberId, ...roles: Role[]) =>
+    pulse.receive({ type: 'link.opened', member, roles }, member, 0);
+
+  test('begins with the first watcher, and beats to each', () => {
+    const pulse = new Pulse(worker, 25);
+    assert.deepEqual(open(pulse, router, 'router'), []);
+    const first = open(pulse, health, 'health');
+    assert.deepEqual(only(first, 'arm'), [{ type: 'arm', timer: 'beat', at: 25 }]);
+    assert.deepEqual(told(first), [
+      { to: health, message: { type: 'peer.beat', sequence: 1, intervalMs: 25 } },
+    ]);
+    assert.deepEqual(open(pulse, 'health-2.x', 'health'), [], 'the rhythm stays');
+    const next = pulse.receive({ type: 'timer.fired', timer: 'beat' }, worker, 25);
+    assert.deepEqual(
+      told(next).map(({ to }) => to),
+      [health, 'health-2.x'],
+    );
+    assert.deepEqual(
+      said(next, 'peer.beat').map(({ sequence }) => sequence),
+      [2, 2],
+    );
+  });
+
+  test('stops with the last watcher and begins again with a new one', () => {
+    const pulse = new Pulse(worker, 25);
+    open(pulse, health, 'health');
+    pulse.receive({ type: 'link.lost', member: health, reason: '' }, worker, 0);
+    assert.deepEqual(pulse.receive({ type: 'timer.fired', timer: 'beat' }, worker, 25), []);
+    assert.equal(
+      said(open(pulse, health, 'health'), 'peer.beat')[0]?.sequence,
+      2,
+      'its numbers never go back',
+    );
+  });
+
+  test('does not beat to itself', () => {
+    const pulse = new Pulse(health, 25);
+    assert.deepEqual(open(pulse, health, 'health'), []);
+  });
+});
+
+describe('the supervisor', () => {
+  const restart = {
+    restartsMax: 2,
+    windowMs: 10_000,
+    backoffFirstMs: 100,
+    backoffMostMs: 5000,
+    usefulAfterMs: 1000,
+  };
+
+  class Crew {
+    readonly supervisor = new Supervisor({ names: ['worker-1', 'worker-2'], restart, hungKillMs: 300 });
+    now = 0;
+
+    constructor() {
+      for (const [member, role] of [
+        [router, 'router'],
+        [scheduler, 'scheduler'],
+        [health, 'health'],
+      ] as const) {
+        this.hear({ type: 'link.opened', member, roles: [role] });
+      }
+      this.supervisor.begin();
+      this.spawned(0, worker);
+      this.spawned(1, 'worker-2.d');
+    }
+
+    hear(heard: Heard): Effect[] {
+      return this.supervisor.receive(heard, host, this.now);
+    }
+
+    spawned(slot: number, member: MemberId): void {
+      this.hear({ type: 'child.spawned', slot, member });
+    }
+
+    exited(slot: number, member: MemberId, cause: Cause): Effect[] {
+      return this.hear({ type: 'child.exited', slot, member, cause, detail: 'SIGSEGV' });
+    }
+  }
+
+  test('begins with a process for every slot', () => {
+    assert.deepEqual(new Supervisor({ names: ['a', 'b'], restart, hungKillMs: 1 }).begin(), [
+      { type: 'spawn', slot: 0, name: 'a' },
+      { type: 'spawn', slot: 1, name: 'b' },
+    ]);
+  });
+
+  test('tells everybody how one ended and starts another', () => {
+    const crew = new Crew();
+    crew.now = 5000;
+    const effects = crew.exited(0, worker, 'crashed');
+    const word = { type: 'worker.exited', worker, cause: 'crashed', detail: 'SIGSEGV' };
+    assert.deepEqual(
+      told(effects),
+      [health, router, scheduler].map((to) => ({ to, message: word })),
+    );
+    assert.deepEqual(only(effects, 'spawn'), [{ type: 'spawn', slot: 0, name: 'worker-1' }]);
+  });
+
+  test('hears of one end once', () => {
+    const crew = new Crew();
+    crew.now = 5000;
+    crew.exited(0, worker, 'crashed');
+    crew.spawned(0, 'worker-1.second');
+    assert.deepEqual(crew.exited(0, worker, 'crashed'), []);
+  });
+
+  test('waits before it starts again what dies at once, unless an outside hand did it', () => {
+    const crew = new Crew();
+    crew.now = 50;
+    const effects = crew.exited(0, worker, 'crashed');
+    assert.deepEqual(only(effects, 'spawn'), []);
+    assert.deepEqual(only(effects, 'arm'), [{ type: 'arm', timer: 'spawn 0', at: 150 }]);
+    crew.now = 150;
+    const fire = () => crew.hear({ type: 'timer.fired', timer: 'spawn 0' });
+    assert.deepEqual(fire(), [{ type: 'spawn', slot: 0, name: 'worker-1' }]);
+    crew.spawned(0, 'worker-1.second');
+    assert.deepEqual(fire(), [], 'it runs already');
+    assert.equal(only(crew.exited(1, 'worker-2.d', 'killed'), 'spawn').length, 1);
+  });
+
+  test('ends one that stays silent after it was given up; nobody can say then whether it had broken down', () => {
+    const crew = new Crew();
+    crew.now = 5000;
+    const judge = (verdict: 'down' | 'trusted') =>
+      crew.hear({ type: 'peer.judged', member: worker, verdict, reason: '' });
+    assert.deepEqual(judge('down'), [{ type: 'arm', timer: 'kill 0', at: 5300 }]);
+    assert.deepEqual(judge('trusted'), [{ type: 'disarm', timer: 'kill 0' }]);
+    judge('down');
+    const [kill] = only(crew.hear({ type: 'timer.fired', timer: 'kill 0' }), 'kill');
+    assert.deepEqual([kill?.slot, kill?.reason], [0, 'silent for 300 ms after it was given up']);
+    const effects = crew.exited(0, worker, 'killed');
+    assert.deepEqual([...new Set(said(effects, 'worker.exited').map(({ cause }) => cause))], ['unknown']);
+    assert.equal(notes(effects)[0]?.event, 'worker.exited');
+  });
+
+  test('does not judge whom it does not keep', () => {
+    const down = { type: 'peer.judged', member: 'worker-7.z', verdict: 'down', reason: '' } as const;
+    assert.deepEqual(new Crew().hear(down), []);
+  });
+
+  test('starts nothing while it drains', () => {
+    const crew = new Crew();
+    crew.now = 50;
+    crew.exited(0, worker, 'crashed');
+    crew.hear({ type: 'drain.requested' });
+    assert.deepEqual(crew.hear({ type: 'timer.fired', timer: 'spawn 0' }), []);
+    const effects = crew.exited(1, 'worker-2.d', 'stopped');
+    assert.deepEqual([only(effects, 'spawn'), only(effects, 'arm')], [[], []]);
+    assert.equal(said(effects, 'worker.exited').length, 3, 'but says how they ended');
+  });
+});
