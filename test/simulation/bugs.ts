@@ -1,0 +1,199 @@
+// Bugs planted on purpose, one at a time, around an actor: by changing what it hears or wants done, or by putting another
+// method in its place. Each stands for a mistake that somebody could make, and the simulator must find every one.
+import type { Actor, Heard } from '../../actors/actor.js';
+import type { Effect } from '../../actors/effects.js';
+import type { JobBook } from '../../actors/router/book.js';
+import type { Neighbours } from '../../actors/router/neighbours.js';
+import type { Router } from '../../actors/router/router.js';
+import type { Scheduler } from '../../actors/scheduler/scheduler.js';
+import type { Worker } from '../../actors/worker/worker.js';
+import type { MemberId } from '../../proto/ids.js';
+import type { Said } from '../../proto/messages.js';
+
+export type ActorKind = 'router' | 'scheduler' | 'worker';
+
+export interface Bug {
+  readonly about: string;
+  readonly kind: ActorKind;
+  /** Once, when the actor is made. */
+  plant?(actor: Actor, process: MemberId): void;
+  /** What it hears instead; nothing: it does not hear it. */
+  hears?(heard: Heard): Heard | undefined;
+  /** What it wants done instead. */
+  wants?(effect: Effect): readonly Effect[];
+  /** After each step. */
+  after?(actor: Actor): void;
+}
+
+interface RouterInside {
+  readonly book: JobBook;
+  readonly neighbours: Neighbours;
+}
+
+interface WorkerInside {
+  readonly epochs: Map<MemberId, number>;
+  refusal(run: Said<'batch.run'>, ready: boolean): string | undefined;
+}
+
+const insideRouter = (actor: Actor): RouterInside => actor as unknown as RouterInside;
+
+function deaf(kind: ActorKind, type: Heard['type'], about: string): Bug {
+  return { about, kind, hears: (heard) => (heard.type === type ? undefined : heard) };
+}
+
+export const bugs: Readonly<Record<string, Bug>> = {
+  unfencedAttempts: {
+    about: 'the router takes any answer for a job that is at a worker, whatever attempt it is of',
+    kind: 'router',
+    plant(actor) {
+      const { book } = insideRouter(actor);
+      book.current = (word, member) => {
+        const job = book.get(word.jobs[member] as number);
+        return job?.placed === true ? job : undefined;
+      };
+    },
+  },
+  uncheckedEpoch: {
+    about: 'the worker takes batches of a registration that is over',
+    kind: 'worker',
+    plant(actor) {
+      const inside = actor as unknown as WorkerInside;
+      const refusal = inside.refusal.bind(actor);
+      inside.refusal = (run, ready) =>
+        refusal({ ...run, epoch: inside.epochs.get(run.scheduler) ?? 0 }, ready);
+    },
+  },
+  creditLostOnDecline: deaf('scheduler', 'batch.declined', 'a declined batch keeps its credit'),
+  creditCountedOnce: {
+    about: 'of a finished batch the credit is forgotten once in a while',
+    kind: 'scheduler',
+    after(actor) {
+      for (const worker of (actor as Scheduler).registry.all()) {
+        if (worker.batches.size === 0 && worker.used.thread > 1) worker.used.thread = 1;
+        else if (worker.batches.size === 2) worker.used.inline++;
+      }
+    },
+  },
+  creditsIgnored: {
+    about: 'the scheduler believes that a worker granted more credits than it did',
+    kind: 'scheduler',
+    hears: (heard) =>
+      heard.type === 'worker.register' ? { ...heard, threadCredits: heard.threadCredits + 1 } : heard,
+  },
+  doubleReply: {
+    about: 'a job that expires is answered twice',
+    kind: 'router',
+    wants: (effect) =>
+      effect.type === 'reply' && effect.end.ending === 'expired' ? [effect, effect] : [effect],
+  },
+  lateStart: {
+    about: 'the worker starts what is too late',
+    kind: 'worker',
+    hears: (heard) =>
+      heard.type === 'batch.run' ? Object.assign(heard, { budgetsMs: heard.jobs.map(() => 10_000) }) : heard,
+  },
+  lateAssignment: {
+    about: 'the scheduler assigns what nobody can answer in time any more',
+    kind: 'scheduler',
+    hears: (heard) => (heard.type === 'job.enqueue' ? { ...heard, budgetMs: heard.budgetMs + 1000 } : heard),
+  },
+  rowsOffByOne: {
+    about: 'the router cuts the second job of a batch one row too late',
+    kind: 'router',
+    wants(effect) {
+      if (effect.type !== 'reply' || effect.slice === undefined || effect.slice.rowsBefore === 0)
+        return [effect];
+      return [{ ...effect, slice: { ...effect.slice, rowsBefore: effect.slice.rowsBefore + 1 } }];
+    },
+  },
+  deadlineNotArmed: {
+    about: 'the router does not set its timer anew after one deadline has passed',
+    kind: 'router',
+    plant(actor) {
+      const { book } = insideRouter(actor);
+      const takeLate = book.takeLate.bind(book);
+      book.takeLate = (now, late) => {
+        takeLate(now, late);
+        return undefined;
+      };
+    },
+  },
+  poisonNeverNamed: {
+    about: 'the deaths under a job are forgotten',
+    kind: 'router',
+    after(actor) {
+      for (const job of (actor as Router).allJobs()) job.deaths = 0;
+    },
+  },
+  retriesUnbounded: {
+    about: 'the losses of a job are not counted',
+    kind: 'router',
+    after(actor) {
+      for (const job of (actor as Router).allJobs()) job.losses = 0;
+    },
+  },
+  twoOwners: {
+    about: 'one router takes the first scheduler for the owner of everything',
+    kind: 'router',
+    plant(actor, process) {
+      if (!process.includes('-2')) return;
+      const { neighbours } = insideRouter(actor);
+      neighbours.owner = () => neighbours.schedulers[0] ?? '';
+    },
+  },
+  batchTooLarge: {
+    about: 'the scheduler forms batches of more rows than the model takes',
+    kind: 'scheduler',
+    hears: (heard) => (heard.type === 'share.changed' ? { ...heard, rowsMax: heard.rowsMax + 2 } : heard),
+  },
+  withdrawalUnheard: deaf('scheduler', 'job.withdraw', 'a withdrawn job stays in its queue and is assigned'),
+  recallUnheard: deaf('worker', 'batch.recall', 'a job that was called back is run'),
+  soloAmongOthers: {
+    about: 'a batch under watch runs beside others',
+    kind: 'worker',
+    hears: (heard) => (heard.type === 'batch.run' ? Object.assign(heard, { solo: false }) : heard),
+  },
+  queueUnbounded: {
+    about: 'a lane takes whatever comes',
+    kind: 'scheduler',
+    plant(actor) {
+      const settings = (actor as unknown as { settings: { lane: { depthMax: number } } }).settings;
+      settings.lane.depthMax = 100_000;
+    },
+  },
+  reportsUnheard: deaf('scheduler', 'worker.reported', 'a credit that was lost on the way never comes back'),
+  lossUnheard: deaf('router', 'link.lost', 'the router waits for a worker that is gone'),
+};
+
+class Bugged implements Actor {
+  readonly hears: Actor['hears'];
+  private readonly inner: Actor;
+  private readonly bug: Bug;
+
+  constructor(inner: Actor, bug: Bug) {
+    this.inner = inner;
+    this.hears = inner.hears;
+    this.bug = bug;
+  }
+
+  receive(heard: Heard, from: MemberId, now: number): Effect[] {
+    const seen = this.bug.hears === undefined ? heard : this.bug.hears(heard);
+    const effects = seen === undefined ? [] : this.inner.receive(seen, from, now);
+    this.bug.after?.(this.inner);
+    return this.bug.wants === undefined
+      ? effects
+      : effects.flatMap((effect) => this.bug.wants?.(effect) ?? []);
+  }
+}
+
+/** The actor, or the actor with the bug around it where the bug is of its kind. */
+export function withBug(
+  actor: Router | Scheduler | Worker,
+  kind: ActorKind,
+  process: MemberId,
+  bug?: Bug,
+): Actor {
+  if (bug?.kind !== kind) return actor;
+  bug.plant?.(actor, process);
+  return new Bugged(actor, bug);
+}

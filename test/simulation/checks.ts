@@ -1,0 +1,109 @@
+// What must hold in each actor after every step, and in all of them when everything has come to rest.
+import type { Router } from '../../actors/router/router.js';
+import type { Scheduler } from '../../actors/scheduler/scheduler.js';
+import type { Worker } from '../../actors/worker/worker.js';
+import type { MemberId } from '../../proto/ids.js';
+import { places } from '../../proto/messages.js';
+import type { Process, Resident } from './process.js';
+import type { Scenario } from './scenario.js';
+import { require } from './truth.js';
+
+export const payloadBytesMax = 20_000;
+export const jobBytes = 100;
+export const queueBytesMax = 15_000;
+
+export function checkResident(process: Process, resident: Resident, scenario: Scenario): void {
+  if (resident.name === 'router') checkRouter(process, resident, scenario);
+  else if (resident.name === 'scheduler') checkScheduler(process, resident.inner as Scheduler, scenario);
+  else if (resident.name === 'worker') checkWorker(process, resident.inner as Worker, scenario);
+}
+
+function checkRouter(process: Process, { inner, timers }: Resident, { jobsMax, lossesMax }: Scenario): void {
+  const router = inner as Router;
+  require(router.illegalMoves === 0, 'chart', () => `${process.id} made a move that the chart doesn't have`);
+  require(router.liveJobs <= jobsMax, 'I5', () =>
+    `${process.id} holds ${router.liveJobs} jobs, at most ${jobsMax}`);
+  let soonest = Number.POSITIVE_INFINITY;
+  let bytes = 0;
+  let postponed = false;
+  for (const job of router.allJobs()) {
+    soonest = Math.min(soonest, job.deadline);
+    bytes += job.spec.bytes;
+    postponed ||= job.is('retrying');
+    require(job.wheelSlot >= 0, 'I10', () => `${process.id} has job ${job.number} without a deadline`);
+    require(job.losses < lossesMax && job.deaths <= (job.is('retrying') ? 2 : 1), 'I7', () =>
+      `job ${job.number} has lost ${job.losses} workers`);
+  }
+  require(bytes <= payloadBytesMax, 'I5', () => `${process.id} holds ${bytes} bytes of payload`);
+  if (soonest === Number.POSITIVE_INFINITY) return;
+  const wakesAt = timers.get('deadlines')?.at ?? Number.POSITIVE_INFINITY;
+  require(wakesAt <= soonest + 2.5, 'I10', () =>
+    `${process.id} wakes at ${wakesAt} for a deadline at ${soonest}`);
+  require(!postponed || timers.has('retries'), 'I10', () =>
+    `${process.id} has forgotten a job that is to be retried`);
+}
+
+function checkScheduler(process: Process, scheduler: Scheduler, { queueDepthMax, credits }: Scenario): void {
+  for (const lane of scheduler.lanes.values()) {
+    const { count, bytes } = lane.queue;
+    if (count <= queueDepthMax && bytes <= queueBytesMax + 400) continue;
+    // Who was admitted before is not turned away: those may go over it.
+    const first = [...lane.queue.all()].filter((entry) => entry.attempt === 1);
+    require(first.length <= queueDepthMax, 'I5', () =>
+      `${process.id} has ${first.length} jobs waiting for ${lane.key}`);
+  }
+  for (const worker of scheduler.registry.all()) {
+    const used = { inline: 0, thread: 0 };
+    let rows = 0;
+    for (const batch of worker.batches.values()) {
+      used[batch.place]++;
+      rows += batch.rows;
+    }
+    const { id } = worker;
+    require(worker.rowsHeld === rows, 'I5', () =>
+      `${process.id} counts ${worker.rowsHeld} rows at ${id}, it has ${rows}`);
+    for (const place of places) {
+      const counted = worker.used[place];
+      require(counted === used[place], 'I5', () =>
+        `${process.id} counts ${counted} credits used at ${id}, not ${used[place]}`);
+      require(counted <= credits[place], 'I5', () =>
+        `${process.id} uses ${counted} of ${credits[place]} credits of ${id}`);
+    }
+  }
+}
+
+function checkWorker(process: Process, worker: Worker, { credits }: Scenario): void {
+  const held = new Map<MemberId, number>();
+  for (const { run } of worker.heldBatches()) held.set(run.scheduler, (held.get(run.scheduler) ?? 0) + 1);
+  const granted = credits.inline + credits.thread;
+  for (const [scheduler, count] of held) {
+    require(count <= granted, 'I5', () =>
+      `${process.id} holds ${count} batches of ${scheduler}, it granted ${granted}`);
+  }
+}
+
+/** When no client waits any more: nothing is queued, nothing is held, every credit is back. */
+export function checkRest(process: Process, { name, inner }: Resident, stuck: ReadonlySet<MemberId>): void {
+  if (name === 'router') {
+    const { liveJobs } = inner as Router;
+    require(liveJobs === 0, 'I1', () => `${process.id} still has ${liveJobs} jobs at the end`);
+  }
+  if (name === 'worker' && !process.frozen) {
+    const held = [...(inner as Worker).heldBatches()].map(({ key }) => key);
+    require(held.length === 0, 'I5', () => `${process.id} still holds ${held} at the end`);
+  }
+  if (name !== 'scheduler') return;
+  const { lanes, registry } = inner as Scheduler;
+  for (const worker of registry.all()) {
+    // Nobody may have seen that it is stuck: health was away when it was.
+    if (stuck.has(worker.id)) continue;
+    const out = [...worker.batches.keys()];
+    require(out.length === 0, 'I5', () =>
+      `${process.id} still has batches ${out} at ${worker.id} at the end`);
+  }
+  for (const { key, queue, chart } of lanes.values()) {
+    const served = chart.has('routable');
+    require(queue.count === 0 || !served, 'I5', () =>
+      `${process.id} still has ${queue.count} jobs waiting for ${key}`);
+  }
+}

@@ -1,0 +1,156 @@
+// The simulated executor of a worker process: keeps the rows of its batches, runs them at a cost of alpha + beta × rows
+// with noise, and commits faults. Its answer is the rows that it was given, so that a row that goes astray is seen.
+import type { RunBatch } from '../../actors/effects.js';
+import type { RunFinished } from '../../actors/facts.js';
+import { heldKey } from '../../actors/worker/held.js';
+import type { MemberId } from '../../proto/ids.js';
+import type { Message, Place, Said } from '../../proto/messages.js';
+import { noTokens, type Process, type Tokens } from './process.js';
+import type { Random } from './random.js';
+import type { Timeline } from './timeline.js';
+import { require, type TrueJob, type Truth } from './truth.js';
+
+interface Kept {
+  readonly run: Said<'batch.run'>;
+  readonly router: MemberId;
+  readonly tokens: Tokens;
+  /** How long it took from the router to here. */
+  readonly transitMs: number;
+}
+
+export interface Ends {
+  /** The process dies by itself. */
+  crash(process: Process, detail: string): void;
+}
+
+export class Executor {
+  private readonly kept = new Map<string, Kept>();
+  private readonly outputs = new Map<string, Tokens>();
+  private readonly running = new Map<Place, { readonly key: string; readonly solo: boolean }>();
+  private readonly process: Process;
+  private readonly name: string;
+  private readonly timeline: Timeline;
+  private readonly random: Random;
+  private readonly truth: Truth;
+  private readonly ends: Ends;
+
+  constructor(process: Process, name: string, timeline: Timeline, random: Random, truth: Truth, ends: Ends) {
+    this.process = process;
+    this.name = name;
+    this.timeline = timeline;
+    this.random = random;
+    this.truth = truth;
+    this.ends = ends;
+  }
+
+  keep(message: Message, tokens: Tokens): void {
+    if (message.type !== 'batch.run') return;
+    const router = this.truth.sentBy(message);
+    const transitMs = this.timeline.now - router.at;
+    this.kept.set(heldKey(message.scheduler, message.batch), {
+      run: message,
+      router: router.id,
+      tokens,
+      transitMs,
+    });
+  }
+
+  outputsOf(key: string): Tokens {
+    return this.outputs.get(key) ?? noTokens;
+  }
+
+  forget(key: string): void {
+    this.kept.delete(key);
+    this.outputs.delete(key);
+  }
+
+  load(model: string, version: string): void {
+    const { place, rowsMax, alphaMs } = this.truth.modelOf(model);
+    const fails = this.truth.scenario.unloadable.includes(`${this.name} ${model}`);
+    this.later(this.random.between(1, 12), () => {
+      if (fails) this.process.hear({ type: 'model.failed', model, version, reason: 'its file is corrupt' });
+      else this.process.hear({ type: 'model.loaded', model, version, place, rowsMax, runMs: alphaMs });
+    });
+  }
+
+  run({ key, place, members }: RunBatch): void {
+    const kept = this.kept.get(key);
+    require(kept !== undefined, 'I8', () => `${this.process.id} runs ${key}, whose rows are not there`);
+    const { run, router, tokens, transitMs } = kept as Kept;
+    this.claim(key, place, run);
+    this.truth.started(this.process, router, run, members, { now: this.timeline.now, transitMs });
+    const rows = members.flatMap((member) => [...rowsOf(run, tokens, member)]);
+    const { alphaMs, betaMs } = this.truth.modelOf(run.model);
+    const costMs = (alphaMs + betaMs * rows.length) * this.random.between(0.8, 1.3);
+    const jobs = members.map((member) => this.truth.job(router, run.jobs[member] as number));
+    const evil = jobs.find(
+      ({ plan }) => plan.nature === 'die' || plan.nature === 'hang' || plan.nature === 'stuck',
+    );
+    if (evil !== undefined) return this.fail(evil, costMs);
+    const code = this.codeOf(jobs);
+    this.later(costMs, () => {
+      if (this.running.get(place)?.key !== key) return;
+      this.running.delete(place);
+      if (code === '') this.outputs.set(key, rows);
+      this.process.hear(finished(key, code, costMs));
+    });
+  }
+
+  /** One run at a time in each place, and one under watch beside nobody. */
+  private claim(key: string, place: Place, run: Said<'batch.run'>): void {
+    require(!this.running.has(place), 'I5', () =>
+      `${this.process.id} runs two batches in its ${place} place`);
+    const solo = this.truth.soloBatches.has(key);
+    for (const other of this.running.values()) {
+      require(!solo && !other.solo, 'I11', () =>
+        `${this.process.id} runs ${key} beside ${other.key}, one is solo`);
+    }
+    require(this.truth.modelOf(run.model).place === place, 'I5', () =>
+      `${run.model} runs in the ${place} place`);
+    this.running.set(place, { key, solo });
+  }
+
+  private fail(evil: TrueJob, costMs: number): void {
+    const { nature } = evil.plan;
+    const inMs = costMs * this.random.next();
+    if (nature === 'hang') this.truth.hanging.set(this.process.id, evil);
+    else
+      this.later(inMs, () => {
+        this.truth.killed(evil, this.process.id);
+        if (nature === 'stuck') {
+          this.process.stuck = true;
+          this.process.freeze();
+        } else this.ends.crash(this.process, 'segmentation fault');
+      });
+  }
+
+  private codeOf(jobs: readonly TrueJob[]): RunFinished['code'] {
+    const { deviceLost, resultInvalid } = this.truth.scenario;
+    if (jobs.some(({ plan }) => plan.nature === 'bad')) return 'MODEL_FAILED';
+    if (jobs.some(({ probe }) => probe)) return '';
+    if (this.random.chance(deviceLost)) return 'DEVICE_LOST';
+    return this.random.chance(resultInvalid) ? 'RESULT_INVALID' : '';
+  }
+
+  /** A frozen process computes nothing: what would be done meanwhile is done a little after it goes on. */
+  private later(delayMs: number, act: () => void): void {
+    this.timeline.after(delayMs, () => {
+      if (!this.process.alive) return;
+      if (this.process.frozen) this.later(this.random.between(5, 15), act);
+      else act();
+    });
+  }
+}
+
+function finished(key: string, code: RunFinished['code'], computeMs: number): RunFinished {
+  const reason = code === '' ? '' : 'so the executor says';
+  const outputs = code === '' ? ([['rows', 'FP32', [1]]] as const) : [];
+  const sizes = outputs.map(() => []);
+  return { type: 'run.finished', key, code, reason, outputs, sizes, inputMs: 0, computeMs, outputMs: 0 };
+}
+
+function rowsOf(run: Said<'batch.run'>, tokens: Tokens, member: number): Tokens {
+  let before = 0;
+  for (let other = 0; other < member; other++) before += run.rows[other] as number;
+  return tokens.slice(before, before + (run.rows[member] as number));
+}

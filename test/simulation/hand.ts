@@ -1,0 +1,27 @@
+// One thread of a crew: takes a range of seeds, runs them, and reports what came of it.
+import { parentPort } from 'node:worker_threads';
+import type { Report, Task } from './crew.js';
+import { simulate } from './simulate.js';
+
+export function runTask(task: Task): Report {
+  const endings: Record<string, number> = {};
+  const violations: Report['violations'][number][] = [];
+  let seeds = 0;
+  let steps = 0;
+  let hash = 0;
+  for (let seed = task.from; seed < task.from + task.count; seed++) {
+    const outcome = simulate(seed, { bug: task.bug });
+    seeds++;
+    steps += outcome.steps;
+    hash = (Math.imul(hash, 31) + Number.parseInt(outcome.hash, 16)) >>> 0;
+    for (const [ending, count] of Object.entries(outcome.endings))
+      endings[ending] = (endings[ending] ?? 0) + count;
+    if (outcome.violation === '') continue;
+    const { invariant, violation } = outcome;
+    violations.push({ seed, invariant, violation });
+    if (task.untilFound) break;
+  }
+  return { task, seeds, steps, endings, violations, hash: hash.toString(16).padStart(8, '0') };
+}
+
+parentPort?.on('message', (task: Task) => parentPort?.postMessage(runTask(task)));

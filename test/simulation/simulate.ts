@@ -1,0 +1,79 @@
+// One seed from its beginning to its end: what it shows, and what it broke.
+import { bugs } from './bugs.js';
+import { checkRest } from './checks.js';
+import { Clients, Faults, probes } from './load.js';
+import { phases, scenarioOf } from './scenario.js';
+import { System } from './system.js';
+import { Trace } from './trace.js';
+import { name, require, Violation } from './truth.js';
+
+export interface Outcome {
+  readonly seed: number;
+  readonly hash: string;
+  readonly steps: number;
+  readonly endings: Readonly<Record<string, number>>;
+  /** Empty when all held. */
+  readonly invariant: string;
+  readonly violation: string;
+  readonly lines: readonly string[];
+}
+
+export interface SimulateOptions {
+  readonly bug?: string | undefined;
+  readonly trace?: boolean;
+}
+
+export function simulate(seed: number, { bug = '', trace: wordy = false }: SimulateOptions = {}): Outcome {
+  const trace = new Trace(wordy);
+  const system = new System(scenarioOf(seed), trace, bugs[bug]);
+  let invariant = '';
+  let violation = '';
+  try {
+    run(system);
+  } catch (fault) {
+    invariant = fault instanceof Violation ? fault.invariant : 'threw';
+    violation = fault instanceof Violation ? fault.message : String((fault as Error).stack);
+    trace.happened(system.timeline.now, violation);
+  }
+  const { hash, steps, lines } = trace;
+  return { seed, hash, steps, endings: system.truth.endings, invariant, violation, lines };
+}
+
+function run(system: System): void {
+  const { scenario, timeline } = system;
+  const clients = new Clients(system);
+  const faults = new Faults(system);
+  for (const plan of scenario.nodes) system.startNode(plan);
+  for (const plan of scenario.jobs) {
+    timeline.at(plan.at, () => {
+      const routers = system.with('router');
+      const router = routers[plan.router % Math.max(1, routers.length)];
+      if (router !== undefined) clients.submit(plan, router, false);
+    });
+  }
+  for (const fault of scenario.faults) timeline.at(fault.at, () => faults.strike(fault));
+  timeline.at(phases.loadEnds + 400, () => system.network.heal());
+  timeline.at(phases.probeAt, () => {
+    for (const { plan, router } of probes(system)) clients.submit(plan, router, true);
+  });
+  timeline.run(phases.ends);
+  checkEnd(system);
+}
+
+function checkEnd(system: System): void {
+  const { scenario, truth } = system;
+  const processes = [...system.processes.values()];
+  const stuck = new Set(processes.filter((process) => process.stuck).map(({ id }) => id));
+  for (const process of processes) {
+    for (const resident of process.residents) checkRest(process, resident, stuck);
+  }
+  for (const job of truth.all()) {
+    if (!job.router.alive) continue;
+    require(job.ending !== '', 'I1', () => `${name(job)} never ended`);
+    // On a lossy network word of what is ready may be lost for good; a worker may be stuck that health never met.
+    if (job.probe && scenario.network.honest && stuck.size === 0) {
+      require(job.ending === 'completed', 'I14', () =>
+        `${name(job)} for ${job.plan.model.model} ${job.ending} after all healed`);
+    }
+  }
+}

@@ -1,0 +1,278 @@
+// A whole system of real actors in virtual time: processes on their nodes, the network between them, executors, what
+// clients bring and what goes wrong. It carries out effects as the runtime does and checks every step.
+import type { Effect } from '../../actors/effects.js';
+import type { ListedModel } from '../../actors/facts.js';
+import { Health } from '../../actors/health/health.js';
+import { Pulse } from '../../actors/peer/pulse.js';
+import { Router } from '../../actors/router/router.js';
+import { Scheduler } from '../../actors/scheduler/scheduler.js';
+import { Supervisor } from '../../actors/supervisor/supervisor.js';
+import { Worker } from '../../actors/worker/worker.js';
+import type { MemberId } from '../../proto/ids.js';
+import type { Cause, Message } from '../../proto/messages.js';
+import { type Bug, withBug } from './bugs.js';
+import { checkResident, payloadBytesMax, queueBytesMax } from './checks.js';
+import { Executor } from './executor.js';
+import { Network } from './network.js';
+import {
+  type Delivery,
+  noTokens,
+  Process,
+  type Resident,
+  type Surroundings,
+  type Tokens,
+} from './process.js';
+import { Random } from './random.js';
+import type { NodePlan, Scenario } from './scenario.js';
+import { Timeline } from './timeline.js';
+import type { Trace } from './trace.js';
+import { require, Truth } from './truth.js';
+import { Witness } from './witness.js';
+
+const beatMs = 30;
+const suspicion = {
+  tickMs: 15,
+  suspectPhi: 1.2,
+  downPhi: 2,
+  gapLeastMs: 30,
+  gapMostMs: 42,
+  firstBeatMs: 250,
+};
+const hungKillMs = 150;
+const restart = {
+  restartsMax: 60,
+  windowMs: 30_000,
+  backoffFirstMs: 5,
+  backoffMostMs: 60,
+  usefulAfterMs: 60,
+};
+const reportMs = 50;
+const reconcileMs = 100;
+const goWaitMs = 60;
+const runMaxMs = 100;
+/** How long a node waits for word of its worker's exit before it tells that the link was lost. */
+const exitWordMs = 25;
+/** Every so many seeds all words are checked by the rules of the wire. */
+const wordsEvery = 16;
+
+interface Child {
+  readonly process: Process;
+  readonly slot: number;
+}
+
+export class System implements Surroundings {
+  readonly timeline = new Timeline();
+  readonly scenario: Scenario;
+  readonly truth: Truth;
+  readonly network: Network;
+  readonly trace: Trace;
+  readonly processes = new Map<MemberId, Process>();
+  private readonly witness: Witness;
+  private readonly random: Random;
+  private readonly bug: Bug | undefined;
+  private readonly executors = new Map<MemberId, Executor>();
+  private readonly children = new Map<MemberId, Child[]>();
+  private readonly parents = new Map<MemberId, Process>();
+  private readonly plans = new Map<MemberId, NodePlan>();
+  private readonly touched = new Set<Resident>();
+  private readonly listed: readonly ListedModel[];
+  private incarnation = 0;
+
+  constructor(scenario: Scenario, trace: Trace, bug: Bug | undefined) {
+    this.scenario = scenario;
+    this.trace = trace;
+    this.bug = bug;
+    this.truth = new Truth(scenario);
+    this.witness = new Witness(this.truth, scenario.seed % wordsEvery === 0);
+    const random = new Random(scenario.seed ^ 0x5bd1e995);
+    this.random = random.fork(1);
+    this.network = new Network(this.timeline, random.fork(2), scenario.network, {
+      happened: (event) => this.happened(event),
+      lossHeldMs: (process, lost) => (this.parents.get(lost.id) === process ? exitWordMs : 0),
+    });
+    this.listed = scenario.models.map((plan) => ({
+      model: plan.model,
+      version: '1',
+      broken: '',
+      runMaxMs: plan.runMaxMs,
+    }));
+  }
+
+  happened(event: string): void {
+    this.trace.happened(this.timeline.now, event);
+  }
+
+  with(role: 'router' | 'scheduler' | 'worker' | 'host'): Process[] {
+    return [...this.processes.values()].filter((process) => process.roles.includes(role));
+  }
+
+  parentOf(worker: MemberId): Process | undefined {
+    return this.parents.get(worker);
+  }
+
+  startNode(plan: NodePlan): Process {
+    const process = this.process(plan.name, plan.roles);
+    this.plans.set(process.id, plan);
+    const { id, roles } = process;
+    const { now } = this.timeline;
+    if (roles.includes('router')) {
+      const { jobsMax, lossesMax } = this.scenario;
+      const router = new Router({ jobsMax, payloadBytesMax, lossesMax, joinBytesMax: 300 }, now);
+      process.add('router', withBug(router, 'router', id, this.bug), router);
+    }
+    if (roles.includes('scheduler')) {
+      const { queueDepthMax: depthMax, choice } = this.scenario;
+      const scheduler = new Scheduler({ lane: { depthMax, bytesMax: queueBytesMax }, choice, reconcileMs });
+      process.add('scheduler', withBug(scheduler, 'scheduler', id, this.bug), scheduler);
+    }
+    if (roles.includes('health')) process.add('health', new Health(id, suspicion));
+    if (roles.includes('host')) {
+      const supervisor = new Supervisor({ names: plan.workers, restart, hungKillMs });
+      const resident = process.add('supervisor', supervisor);
+      this.timeline.after(1, () => process.begin(resident, supervisor.begin()));
+    }
+    this.join(process);
+    process.hear({ type: 'link.opened', member: id, roles });
+    process.hear({ type: 'models.listed', models: this.listed });
+    return process;
+  }
+
+  /** Ends a process at once. Its children go with it, and whoever keeps it starts it again. */
+  end(process: Process, cause: Cause, detail: string): void {
+    if (!process.alive) return;
+    this.happened(`end ${process.id} ${cause}`);
+    process.end();
+    this.processes.delete(process.id);
+    const parent = this.parents.get(process.id);
+    const child = this.children.get(parent?.id ?? '')?.find((other) => other.process === process);
+    this.network.leave(process, parent, () => {
+      if (parent === undefined || child === undefined) return;
+      const { slot } = child;
+      parent.hear({ type: 'child.exited', slot, member: process.id, cause, detail });
+    });
+    for (const { process: orphan } of this.children.get(process.id) ?? []) {
+      this.timeline.after(this.random.between(0.1, 3), () => {
+        this.truth.excuse(orphan.id);
+        this.end(orphan, 'killed', 'its node is gone');
+      });
+    }
+  }
+
+  planOf(node: Process): NodePlan | undefined {
+    return this.plans.get(node.id);
+  }
+
+  timerNoiseMs(): number {
+    return this.random.between(-0.8, 1.2);
+  }
+
+  send(from: Process, to: MemberId, message: Message, outputsOf: string): void {
+    this.network.send(from, to, message, this.tokensOf(from, message, outputsOf));
+  }
+
+  received(process: Process, message: Message, tokens: Tokens): void {
+    if (tokens.length > 0) this.executors.get(process.id)?.keep(message, tokens);
+  }
+
+  observe(process: Process, resident: Resident, delivery: Delivery, effects: readonly Effect[]): void {
+    const { now } = this.timeline;
+    this.trace.heard(now, process.id, resident.name, delivery.heard, delivery.from, effects);
+    this.witness.observe(process, resident, delivery, effects, now);
+    this.touched.add(resident);
+  }
+
+  settled(process: Process): void {
+    for (const resident of this.touched) checkResident(process, resident, this.scenario);
+    this.touched.clear();
+  }
+
+  perform(process: Process, effect: Exclude<Effect, { type: 'send' | 'arm' | 'disarm' | 'settle' }>): void {
+    const executor = this.executors.get(process.id);
+    switch (effect.type) {
+      case 'note':
+      case 'reply':
+        return;
+      case 'load':
+        return executor?.load(effect.model, effect.version);
+      case 'run':
+        return executor?.run(effect);
+      case 'forget':
+        return executor?.forget(effect.key);
+      case 'spawn':
+        return this.spawn(process, effect.slot, effect.name);
+      case 'kill': {
+        const child = this.childOf(process, effect.slot);
+        if (child !== undefined) this.endSoon(child, 'killed', effect.reason);
+        return;
+      }
+      case 'abort': {
+        const job = this.truth.hanging.get(process.id);
+        // A run that was held up half of its time may look hung.
+        const heldUp = this.timeline.now - process.resumedAt < 200 && process.resumedAt > 0;
+        require(job !== undefined || heldUp, 'I7', () =>
+          `${process.id} aborts, though nothing hangs: ${effect.reason}`);
+        if (job !== undefined) this.truth.killed(job, process.id);
+        return this.endSoon(process, 'hung', effect.reason);
+      }
+      case 'stopped':
+        return this.endSoon(process, 'stopped', 'drained');
+    }
+  }
+
+  private endSoon(process: Process, cause: Cause, detail: string): void {
+    this.timeline.after(this.random.between(0.1, 1), () => this.end(process, cause, detail));
+  }
+
+  private process(name: string, roles: Process['roles']): Process {
+    const process = new Process(`${name}.${(++this.incarnation).toString(36)}`, roles, this);
+    process.add('pulse', new Pulse(process.id, beatMs));
+    this.processes.set(process.id, process);
+    return process;
+  }
+
+  /** Links it to everybody; workers have nothing to say to each other. */
+  private join(process: Process): void {
+    for (const other of this.processes.values()) {
+      if (other === process || (isWorker(other) && isWorker(process))) continue;
+      this.network.connect(process, other);
+    }
+  }
+
+  private spawn(host: Process, slot: number, name: string): void {
+    const worker = this.process(name, ['worker']);
+    const { id } = worker;
+    const running = this.children.get(host.id)?.filter((child) => child.slot !== slot) ?? [];
+    this.children.set(host.id, [...running, { process: worker, slot }]);
+    this.parents.set(id, host);
+    const credits = this.scenario.credits;
+    const actor = new Worker({ name, device: 'simulated', credits, reportMs, goWaitMs, runMaxMs });
+    worker.add('worker', withBug(actor, 'worker', id, this.bug), actor);
+    const ends = { crash: (process: Process, detail: string) => this.end(process, 'crashed', detail) };
+    const random = this.random.fork(this.incarnation);
+    this.executors.set(id, new Executor(worker, name, this.timeline, random, this.truth, ends));
+    host.hear({ type: 'child.spawned', slot, member: id });
+    this.timeline.after(this.random.between(2, 20), () => {
+      if (!worker.alive) return;
+      this.join(worker);
+      worker.hear({ type: 'models.listed', models: this.listed });
+    });
+  }
+
+  private childOf(host: Process, slot: number): Process | undefined {
+    return this.children.get(host.id)?.find((child) => child.slot === slot && child.process.alive)?.process;
+  }
+
+  private tokensOf(from: Process, message: Message, outputsOf: string): Tokens {
+    if (message.type === 'batch.run') {
+      return message.jobs.flatMap((job, member) =>
+        this.truth.tokensOf(from.id, job, message.rows[member] as number),
+      );
+    }
+    if (message.type !== 'batch.finished') return noTokens;
+    return this.executors.get(from.id)?.outputsOf(outputsOf) ?? noTokens;
+  }
+}
+
+function isWorker(process: Process): boolean {
+  return process.roles.includes('worker');
+}
