@@ -52,7 +52,9 @@ export class LocalMembership implements Membership {
     const message: Said<'members.listed'> = {
       type: 'members.listed',
       revision: this.revision,
-      members: this.members().map((member) => [member.id, member.roles, member.endpoint, member.host] as const),
+      members: this.members().map(
+        (member) => [member.id, member.roles, member.endpoint, member.host] as const,
+      ),
     };
     return { dial: [], tell: [...this.linked.keys()].map((to) => ({ to, message })) };
   }

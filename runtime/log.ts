@@ -16,7 +16,10 @@ export interface Log {
 /** Lines are written at once, so that those before a crash are not lost. */
 export function createLog(level: LogLevel, member: string): Log {
   const target = pino.destination({ dest: 1, sync: true });
-  const logger = pino({ level, base: { process: member }, timestamp: pino.stdTimeFunctions.isoTime, messageKey: 'event' }, target);
+  const logger = pino(
+    { level, base: { process: member }, timestamp: pino.stdTimeFunctions.isoTime, messageKey: 'event' },
+    target,
+  );
   return {
     debug: (event, fields = {}) => logger.debug(fields, event),
     info: (event, fields = {}) => logger.info(fields, event),

@@ -1,9 +1,9 @@
 #!/usr/bin/env node
 // The command line: reads the configuration, starts a node, and ends it when asked to.
 import { now } from './clock.js';
+import { environment } from './config/environment.js';
 import { helpText } from './config/help.js';
 import { ConfigError, loadConfig } from './config/load.js';
-import { environment } from './config/environment.js';
 import { createLog } from './log.js';
 import { Node } from './node/node.js';
 import { planOf } from './node/plan.js';

@@ -1,6 +1,7 @@
 // Puts the configuration of a node together: flags over environment over file over defaults. What nobody knows, or what
 // is not allowed, ends the start with a sentence that says where it stands.
 import { readFileSync } from 'node:fs';
+import { nearest } from '../nearest.js';
 import { parseYaml } from '../yaml.js';
 import { type Config, environmentOf, flagOf, type SettingName, settingNames, settings } from './schema.js';
 import type { Setting } from './setting.js';
@@ -17,7 +18,10 @@ export interface Asked {
   readonly version: boolean;
 }
 
-export function loadConfig(args: readonly string[], environment: Readonly<Record<string, string | undefined>>): Asked {
+export function loadConfig(
+  args: readonly string[],
+  environment: Readonly<Record<string, string | undefined>>,
+): Asked {
   const flags = readFlags(args);
   const file = flags.file ?? environment.SIGNALBOX_CONFIG;
   const layers = [file === undefined ? new Map() : readFile(file), readEnvironment(environment), flags.given];
@@ -26,20 +30,25 @@ export function loadConfig(args: readonly string[], environment: Readonly<Record
     values[name] = settings[name].fallback;
     for (const layer of layers as Given[]) {
       const given = layer.get(name);
-      if (given !== undefined) values[name] = valueOf(name, given.value, given.where);
+      if (given !== undefined) values[name] = settled(name, given.value, given.where);
     }
   }
   return { config: values as unknown as Config, help: flags.help, version: flags.version };
 }
 
-function valueOf(name: SettingName, given: unknown, where: string): unknown {
+function settled(name: SettingName, given: unknown, where: string): unknown {
   const setting: Setting<unknown> = settings[name];
   const value = setting.read(given);
   if (value !== undefined) return value;
   throw new ConfigError(`${where} is ${shown(given)}; allowed is ${setting.allowed}`);
 }
 
-function readFlags(args: readonly string[]): { given: Given; file: string | undefined; help: boolean; version: boolean } {
+function readFlags(args: readonly string[]): {
+  given: Given;
+  file: string | undefined;
+  help: boolean;
+  version: boolean;
+} {
   const given: Given = new Map();
   const byFlag = new Map<string, SettingName>(settingNames.map((name) => [flagOf(name), name]));
   let file: string | undefined;
@@ -53,7 +62,8 @@ function readFlags(args: readonly string[]): { given: Given; file: string | unde
     const name = byFlag.get(flag);
     if (flag === '--help' || flag === '-h') help = true;
     else if (flag === '--version') version = true;
-    else if (name === undefined && flag !== '--config') throw unknown(`argument ${flag}`, flag, [...byFlag.keys()]);
+    else if (name === undefined && flag !== '--config')
+      throw unknown(`argument ${flag}`, flag, [...byFlag.keys()]);
     else if (value === undefined) throw new ConfigError(`${flag} needs a value: ${flag} <value>`);
     else {
       if (attached === undefined && value === next) at++;
@@ -67,7 +77,9 @@ function readFlags(args: readonly string[]): { given: Given; file: string | unde
 
 function splitFlag(arg: string): [string, string | undefined] {
   const equals = arg.indexOf('=');
-  return arg.startsWith('--') && equals > 0 ? [arg.slice(0, equals), arg.slice(equals + 1)] : [arg, undefined];
+  return arg.startsWith('--') && equals > 0
+    ? [arg.slice(0, equals), arg.slice(equals + 1)]
+    : [arg, undefined];
 }
 
 function readEnvironment(environment: Readonly<Record<string, string | undefined>>): Given {
@@ -94,7 +106,9 @@ function readFile(path: string): Given {
   const given: Given = new Map();
   if (parsed.value === null || parsed.value === undefined) return given;
   if (typeof parsed.value !== 'object' || Array.isArray(parsed.value)) {
-    throw new ConfigError(`the configuration file ${path} holds ${shown(parsed.value)}; wanted are keys and values`);
+    throw new ConfigError(
+      `the configuration file ${path} holds ${shown(parsed.value)}; wanted are keys and values`,
+    );
   }
   for (const [key, value] of Object.entries(parsed.value)) {
     if (!Object.hasOwn(settings, key)) throw unknown(`${path}: key ${key}`, key, settingNames);
@@ -104,23 +118,9 @@ function readFile(path: string): Given {
 }
 
 function unknown(what: string, given: string, known: readonly string[]): ConfigError {
-  const near = known.find((name) => distance(name, given) <= 2);
+  const near = nearest(given, known);
   const hint = near === undefined ? `known are ${known.join(', ')}` : `did you mean ${near}?`;
   return new ConfigError(`${what} is not known; ${hint}`);
-}
-
-/** Edits between two words, for a guess at what was meant. */
-function distance(a: string, b: string): number {
-  let row = Array.from({ length: b.length + 1 }, (_, column) => column);
-  for (let i = 1; i <= a.length; i++) {
-    const next = [i];
-    for (let j = 1; j <= b.length; j++) {
-      const change = (row[j - 1] as number) + (a[i - 1] === b[j - 1] ? 0 : 1);
-      next.push(Math.min(change, (row[j] as number) + 1, (next[j - 1] as number) + 1));
-    }
-    row = next;
-  }
-  return row[b.length] as number;
 }
 
 function shown(value: unknown): string {

@@ -6,7 +6,9 @@ import type { MemberId } from '../../proto/ids.js';
 function folder(): string {
   const user = userInfo();
   const ofUser = process.env.XDG_RUNTIME_DIR;
-  return ofUser ? join(ofUser, 'signalbox') : join(tmpdir(), `signalbox-${user.uid >= 0 ? user.uid : user.username}`);
+  return ofUser
+    ? join(ofUser, 'signalbox')
+    : join(tmpdir(), `signalbox-${user.uid >= 0 ? user.uid : user.username}`);
 }
 
 /** The endpoint of the local system: whoever founds one listens here. */

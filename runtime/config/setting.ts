@@ -60,7 +60,11 @@ export function flag(fallback: boolean, meaning: string): Setting<boolean> {
   };
 }
 
-export function choice<const T extends string>(fallback: T, values: readonly T[], meaning: string): Setting<T> {
+export function choice<const T extends string>(
+  fallback: T,
+  values: readonly T[],
+  meaning: string,
+): Setting<T> {
   return {
     meaning,
     fallback,
@@ -70,13 +74,19 @@ export function choice<const T extends string>(fallback: T, values: readonly T[]
 }
 
 /** Several of a list: `a,b` as text, a list in a file. */
-export function several<const T extends string>(fallback: T, values: readonly T[], meaning: string): Setting<string> {
+export function several<const T extends string>(
+  fallback: T,
+  values: readonly T[],
+  meaning: string,
+): Setting<string> {
   return {
     meaning,
     fallback,
     allowed: `one or more of ${values.join(', ')}, separated by commas`,
     read(given) {
-      const parts = (Array.isArray(given) ? given : String(given).split(',')).map((part) => String(part).trim());
+      const parts = (Array.isArray(given) ? given : String(given).split(',')).map((part) =>
+        String(part).trim(),
+      );
       const known = parts.every((part) => (values as readonly string[]).includes(part));
       return known && parts.length > 0 && new Set(parts).size === parts.length ? parts.join(',') : undefined;
     },

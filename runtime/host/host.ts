@@ -22,7 +22,10 @@ export interface Carrier {
   flush(): void;
 }
 
-export type Performer<T extends Effect['type']> = (effect: Extract<Effect, { type: T }>, occasion: Occasion) => void;
+export type Performer<T extends Effect['type']> = (
+  effect: Extract<Effect, { type: T }>,
+  occasion: Occasion,
+) => void;
 type Own = 'send' | 'arm' | 'disarm' | 'settle' | 'note';
 export type Performers = { readonly [T in Exclude<Effect['type'], Own>]?: Performer<T> };
 
@@ -137,7 +140,8 @@ export class Host {
   }
 
   private send(to: MemberId, message: Message, outputsOf: string): void {
-    if (to === this.self) this.deliveries.push({ heard: message, from: to, frames: noFrames, only: undefined });
+    if (to === this.self)
+      this.deliveries.push({ heard: message, from: to, frames: noFrames, only: undefined });
     else this.carrier.send(to, message, this.payloadOf(message, outputsOf));
   }
 

@@ -92,6 +92,7 @@ export class Node {
 
   private async read(): Promise<void> {
     this.repository = await scanRepository(this.config.models);
+    for (const note of this.repository.notes) this.log.warn('repository.passedOver', { note });
     for (const model of this.repository.models) {
       if (model.state === 'available') continue;
       this.log.error('model.unavailable', {

@@ -25,8 +25,9 @@ export function planOf(config: Config): Plan {
   const id = memberId(config.name, incarnation());
   const endpoint = config.endpoint || (founder ? wellKnownEndpoint(config.cluster) : ownEndpoint(id));
   if (!config.insecure) {
-    refusePublic('host', config.host);
-    refusePublic('endpoint', endpoint);
+    refusePublic('host', config.host, config.host);
+    const tcp = /^tcp:\/\/(.+):\d+$/.exec(endpoint);
+    if (tcp !== null) refusePublic('endpoint', endpoint, tcp[1] as string);
   }
   const workerNames = Array.from({ length: serves.has('worker') ? config.workerCount : 0 }, (_, index) =>
     founder ? `worker-${index + 1}` : `${config.name}-worker-${index + 1}`,
@@ -45,9 +46,8 @@ export function incarnation(): string {
   return randomBytes(5).toString('hex');
 }
 
-function refusePublic(name: string, value: string): void {
-  const host = value.startsWith('ipc://') ? 'localhost' : value.replace(/^tcp:\/\//, '').replace(/:\d+$/, '');
-  if (value === '' || /^(localhost|127(\.\d{1,3}){3}|\[?::1\]?)$/.test(host)) return;
+function refusePublic(name: string, value: string, host: string): void {
+  if (/^(localhost|127(\.\d{1,3}){3}|\[?::1\]?)$/.test(host)) return;
   throw new ConfigError(
     `${flagOf(name)} ${value} is reachable from other machines and this version has no keys yet; ` +
       'use a loopback address, or --insecure where the network is trusted',

@@ -76,18 +76,25 @@ export class Children {
     );
   }
 
-  private verdict(child: Child, code: number | null, signal: string | null): { cause: Cause; detail: string } {
+  private verdict(
+    child: Child,
+    code: number | null,
+    signal: string | null,
+  ): { cause: Cause; detail: string } {
     if (child.abortReason !== '') return { cause: 'hung', detail: child.abortReason };
     if (signal === 'SIGKILL') {
       const before = this.killsForMemory;
       this.killsForMemory = killsForMemory();
-      if (this.killsForMemory > before) return { cause: 'exhausted', detail: 'the system ended it for want of memory' };
+      if (this.killsForMemory > before)
+        return { cause: 'exhausted', detail: 'the system ended it for want of memory' };
     }
     if (signal === 'SIGKILL' || signal === 'SIGTERM' || signal === 'SIGINT' || signal === 'SIGHUP') {
       return { cause: 'killed', detail: `ended from outside by ${signal}` };
     }
     if (signal !== null) return { cause: 'crashed', detail: `ended by ${signal}` };
-    return code === 0 ? { cause: 'stopped', detail: 'stopped' } : { cause: 'crashed', detail: `exit code ${code}` };
+    return code === 0
+      ? { cause: 'stopped', detail: 'stopped' }
+      : { cause: 'crashed', detail: `exit code ${code}` };
   }
 }
 

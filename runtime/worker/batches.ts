@@ -1,7 +1,8 @@
 // The tensor frames of the batches that a worker holds: kept from their arrival until they are answered, cut to the
 // members that are still wanted when they run.
-import { heldKey } from '../../actors/worker/held.js';
+
 import type { RunBatch } from '../../actors/effects.js';
+import { heldKey } from '../../actors/worker/held.js';
 import type { Message, Said } from '../../proto/messages.js';
 import { bytesElementOffsets, type Tensor, type TensorHeader } from '../../proto/tensor.js';
 import type { Run } from '../executor/executor.js';
@@ -13,7 +14,8 @@ export class BatchFrames {
   private readonly outputs = new Map<string, Frames>();
 
   keep(message: Message, frames: Frames): void {
-    if (message.type === 'batch.run') this.inputs.set(heldKey(message.scheduler, message.batch), { run: message, frames });
+    if (message.type === 'batch.run')
+      this.inputs.set(heldKey(message.scheduler, message.batch), { run: message, frames });
   }
 
   keepOutputs(key: string, tensors: readonly Tensor[]): void {
@@ -72,7 +74,11 @@ function cutRows(
 }
 
 /** Where in the data a row begins. */
-export function offsetsOfRows(whole: Uint8Array, header: TensorHeader, rows: number): (row: number) => number {
+export function offsetsOfRows(
+  whole: Uint8Array,
+  header: TensorHeader,
+  rows: number,
+): (row: number) => number {
   if (header.datatype !== 'BYTES') return (row) => (whole.length / rows) * row;
   const perRow = header.shape.slice(1).reduce((product, dimension) => product * dimension, 1);
   const offsets = bytesElementOffsets(whole, rows * perRow);

@@ -7,8 +7,8 @@ import { settle } from '../clock.js';
 import type { RunResult } from '../executor/executor.js';
 import { createExecutor } from '../executor/factory.js';
 import { createLog } from '../log.js';
-import { listedModels } from '../node/listed.js';
 import { scanRepository } from '../models/repository.js';
+import { listedModels } from '../node/listed.js';
 import { MemberProcess } from '../node/member.js';
 import { BatchFrames, offsetsOfRows } from './batches.js';
 import type { NodeWord, WorkerOrder, WorkerWord } from './order.js';
@@ -63,7 +63,9 @@ member.host.hear({ type: 'models.listed', models: listedModels(repository, order
 async function load(model: string, version: string): Promise<void> {
   const entry = repository.models.find((other) => other.name === model && other.version === version);
   if (entry === undefined) return;
-  const loaded = await executor.load(entry).catch((fault: unknown) => ({ ok: false as const, reason: String(fault) }));
+  const loaded = await executor
+    .load(entry)
+    .catch((fault: unknown) => ({ ok: false as const, reason: String(fault) }));
   if (loaded.ok) {
     const { place, rowsMax, runMs } = loaded;
     member.host.hear({ type: 'model.loaded', model, version, place, rowsMax, runMs });
@@ -110,7 +112,10 @@ function failed(key: string, code: RunFinished['code'], reason: string): RunFini
 }
 
 /** How many bytes of a BYTES output belong to each member. */
-function bytesSizes(output: Parameters<typeof offsetsOfRows>[1] & { data: Uint8Array }, rows: readonly number[]): number[] {
+function bytesSizes(
+  output: Parameters<typeof offsetsOfRows>[1] & { data: Uint8Array },
+  rows: readonly number[],
+): number[] {
   if (rows.length === 1) return [output.data.length];
   const at = offsetsOfRows(
     output.data,

@@ -25,13 +25,18 @@ function settle(sides: Map<string, { self: Member; side: Membership }>, from: st
 }
 
 function cluster(members: readonly Member[]): Map<string, { self: Member; side: Membership }> {
-  return new Map(members.map((self) => [self.id, { self, side: new LocalMembership(self, self.id === founder.id) }]));
+  return new Map(
+    members.map((self) => [self.id, { self, side: new LocalMembership(self, self.id === founder.id) }]),
+  );
 }
 
 function join(sides: Map<string, { self: Member; side: Membership }>, joiner: Member): string[] {
   const joined = sides.get(joiner.id)?.side as Membership;
   const kept = sides.get(founder.id)?.side as Membership;
-  return [...settle(sides, joiner.id, joined.opened(founder)), ...settle(sides, founder.id, kept.opened(joiner))];
+  return [
+    ...settle(sides, joiner.id, joined.opened(founder)),
+    ...settle(sides, founder.id, kept.opened(joiner)),
+  ];
 }
 
 test('who joins the founder hears of the others, and of two that can be called the lower id calls', () => {

@@ -47,12 +47,17 @@ test('a mistake is named with its place, its value and what is allowed', () => {
     [['--http-prt', '1'], {}, /argument --http-prt is not known; did you mean --http-port\?/],
     [['--name', 'a', '--name', 'b'], {}, /--name is given twice/],
     [['serve'], {}, /argument serve is not known/],
-    [['--role', 'wroker'], {}, /--role is "wroker"; allowed is one or more of all, router, scheduler, worker, health/],
+    [
+      ['--role', 'wroker'],
+      {},
+      /--role is "wroker"; allowed is one or more of all, router, scheduler, worker, health/,
+    ],
     [[], { SIGNALBOX_WORKER_COUNT: 'two' }, /environment variable SIGNALBOX_WORKER_COUNT is "two"/],
     [[], { SIGNALBOX_WORKERS: '2' }, /environment variable SIGNALBOX_WORKERS is not known/],
     [['--config', join(folder, 'none.yaml')], {}, /none\.yaml can't be read/],
   ];
-  for (const [args, environment, message] of wrong) assert.throws(() => loadConfig(args, environment), message);
+  for (const [args, environment, message] of wrong)
+    assert.throws(() => loadConfig(args, environment), message);
 });
 
 test('a mistake in the file is named with file and key', () => {
@@ -63,7 +68,8 @@ test('a mistake in the file is named with file and key', () => {
     ['- a\n- b', /wanted are keys and values/],
     ['a: [', /node\.yaml is not YAML/],
   ];
-  for (const [content, message] of wrong) assert.throws(() => loadConfig(['--config', file(content)], {}), message);
+  for (const [content, message] of wrong)
+    assert.throws(() => loadConfig(['--config', file(content)], {}), message);
 });
 
 test('roles can be combined, in flags and in a file', () => {

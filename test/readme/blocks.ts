@@ -21,7 +21,8 @@ export function withBlocks(readme: string): string {
     const to = `<!-- end of ${name} -->`;
     const start = written.indexOf(from);
     const end = written.indexOf(to);
-    if (start < 0 || end < start) throw new Error(`the README has no block "${name}" between ${from} and ${to}`);
+    if (start < 0 || end < start)
+      throw new Error(`the README has no block "${name}" between ${from} and ${to}`);
     written = `${written.slice(0, start + from.length)}\n\n${make()}\n\n${written.slice(end)}`;
   }
   return written;
@@ -66,6 +67,7 @@ function jobChart(): string {
 }
 
 function table(head: readonly string[], rows: readonly (readonly string[])[]): string {
-  const line = (cells: readonly string[]): string => `| ${cells.map((cell) => cell.replaceAll('|', '\\|')).join(' | ')} |`;
+  const line = (cells: readonly string[]): string =>
+    `| ${cells.map((cell) => cell.replaceAll('|', '\\|')).join(' | ')} |`;
   return [line(head), line(head.map(() => '---')), ...rows.map(line)].join('\n');
 }
