@@ -25,8 +25,8 @@ export interface RouterLimits extends AdmissionLimits, LossLimits {
 
 const backoffFirstMs = 4;
 const backoffMostMs = 128;
-/** How long word of a worker's end is waited for. */
-const wordWaitMs = 50;
+/** How long word of a worker's end is waited for: on a busy machine a process takes its time to end. */
+const wordWaitMs = 1000;
 
 export class Router implements Actor {
   readonly hears: ReadonlySet<Heard['type']> = new Set<Heard['type']>([
