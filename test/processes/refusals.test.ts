@@ -79,7 +79,7 @@ describe('refusals', () => {
 
   test('a repository that is not there: exit code 1 and its name', async () => {
     const { code, said } = await refused({ flags: apart(scratch, scratch.path('nowhere')) });
-    assert.match(said, /nowhere can't be read: there is no such folder; name another with --models/);
+    assert.match(said, /nowhere can't be read: .*; name another with --models/);
     assert.equal(code, 1);
   });
 
