@@ -1,0 +1,173 @@
+// What becomes of a job whose worker was lost under it: who is innocent, who is watched, who is guilty.
+import assert from 'node:assert/strict';
+import { describe, test } from 'node:test';
+import { Job } from '../../actors/job/job.js';
+import { judgeLoss, type LossCause, type Verdict } from '../../actors/router/loss.js';
+import { causes } from '../../proto/messages.js';
+import { otherWorker, RouterStage, replyOf, said, scheduler, specOf, worker } from './stage.js';
+
+interface Before {
+  readonly company: Job['company'];
+  readonly deaths: number;
+  readonly losses: number;
+  readonly running: boolean;
+}
+
+const fresh: Before = { company: 'any', deaths: 0, losses: 0, running: true };
+const watched: Before = { company: 'solo', deaths: 1, losses: 1, running: true };
+
+function judge(before: Before, cause: LossCause, lossesMax = 5): Verdict {
+  const job = new Job(1, specOf(), 0);
+  job.move('admit', 0, '');
+  job.move('assign', 0, '');
+  if (before.running) job.move('start', 0, '');
+  job.company = before.company;
+  job.deaths = before.deaths;
+  job.losses = before.losses;
+  return judgeLoss(job, cause, { lossesMax });
+}
+
+function row(verdict: Verdict): string {
+  return `${verdict.fate} ${verdict.company} ${verdict.deaths}`;
+}
+
+describe('a verdict', () => {
+  const everyCause: readonly LossCause[] = [...causes, 'silent', 'returned', 'unanswered', 'split', 'device'];
+  const first: Record<LossCause, string> = {
+    crashed: 'requeue solo 1',
+    exhausted: 'requeue solo 1',
+    hung: 'requeue solo 1',
+    unknown: 'requeue solo 1',
+    silent: 'requeue solo 1',
+    killed: 'requeue any 0',
+    stopped: 'requeue any 0',
+    returned: 'requeue any 0',
+    unanswered: 'requeue any 0',
+    split: 'requeue alone 0',
+    device: 'requeue alone 0',
+  };
+  const second: Record<LossCause, string> = {
+    crashed: 'poisoned solo 2',
+    exhausted: 'poisoned solo 2',
+    hung: 'poisoned solo 2',
+    unknown: 'undecided solo 2',
+    silent: 'undecided solo 2',
+    killed: 'requeue solo 1',
+    stopped: 'requeue solo 1',
+    returned: 'requeue solo 1',
+    unanswered: 'requeue solo 1',
+    split: 'requeue solo 1',
+    device: 'requeue solo 1',
+  };
+  for (const cause of everyCause) {
+    test(`${cause}: at first, and under watch`, () => {
+      assert.equal(row(judge(fresh, cause)), first[cause]);
+      assert.equal(row(judge(watched, cause)), second[cause]);
+    });
+
+    test(`${cause}: under watch, before its start was noted, it is innocent`, () => {
+      const verdict = judge({ ...watched, running: false }, cause);
+      assert.deepEqual([verdict.fate, verdict.deaths], ['requeue', 1]);
+    });
+
+    test(`${cause}: no job is tried without end`, () => {
+      const verdict = judge({ ...fresh, company: 'alone', losses: 4 }, cause);
+      assert.equal(verdict.fate, cause === 'returned' ? 'requeue' : 'exhausted');
+    });
+  }
+});
+
+describe('a worker is lost', () => {
+  function running(company: 'first' | 'watched'): RouterStage {
+    const stage = RouterStage.usual();
+    stage.submit();
+    stage.assign([1]);
+    stage.start([1]);
+    if (company === 'first') return stage;
+    stage.exit('crashed');
+    stage.link('worker-3.gggggg', 'worker');
+    stage.assign([1], otherWorker, true);
+    stage.hear({ type: 'batch.prepared', scheduler, ...stage.word(1) }, otherWorker);
+    assert.equal(stage.state(), 'running');
+    return stage;
+  }
+
+  test('its jobs are placed again at once, away from it', () => {
+    const stage = RouterStage.usual();
+    for (let job = 0; job < 3; job++) stage.submit();
+    stage.assign([1, 2]);
+    stage.assign([3], otherWorker);
+    const again = said(stage.exit('killed'), 'job.enqueue');
+    assert.deepEqual(
+      again.map(({ job, attempt, avoid }) => [job, attempt, avoid]),
+      [
+        [1, 2, worker],
+        [2, 2, worker],
+      ],
+    );
+    assert.equal(stage.state(3), 'assigned');
+    assert.deepEqual(said(stage.exit('killed'), 'job.enqueue'), [], 'and once');
+  });
+
+  test('the end of its first life can not be answered by its last word', () => {
+    const stage = running('first');
+    const word = stage.word(1);
+    stage.unlink(worker);
+    assert.deepEqual(
+      stage.finish([1], [''], worker, { ...word }).map(({ type }) => type),
+      [],
+    );
+    assert.equal(stage.router.fenced, 1);
+  });
+
+  test('two workers that broke down under it name it poisoned', () => {
+    const { end } = replyOf(running('watched').exit('crashed', otherWorker));
+    assert.deepEqual([end.ending, end.code], ['failed', 'JOB_POISONED']);
+    assert.match(end.message, /two workers ended while they ran this request/);
+  });
+
+  test('an outside hand under watch is no proof', () => {
+    const effects = running('watched').exit('killed', otherWorker);
+    assert.equal(said(effects, 'job.enqueue')[0]?.company, 'solo');
+  });
+
+  test('when the second only fell silent, word of its end decides', () => {
+    const guilty = running('watched');
+    assert.deepEqual(
+      said(guilty.unlink(otherWorker), 'job.enqueue'),
+      [],
+      'no third worker is risked meanwhile',
+    );
+    assert.equal(guilty.state(), 'retrying');
+    assert.equal(replyOf(guilty.exit('crashed', otherWorker)).end.code, 'JOB_POISONED');
+
+    const innocent = running('watched');
+    innocent.unlink(otherWorker);
+    assert.equal(said(innocent.exit('killed', otherWorker), 'job.enqueue').length, 1);
+
+    const unknown = running('watched');
+    unknown.unlink(otherWorker);
+    unknown.now += 60;
+    const { end } = replyOf(unknown.fire('retries'));
+    assert.deepEqual([end.ending, end.code], ['failed', 'WORKERS_LOST']);
+  });
+
+  test('mates of a poisoned job succeed', () => {
+    const stage = RouterStage.usual();
+    stage.submit();
+    stage.submit();
+    stage.assign([1, 2]);
+    stage.start([1, 2]);
+    const again = said(stage.exit('crashed'), 'job.enqueue');
+    assert.deepEqual(
+      again.map(({ company }) => company),
+      ['solo', 'solo'],
+    );
+    stage.link('worker-3.gggggg', 'worker');
+    stage.assign([1], otherWorker, true);
+    stage.hear({ type: 'batch.prepared', scheduler, ...stage.word(1) }, otherWorker);
+    assert.equal(replyOf(stage.exit('crashed', otherWorker)).end.code, 'JOB_POISONED');
+    stage.assign([2], 'worker-3.gggggg', true);
+    assert.equal(replyOf(stage.finish([2], [''], 'worker-3.gggggg')).end.ending, 'completed');
+  });
+});

@@ -1,0 +1,498 @@
+// The router: whom it takes, whom it tells, and how each job ends, also when schedulers and workers come and go.
+import assert from 'node:assert/strict';
+import { describe, test } from 'node:test';
+import { notes, only, otherWorker, RouterStage, replyOf, said, scheduler, told, worker } from './stage.js';
+
+const otherScheduler = 'scheduler-2.ffffff';
+
+describe('admission', () => {
+  test('hands a job to the scheduler, with what is left of its budget', () => {
+    const stage = RouterStage.usual();
+    const effects = stage.submit({ rows: 3, priority: 2 });
+    assert.deepEqual(told(effects), [
+      {
+        to: scheduler,
+        message: {
+          type: 'job.enqueue',
+          job: 1,
+          attempt: 1,
+          model: 'digits',
+          version: '1',
+          shapeKey: 'input:FP32[64]>',
+          rows: 3,
+          bytes: 256,
+          priority: 2,
+          budgetMs: 1000,
+          company: 'any',
+          avoid: '',
+        },
+      },
+    ]);
+    assert.deepEqual(only(effects, 'arm'), [{ type: 'arm', timer: 'deadlines', at: 1000 }]);
+  });
+
+  const refusals = [
+    ['too many jobs', { jobsMax: 1 }, {}, 'QUEUE_FULL', /holds 1 jobs, its bound \(jobsMax\)/],
+    ['too many bytes', { payloadBytesMax: 300 }, {}, 'QUEUE_FULL', /300 bytes \(payloadBytesMax\)/],
+  ] as const;
+  for (const [what, limits, spec, code, sentence] of refusals) {
+    test(`refuses ${what}, and takes the next when there is room again`, () => {
+      const stage = RouterStage.usual(limits);
+      stage.submit(spec);
+      const { end } = replyOf(stage.submit(spec));
+      assert.deepEqual([end.ending, end.code], ['rejected', code]);
+      assert.match(end.message, sentence);
+      assert.ok(end.retryAfterMs > 0);
+      stage.hear({ type: 'job.cancelled', job: 1, why: '' });
+      assert.equal(only(stage.submit(spec), 'reply').length, 0);
+    });
+  }
+
+  test('refuses a model that no worker could load, with the reason', () => {
+    const stage = RouterStage.usual();
+    stage.report(0, 2, 'the file is torn');
+    const { end } = replyOf(stage.submit());
+    assert.deepEqual(
+      [end.code, end.message],
+      ['MODEL_UNAVAILABLE', 'model digits version 1: the file is torn'],
+    );
+    stage.report(0, 0);
+    assert.equal(only(stage.submit(), 'reply').length, 0, 'while it is being loaded jobs wait');
+  });
+
+  test('a request without time is answered at once', () => {
+    const stage = RouterStage.usual();
+    const { end } = replyOf(stage.submit({ budgetMs: 0 }));
+    assert.deepEqual([end.ending, end.code], ['expired', 'DEADLINE_EXCEEDED']);
+    assert.equal(stage.router.liveJobs, 0);
+  });
+
+  test('what the scheduler refuses is refused, if it still means this attempt', () => {
+    const stage = RouterStage.usual();
+    stage.submit();
+    const refuse = (attempt: number, from: string) =>
+      stage.hear(
+        { type: 'job.refused', job: 1, attempt, code: 'QUEUE_FULL', reason: 'full', retryAfterMs: 40 },
+        from,
+      );
+    assert.deepEqual([...refuse(2, scheduler), ...refuse(1, otherScheduler)], []);
+    const { end } = replyOf(refuse(1, scheduler));
+    assert.deepEqual(end, { ending: 'rejected', code: 'QUEUE_FULL', message: 'full', retryAfterMs: 40 });
+  });
+});
+
+describe('schedulers come and go', () => {
+  test('a job waits for the first one, with its time running', () => {
+    const stage = new RouterStage();
+    assert.deepEqual(told(stage.submit()), []);
+    stage.now = 300;
+    const [enqueue] = said(stage.link(scheduler, 'scheduler'), 'job.enqueue');
+    assert.deepEqual([enqueue?.job, enqueue?.budgetMs], [1, 700]);
+  });
+
+  for (const [how, lose] of [
+    ['its link is lost', (stage: RouterStage) => stage.unlink(scheduler)],
+    [
+      'health gives it up',
+      (stage: RouterStage) =>
+        stage.hear({ type: 'peer.judged', member: scheduler, verdict: 'down', reason: '' }, 'health-1'),
+    ],
+  ] as const) {
+    test(`what waited goes to the next owner when ${how}`, () => {
+      const stage = RouterStage.usual();
+      stage.submit();
+      const before = [...lose(stage), ...stage.link(otherScheduler, 'scheduler')];
+      const [enqueue] = only(before, 'send');
+      assert.deepEqual([enqueue?.to, enqueue?.message.type], [otherScheduler, 'job.enqueue']);
+      assert.equal(stage.router.job(1)?.attempt, 1, 'that was no attempt');
+    });
+  }
+
+  test('one that comes back gets its jobs again, for it has forgotten them', () => {
+    const stage = RouterStage.usual();
+    stage.submit();
+    stage.unlink(scheduler);
+    assert.equal(said(stage.link(scheduler, 'scheduler'), 'job.enqueue').length, 1);
+  });
+
+  test('what runs already is not touched', () => {
+    const stage = RouterStage.usual();
+    stage.submit();
+    stage.assign([1]);
+    assert.deepEqual(told(stage.unlink(scheduler)), []);
+    assert.equal(replyOf(stage.finish([1], [''])).end.ending, 'completed');
+  });
+
+  test('a suspect is not left', () => {
+    const stage = RouterStage.usual();
+    stage.submit();
+    stage.link(otherScheduler, 'scheduler');
+    const judged = { type: 'peer.judged', member: scheduler, verdict: 'suspect', reason: '' } as const;
+    assert.deepEqual(told(stage.hear(judged, 'health-1')), []);
+  });
+});
+
+describe('dispatch', () => {
+  test('hands the worker one batch, its rows together', () => {
+    const stage = RouterStage.usual();
+    stage.submit({ rows: 1 });
+    stage.now = 100;
+    stage.submit({ rows: 3 });
+    stage.now = 200;
+    assert.deepEqual(told(stage.assign([1, 2])), [
+      {
+        to: worker,
+        message: {
+          type: 'batch.run',
+          scheduler,
+          batch: 1,
+          epoch: 1,
+          model: 'digits',
+          version: '1',
+          solo: false,
+          jobs: [1, 2],
+          attempts: [1, 1],
+          rows: [1, 3],
+          budgetsMs: [800, 900],
+          inputs: [['input', 'FP32', [4, 64]]],
+          split: false,
+          outputs: [],
+        },
+      },
+    ]);
+  });
+
+  test('a job by itself keeps its own shape', () => {
+    const stage = RouterStage.usual();
+    stage.submit({ inputs: [{ name: 'image', datatype: 'UINT8', shape: [480, 640, 3] }] });
+    assert.deepEqual(said(stage.assign([1]), 'batch.run')[0]?.inputs, [['image', 'UINT8', [480, 640, 3]]]);
+  });
+
+  test('large rows keep frames of their own', () => {
+    const stage = RouterStage.usual({ joinBytesMax: 500 });
+    stage.submit();
+    stage.submit();
+    stage.submit({ bytes: 5000 });
+    assert.equal(said(stage.assign([1, 2]), 'batch.run')[0]?.split, true);
+    assert.equal(
+      said(stage.assign([3]), 'batch.run')[0]?.split,
+      false,
+      'one alone has nothing to be split from',
+    );
+  });
+
+  test('takes along only who still waits at that attempt', () => {
+    const stage = RouterStage.usual();
+    for (let job = 0; job < 3; job++) stage.submit();
+    stage.hear({ type: 'job.cancelled', job: 2, why: '' });
+    const assign = { batch: 5, worker, epoch: 1, solo: false, jobs: [1, 2, 3], attempts: [1, 1, 2] };
+    const effects = stage.hear({ type: 'batch.assign', ...assign }, scheduler);
+    assert.deepEqual(said(effects, 'batch.run')[0]?.jobs, [1]);
+    assert.equal(stage.state(3), 'queued');
+  });
+
+  test('declines when nobody is left', () => {
+    const stage = RouterStage.usual();
+    const assign = { batch: 5, worker, epoch: 1, solo: false, jobs: [9], attempts: [1] };
+    const effects = stage.hear({ type: 'batch.assign', ...assign }, scheduler);
+    assert.deepEqual(told(effects), [{ to: scheduler, message: { type: 'batch.declined', batch: 5 } }]);
+  });
+
+  for (const [who, away] of [
+    ['to whom there is no link', (stage: RouterStage) => stage.unlink(worker)],
+    [
+      'that health has given up',
+      (stage: RouterStage) =>
+        stage.hear({ type: 'peer.judged', member: worker, verdict: 'down', reason: '' }, 'health-1'),
+    ],
+  ] as const) {
+    test(`declines a worker ${who}, and has the job placed elsewhere`, () => {
+      const stage = RouterStage.usual();
+      away(stage);
+      stage.submit();
+      const effects = stage.assign([1]);
+      assert.deepEqual(
+        told(effects).map(({ to, message }) => [to, message.type]),
+        [
+          [scheduler, 'batch.declined'],
+          [scheduler, 'job.enqueue'],
+        ],
+      );
+      const [enqueue] = said(effects, 'job.enqueue');
+      assert.deepEqual([enqueue?.attempt, enqueue?.avoid, enqueue?.company], [2, worker, 'any']);
+    });
+  }
+
+  test('a batch under watch gets its word to start when the start is noted', () => {
+    const stage = RouterStage.usual();
+    stage.submit();
+    stage.assign([1], worker, true);
+    const prepared = { type: 'batch.prepared', scheduler, ...stage.word(1) } as const;
+    const effects = stage.hear(prepared, worker);
+    assert.deepEqual(told(effects), [{ to: worker, message: { type: 'batch.go', scheduler, batch: 1 } }]);
+    assert.equal(stage.state(), 'running');
+    const late = { ...prepared, attempts: [9] };
+    assert.deepEqual(
+      said(stage.hear(late, worker), 'batch.recall').map(({ jobs }) => jobs),
+      [[1]],
+    );
+  });
+});
+
+describe('answers', () => {
+  test('each member is told where its rows are', () => {
+    const stage = RouterStage.usual();
+    for (const rows of [2, 1, 4]) stage.submit({ rows });
+    stage.now = 7;
+    stage.assign([1, 2, 3]);
+    stage.hear({ type: 'job.cancelled', job: 1, why: '' });
+    const effects = stage.finish([1, 2, 3], ['', 'DEADLINE_EXCEEDED', ''], worker, {
+      attempts: [1, 1, 1],
+      rows: [2, 1, 4],
+    });
+    const replies = only(effects, 'reply');
+    assert.deepEqual(
+      replies.map(({ job, end }) => [job, end.ending]),
+      [
+        [2, 'expired'],
+        [3, 'completed'],
+      ],
+    );
+    assert.deepEqual(replies[1]?.slice, {
+      member: 2,
+      rowsBefore: 2,
+      rows: 4,
+      rowsTotal: 6,
+      times: { queueMs: 7, computeInputMs: 1, computeMs: 2, computeOutputMs: 3, batchRows: 6 },
+    });
+    assert.equal(replies[0]?.slice, undefined);
+  });
+
+  test('a job that fails by itself fails, with what the model said', () => {
+    const stage = RouterStage.usual();
+    stage.submit();
+    stage.assign([1]);
+    const { end } = replyOf(stage.finish([1], ['MODEL_FAILED']));
+    assert.deepEqual([end.ending, end.code, end.message], ['failed', 'MODEL_FAILED', 'the model said so']);
+  });
+
+  test('a batch that fails is tried again one by one, and only the guilty one fails', () => {
+    const stage = RouterStage.usual();
+    stage.submit();
+    stage.submit();
+    stage.assign([1, 2]);
+    const again = said(stage.finish([1, 2], ['MODEL_FAILED', 'MODEL_FAILED']), 'job.enqueue');
+    assert.deepEqual(
+      again.map(({ company }) => company),
+      ['alone', 'alone'],
+    );
+    stage.assign([1]);
+    assert.equal(replyOf(stage.finish([1], [''])).end.ending, 'completed');
+    stage.assign([2]);
+    assert.equal(replyOf(stage.finish([2], ['MODEL_FAILED'])).end.code, 'MODEL_FAILED');
+  });
+
+  test('a lost device or a wrong result is tried elsewhere, but not for ever', () => {
+    const stage = RouterStage.usual({ lossesMax: 3 });
+    stage.submit();
+    for (const _ of [1, 2]) {
+      stage.assign([1]);
+      const [enqueue] = said(stage.finish([1], ['DEVICE_LOST']), 'job.enqueue');
+      assert.deepEqual([enqueue?.avoid, enqueue?.company], [worker, 'alone']);
+    }
+    stage.assign([1]);
+    const { end } = replyOf(stage.finish([1], ['RESULT_INVALID']));
+    assert.deepEqual([end.ending, end.code], ['failed', 'RESULT_INVALID']);
+    assert.equal(end.message, 'given up after 3 attempts: the model said so');
+  });
+
+  test('what a worker hands back goes on at once; again and again, after a pause', () => {
+    const stage = RouterStage.usual();
+    stage.submit();
+    stage.assign([1]);
+    assert.equal(said(stage.finish([1], ['returned']), 'job.enqueue')[0]?.attempt, 2);
+    let before = 0;
+    for (let turn = 0; turn < 8; turn++) {
+      stage.assign([1], turn % 2 === 0 ? otherWorker : worker);
+      const effects = stage.finish([1], ['returned'], turn % 2 === 0 ? otherWorker : worker);
+      assert.deepEqual(told(effects), []);
+      const [timer] = only(effects, 'arm');
+      assert.equal(timer?.timer, 'retries');
+      const pauseMs = timer.at - stage.now;
+      assert.ok(pauseMs >= before && pauseMs <= 128, `${pauseMs} ms`);
+      before = pauseMs;
+      stage.now = timer.at - 1;
+      assert.deepEqual(told(stage.fire('retries')), [], 'not before its time');
+      stage.now = timer.at;
+      assert.equal(said(stage.fire('retries'), 'job.enqueue').length, 1);
+    }
+    assert.equal(stage.router.job(1)?.losses, 0, 'none of it counts as a loss');
+  });
+
+  test('a batch that nobody knows of any more is placed again', () => {
+    const stage = RouterStage.usual();
+    stage.submit();
+    stage.assign([1]);
+    const effects = stage.hear({ type: 'batch.lost', worker, ...stage.word(1) }, scheduler);
+    assert.equal(said(effects, 'job.enqueue')[0]?.attempt, 2);
+  });
+});
+
+describe('the deadline', () => {
+  test('ends a job that waits, and says where it waited', () => {
+    const stage = RouterStage.usual();
+    stage.submit({ budgetMs: 200 });
+    stage.now = 199.9;
+    assert.deepEqual(only(stage.fire('deadlines'), 'reply'), []);
+    stage.now = 200;
+    const effects = stage.fire('deadlines');
+    const { end } = replyOf(effects);
+    assert.deepEqual([end.ending, end.code], ['expired', 'DEADLINE_EXCEEDED']);
+    assert.equal(end.message, 'the deadline of 200 ms passed: queued at 0 ms');
+    assert.deepEqual(told(effects), [
+      { to: scheduler, message: { type: 'job.withdraw', job: 1, attempt: 1 } },
+    ]);
+  });
+
+  test('ends a job that runs, and calls it back', () => {
+    const stage = RouterStage.usual();
+    stage.submit({ budgetMs: 200 });
+    stage.now = 20;
+    stage.assign([1]);
+    stage.start([1]);
+    stage.now = 200;
+    const effects = stage.fire('deadlines');
+    assert.equal(
+      replyOf(effects).end.message,
+      `the deadline of 200 ms passed: queued at 0 ms, assigned at 20 ms (${worker}), running at 20 ms (${worker})`,
+    );
+    const recall = { type: 'batch.recall', scheduler, batch: 1, jobs: [1] };
+    assert.deepEqual(told(effects), [{ to: worker, message: recall }]);
+    assert.deepEqual(only(stage.finish([1], [''], worker, { attempts: [1] }), 'reply'), [], 'too late');
+  });
+
+  test('whoever wakes the router when it asks is never late', () => {
+    const stage = RouterStage.usual();
+    let wakeAt = Number.POSITIVE_INFINITY;
+    const hear = (effects: ReturnType<RouterStage['submit']>): void => {
+      for (const { timer, at } of only(effects, 'arm')) if (timer === 'deadlines') wakeAt = at;
+    };
+    const due = new Map<number, number>();
+    for (let job = 1; job <= 60; job++) {
+      stage.now += 0.7;
+      const budgetMs = 10 + ((job * 7919) % 997);
+      hear(stage.submit({ budgetMs }));
+      due.set(job, stage.now + budgetMs);
+    }
+    while (wakeAt < Number.POSITIVE_INFINITY) {
+      assert.ok(wakeAt >= stage.now, 'it asks for nothing that has passed');
+      stage.now = wakeAt;
+      wakeAt = Number.POSITIVE_INFINITY;
+      const effects = stage.fire('deadlines');
+      for (const { job } of only(effects, 'reply')) {
+        const lateMs = stage.now - (due.get(job) as number);
+        assert.ok(lateMs >= 0 && lateMs <= 1, `job ${job} is ${lateMs} ms late`);
+        due.delete(job);
+      }
+      hear(effects);
+    }
+    assert.equal(due.size, 0);
+  });
+});
+
+describe('cancelling', () => {
+  test('takes a job out of the queue, or calls it back from its worker', () => {
+    const stage = RouterStage.usual();
+    stage.submit();
+    stage.submit();
+    stage.assign([2]);
+    const cancel = (job: number) => stage.hear({ type: 'job.cancelled', job, why: 'the client went away' });
+    const [waiting, placed] = [cancel(1), cancel(2)];
+    assert.deepEqual(
+      told(waiting).map(({ message }) => message.type),
+      ['job.withdraw'],
+    );
+    assert.deepEqual(
+      told(placed).map(({ message }) => message.type),
+      ['batch.recall'],
+    );
+    const { end } = replyOf(placed);
+    assert.deepEqual([end.ending, end.code, end.message], ['cancelled', 'CANCELLED', 'the client went away']);
+    assert.deepEqual(cancel(2), []);
+  });
+});
+
+describe('the condition of a router', () => {
+  test('is ready when every model that can be served is, and says what is missing', () => {
+    const stage = new RouterStage();
+    assert.deepEqual(
+      [stage.router.chart.state, stage.router.unreadyReason()],
+      ['starting', 'no scheduler is connected'],
+    );
+    stage.link(scheduler, 'scheduler');
+    stage.hear({
+      type: 'models.listed',
+      models: [{ model: 'digits', version: '1', broken: '', runMaxMs: 1 }],
+    });
+    assert.equal(stage.router.unreadyReason(), 'no worker has digits:1 ready');
+    const effects = stage.report(1, 0);
+    assert.deepEqual([stage.router.chart.state, stage.router.unreadyReason()], ['ready', '']);
+    assert.equal(notes(effects)[0]?.event, 'router.moved');
+    stage.report(0, 0);
+    assert.equal(stage.router.chart.state, 'uncovered');
+    assert.equal(only(stage.submit(), 'reply').length, 0, 'it takes work all the same');
+  });
+
+  test('a drain refuses what is new, ends what it has, and stops once', () => {
+    const stage = RouterStage.usual();
+    stage.submit();
+    stage.assign([1]);
+    assert.deepEqual(only(stage.hear({ type: 'drain.requested' }), 'stopped'), []);
+    assert.equal(stage.router.unreadyReason(), 'the node is draining');
+    const { end } = replyOf(stage.submit());
+    assert.deepEqual([end.ending, end.code], ['rejected', 'DRAINING']);
+    const effects = stage.finish([1], ['']);
+    assert.deepEqual(only(effects, 'stopped').length, 1);
+    assert.ok(effects.at(-1)?.type === 'stopped', 'after the reply');
+    const after = [
+      stage.hear({ type: 'drain.requested' }),
+      stage.unlink(scheduler),
+      stage.link(otherScheduler, 'scheduler'),
+      stage.report(0, 1),
+      stage.submit(),
+    ].flat();
+    assert.deepEqual(only(after, 'stopped'), []);
+    assert.equal(stage.router.chart.state, 'drained');
+  });
+
+  test('an idle router stops at once', () => {
+    assert.equal(only(RouterStage.usual().hear({ type: 'drain.requested' }), 'stopped').length, 1);
+  });
+
+  test('the log hears of every end but the good ones, with the path', () => {
+    const stage = RouterStage.usual();
+    stage.submit();
+    stage.assign([1]);
+    assert.deepEqual(notes(stage.finish([1], [''])), []);
+    stage.submit({ budgetMs: 50 });
+    stage.now += 50;
+    const [line] = notes(stage.fire('deadlines'));
+    assert.deepEqual(
+      [line?.event, line?.fields.ending, line?.fields.path],
+      ['job.ended', 'expired', 'queued at 0 ms, expired at 50 ms (DEADLINE_EXCEEDED)'],
+    );
+  });
+
+  test('payload is counted out again whatever the end', () => {
+    const stage = RouterStage.usual({ payloadBytesMax: 600 });
+    for (let round = 0; round < 5; round++) {
+      stage.submit();
+      stage.submit();
+      assert.equal(replyOf(stage.submit()).end.code, 'QUEUE_FULL');
+      stage.assign([stage.last - 2]);
+      stage.finish([stage.last - 2], ['']);
+      stage.hear({ type: 'job.cancelled', job: stage.last - 1, why: '' });
+    }
+    assert.equal(stage.router.liveJobs, 0);
+  });
+});
