@@ -4,7 +4,7 @@ import { describe, test } from 'node:test';
 import { Job } from '../../actors/job/job.js';
 import { judgeLoss, type LossCause, type Verdict } from '../../actors/router/loss.js';
 import { causes } from '../../proto/messages.js';
-import { otherWorker, RouterStage, replyOf, said, scheduler, specOf, worker } from './stage.js';
+import { only, otherWorker, RouterStage, replyOf, said, scheduler, specOf, worker } from './stage.js';
 
 interface Before {
   readonly company: Job['company'];
@@ -80,7 +80,7 @@ describe('a verdict', () => {
 describe('a worker is lost', () => {
   function running(company: 'first' | 'watched'): RouterStage {
     const stage = RouterStage.usual();
-    stage.submit();
+    stage.submit({ budgetMs: 60_000 });
     stage.assign([1]);
     stage.start([1]);
     if (company === 'first') return stage;
@@ -146,8 +146,8 @@ describe('a worker is lost', () => {
     assert.equal(said(innocent.exit('killed', otherWorker), 'job.enqueue').length, 1);
 
     const unknown = running('watched');
-    unknown.unlink(otherWorker);
-    unknown.now += 60;
+    const [patience] = only(unknown.unlink(otherWorker), 'arm');
+    unknown.now = patience?.at ?? 0;
     const { end } = replyOf(unknown.fire('retries'));
     assert.deepEqual([end.ending, end.code], ['failed', 'WORKERS_LOST']);
   });
