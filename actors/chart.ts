@@ -37,6 +37,7 @@ export function startChart(machine: Machine): Chart {
     move(event) {
       const before = snapshot.value as string;
       if (!declares(machine, before, event)) throw new IllegalMove(machine.id, before, event);
+      if (stays(machine, before, event)) return false;
       actor.send({ type: event });
       return snapshot.value !== before;
     },
@@ -45,6 +46,14 @@ export function startChart(machine: Machine): Chart {
 
 function declares(machine: Machine, state: string, event: string): boolean {
   return machine.states[state]?.transitions.has(event) === true || machine.root.transitions.has(event);
+}
+
+/** The event leads back to the state and does nothing: most do, and then XState need not be asked. */
+function stays(machine: Machine, state: string, event: string): boolean {
+  const found = machine.states[state]?.transitions.get(event) ?? machine.root.transitions.get(event);
+  const transition = found?.[0];
+  if (found?.length !== 1 || transition === undefined || transition.guard !== undefined) return false;
+  return transition.actions.length === 0 && (transition.target?.[0]?.key ?? state) === state;
 }
 
 /** A chart as a table: rows are states, columns events. */
