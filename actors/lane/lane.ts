@@ -15,6 +15,8 @@ export class Lane {
   readonly key: string;
   readonly queue = new LaneQueue();
   readonly chart: Chart = startChart(laneMachine);
+  /** What routers were told last of who can run it: said again only when it changes. */
+  word = '';
   private readonly limits: LaneLimits;
 
   constructor(key: string, model: string, version: string, limits: LaneLimits) {

@@ -282,7 +282,11 @@ export class Scheduler implements Actor {
   /** After something changed about who can run what. */
   private reviewLanes(): void {
     for (const lane of this.lanes.values()) {
-      lane.serve(this.registry.count(lane.key).ready > 0);
+      const { ready, failed, reason } = this.registry.count(lane.key);
+      lane.serve(ready > 0);
+      const word = `${ready} ${failed} ${reason}`;
+      if (word === lane.word) continue;
+      lane.word = word;
       this.report(lane, this.registry.links.with('router'));
     }
     this.settleSoon();
