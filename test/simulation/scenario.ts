@@ -91,9 +91,9 @@ export const phases = {
   /** Clients bring jobs and faults begin until then. */
   loadEnds: 450,
   /** Healthy jobs are brought then, to see whether the capacity is back. */
-  probeAt: 1150,
+  probeAt: 1050,
   probeBudgetMs: 250,
-  ends: 1450,
+  ends: 1330,
 } as const;
 
 const workerNames = ['worker-1', 'worker-2', 'worker-3', 'worker-4'] as const;

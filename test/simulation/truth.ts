@@ -215,7 +215,8 @@ export class Truth {
     else if (ending === 'cancelled') fits(job.cancelled);
     else if (ending === 'rejected') fits(job.starts.size === 0);
     else if (code === 'MODEL_FAILED') fits(nature === 'bad', 'I8');
-    else if (code === 'JOB_POISONED') fits(job.ended.size > 0, 'I11');
+    // Where an answer may vanish without a word, who gave it may be taken for running still.
+    else if (code === 'JOB_POISONED') fits(job.ended.size > 0 || !this.scenario.network.honest, 'I11');
     else fits(code === 'DEVICE_LOST' || code === 'RESULT_INVALID' || code === 'WORKERS_LOST');
   }
 

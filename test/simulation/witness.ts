@@ -45,7 +45,7 @@ export class Witness {
       for (const effect of effects) if (effect.type === 'send') checkWords(process, effect);
     if (role === 'router') this.router(process, delivery, effects, now);
     else if (role === 'scheduler') this.scheduler(process, inner as Scheduler, delivery, effects, now);
-    else if (role === 'worker') this.worker(process, inner as Worker, delivery, effects);
+    else if (role === 'worker') this.worker(process, inner as Worker, delivery, effects, now);
     for (const effect of effects) {
       if (effect.type === 'note' && effect.level === 'error') {
         require(false, 'chart', () => `${process.id} notes ${effect.event} ${JSON.stringify(effect.fields)}`);
@@ -148,13 +148,14 @@ export class Witness {
     actor: Worker,
     { heard, from }: Delivery,
     effects: readonly Effect[],
+    now: number,
   ): void {
     const epochs = mapOf(this.epochs, process.id);
     if (heard.type === 'link.opened' && heard.roles.includes('scheduler')) epochs.set(heard.member, 0);
     if (heard.type === 'link.lost') epochs.delete(heard.member);
     if (heard.type === 'worker.registered' && epochs.has(from)) epochs.set(from, heard.epoch);
     if (heard.type === 'worker.fenced' && epochs.get(from) === heard.epoch) epochs.set(from, 0);
-    if (heard.type === 'batch.run') this.taken(process, actor, heard, epochs);
+    if (heard.type === 'batch.run') this.taken(process, actor, heard, epochs, now);
     if (heard.type === 'batch.recall') this.recall(process, actor, heard);
     for (const effect of effects)
       if (effect.type === 'run') this.runs(process, actor, effect.key, effect.members);
@@ -165,9 +166,11 @@ export class Witness {
     actor: Worker,
     run: Said<'batch.run'>,
     epochs: Map<MemberId, number>,
+    now: number,
   ): void {
     for (const held of actor.heldBatches()) {
-      if (held.run !== run) continue;
+      // Of a second copy nothing is taken.
+      if (held.run !== run || held.takenAt !== now) continue;
       const epoch = epochs.get(run.scheduler);
       require(run.epoch === epoch, 'I3', () =>
         `${process.id} takes a batch of epoch ${run.epoch}, it is in ${epoch}`);
