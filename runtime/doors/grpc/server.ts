@@ -114,8 +114,6 @@ export class GrpcServer {
       'grpc.max_receive_message_length': options.requestBytesMax,
       'grpc.max_send_message_length': -1,
       'grpc.max_metadata_size': 32 * 1024,
-      // Bookkeeping of every call that nobody here reads.
-      'grpc.enable_channelz': 0,
     });
   }
 
