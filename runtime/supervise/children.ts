@@ -27,12 +27,15 @@ export class Children {
   private readonly bySlot = new Map<number, Child>();
   private readonly exited: (exit: Exit) => void;
   private killsForMemory = killsForMemory();
+  private draining = false;
 
   constructor(exited: (exit: Exit) => void) {
     this.exited = exited;
   }
 
+  /** Not once the drain has begun: whoever came then would be left behind. */
   spawn(slot: number, order: WorkerOrder): void {
+    if (this.draining) return;
     const started = fork(entry, [JSON.stringify(order)], { stdio: ['ignore', 'inherit', 'inherit', 'ipc'] });
     const child: Child = { process: started, member: order.member, abortReason: '' };
     this.bySlot.set(slot, child);
@@ -60,6 +63,7 @@ export class Children {
 
   /** Asks all to finish what they have; ends those that take longer. Resolves when none is left. */
   async drain(graceMs: number): Promise<void> {
+    this.draining = true;
     const word: NodeWord = { type: 'drain' };
     await Promise.all(
       [...this.bySlot.values()].map(

@@ -19,15 +19,18 @@ const lingerMs = 200;
 
 const order = JSON.parse(process.argv[2] ?? '{}') as WorkerOrder;
 const log = createLog(order.logLevel, order.member);
+let starting = true;
 
 // A terminal's Ctrl-C reaches the whole group: the node decides when its workers end.
 process.on('SIGINT', () => {});
-process.on('SIGTERM', () => member.host.hear({ type: 'drain.requested' }));
+process.on('SIGTERM', () => drain());
 // A node that is gone leaves nobody behind. A run in flight forbids any gentler end.
-process.on('disconnect', () => process.kill(process.pid, 'SIGKILL'));
+process.on('disconnect', end);
 process.on('message', (word: NodeWord) => {
-  if (word.type === 'drain') member.host.hear({ type: 'drain.requested' });
+  if (word.type === 'drain') drain();
 });
+// It may have gone before anybody listened for that.
+if (!process.connected) end();
 
 const frames = new BatchFrames();
 const repository = await scanRepository(order.models);
@@ -57,6 +60,7 @@ const member = new MemberProcess({
   },
 });
 member.add('worker', actor);
+starting = false;
 for (const endpoint of order.join) member.office.dial(endpoint);
 member.host.hear({ type: 'models.listed', models: listedModels(repository, order.runMaxMs) });
 
@@ -140,4 +144,14 @@ async function stop(): Promise<void> {
   await executor.close();
   await member.close(lingerMs);
   process.exit(0);
+}
+
+function drain(): void {
+  // Before it has an actor it has no work either.
+  if (starting) process.exit(0);
+  member.host.hear({ type: 'drain.requested' });
+}
+
+function end(): void {
+  process.kill(process.pid, 'SIGKILL');
 }
