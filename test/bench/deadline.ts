@@ -31,7 +31,10 @@ export async function run(args: Args): Promise<Record<string, number>> {
       // Each begins at a time of its own, as clients do.
       await pause((deadlineMs * at) / clients);
       for (let round = 0; round < rounds; round++) {
-        const told = await Promise.race([client.infer({ ...rowOf('steady', at), timeoutMs: deadlineMs }), patience()]);
+        const told = await Promise.race([
+          client.infer({ ...rowOf('steady', at), timeoutMs: deadlineMs }),
+          patience(),
+        ]);
         if (told?.status !== 'DEADLINE_EXCEEDED') unanswered++;
         else {
           lateMs.push(told.toldAt - told.sentAt - deadlineMs);
@@ -45,7 +48,9 @@ export async function run(args: Args): Promise<Record<string, number>> {
     await node.dispose();
     scratch.remove();
   }
-  say(`  ${lateMs.length} requests: p50 ${quantile(lateMs, 0.5).toFixed(2)} ms late, most ${Math.max(...lateMs).toFixed(2)}`);
+  say(
+    `  ${lateMs.length} requests: p50 ${quantile(lateMs, 0.5).toFixed(2)} ms late, most ${Math.max(...lateMs).toFixed(2)}`,
+  );
   return { lateP99Ms: quantile(lateMs, 0.99), unanswered, pathless };
 }
 

@@ -1,7 +1,8 @@
 // Busy workers are killed and frozen one after the other under load: whether a client notices, how soon the jobs of the
 // lost one are given to another, and how soon the full rate is back.
-import { GrpcClient, type Told } from '../processes/client.js';
+
 import { BusyWorkers, type PathStep, stepsOf } from '../processes/busy.js';
+import { GrpcClient, type Told } from '../processes/client.js';
 import { apart, pause, RunningNode, Scratch, until } from '../processes/harness.js';
 import { Load, type LoadResult } from '../processes/load.js';
 import { signal } from '../processes/proc.js';
@@ -9,7 +10,11 @@ import { ModelFolder } from '../processes/repository.js';
 import { type Args, median, quantile, say } from './figures.js';
 
 export const about = 'SIGKILL and SIGSTOP of busy workers under load: errors, re-dispatch, recovery';
-export const flags = { kills: 'SIGKILLs (30)', stops: 'SIGSTOPs (12)', recoveries: 'kills to time the recovery of (4)' };
+export const flags = {
+  kills: 'SIGKILLs (30)',
+  stops: 'SIGSTOPs (12)',
+  recoveries: 'kills to time the recovery of (4)',
+};
 
 const workers = 3;
 const frozenMs = 600;
@@ -53,7 +58,8 @@ export async function run(args: Args): Promise<Record<string, number>> {
     const results = [killed.result, frozen.result];
     for (const error of results.flatMap(({ errors }) => errors).slice(0, 10)) say(`  error: ${error}`);
     return {
-      clientErrors: sum(results, (result) => result.errors.length) + sum(results, (result) => result.unanswered),
+      clientErrors:
+        sum(results, (result) => result.errors.length) + sum(results, (result) => result.unanswered),
       doubleAnswers: sum(results, (result) => result.doubles),
       redispatchKillP99Ms: tell('kill', killed.redispatchMs),
       redispatchStopP99Ms: tell('stop', frozen.redispatchMs),
@@ -135,7 +141,9 @@ function redispatches(scene: Scene, losses: readonly Loss[]): number[] {
       if (step.state !== 'retrying') continue;
       const next = steps.slice(at).find(({ state }) => state === 'assigned');
       const hereAt = (other: PathStep): number => answer.toldAt - (endMs - other.afterMs);
-      const loss = losses.findLast(({ member, at: struck }) => step.why.startsWith(`${member} `) && struck < hereAt(step));
+      const loss = losses.findLast(
+        ({ member, at: struck }) => step.why.startsWith(`${member} `) && struck < hereAt(step),
+      );
       if (loss === undefined || next === undefined || !/killed|silent|unknown/.test(step.why)) continue;
       times.push(hereAt(next) - loss.at);
     }
@@ -169,7 +177,9 @@ function fullRateAfter(answeredAt: readonly number[], from: number, perBin: numb
   const enough = perBin * 3 * 0.9;
   let fullFrom = 0;
   for (let offset = 0; offset + windowMs <= recoveryWatchMs; offset += 10) {
-    const answers = answeredAt.filter((time) => time >= from + offset && time < from + offset + windowMs).length;
+    const answers = answeredAt.filter(
+      (time) => time >= from + offset && time < from + offset + windowMs,
+    ).length;
     if (answers < enough) fullFrom = offset + 10;
     else if (offset - fullFrom > 500) break;
   }

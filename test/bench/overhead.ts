@@ -2,7 +2,7 @@
 // ZeroMQ round trip and a bare run of the model, one after the other as a request would need them, round by round in turn.
 import { GrpcClient } from '../processes/client.js';
 import { apart, RunningNode, Scratch } from '../processes/harness.js';
-import { type Args, median, say, type Spread, spread, saySpread } from './figures.js';
+import { type Args, median, type Spread, say, saySpread, spread } from './figures.js';
 import { type Caller, grpcCaller, httpCaller, timeCalls, zeromqCaller } from './floor/callers.js';
 import { loadBare } from './floor/compute.js';
 import { sampleModels, sampleOf } from './floor/samples.js';
@@ -15,7 +15,17 @@ export const flags = { rounds: 'rounds, at least 5 (9)', calls: 'calls of each s
 const largeCount = 150_000;
 const headerBytes = 160;
 
-type Side = 'grpc' | 'grpcFloor' | 'rest' | 'restFloor' | 'large' | 'bareLarge' | 'bareGrpc' | 'bareHttp' | 'zeromq' | 'run';
+type Side =
+  | 'grpc'
+  | 'grpcFloor'
+  | 'rest'
+  | 'restFloor'
+  | 'large'
+  | 'bareLarge'
+  | 'bareGrpc'
+  | 'bareHttp'
+  | 'zeromq'
+  | 'run';
 
 export async function run(args: Args): Promise<Record<string, number>> {
   const scratch = new Scratch();
@@ -77,7 +87,8 @@ async function measure(
 
 function figuresOf(medians: Record<Side, number[]>): Record<string, number> {
   const at = (side: Side, round: number): number => medians[side][round] as number;
-  const perRound = (figure: (round: number) => number): Spread => spread(medians.grpc.map((_, round) => figure(round)));
+  const perRound = (figure: (round: number) => number): Spread =>
+    spread(medians.grpc.map((_, round) => figure(round)));
   const hot = (n: number): number => at('zeromq', n) + at('run', n);
   const unary = perRound((n) => at('grpc', n) / at('grpcFloor', n));
   const rest = perRound((n) => at('rest', n) / at('restFloor', n));
@@ -87,7 +98,9 @@ function figuresOf(medians: Record<Side, number[]>): Record<string, number> {
   saySpread('gRPC end to end over its floor', unary);
   saySpread('REST end to end over its floor', rest);
   saySpread('600 KB: end to end less a bare gRPC echo of it', added, ' ms');
-  say('  (the 600 KB model echoes, so nothing is taken off for compute; "hot" sums parts that ran alone, each in a row)');
+  say(
+    '  (the 600 KB model echoes, so nothing is taken off for compute; "hot" sums parts that ran alone, each in a row)',
+  );
   return {
     unaryRatioP50: unary.median,
     restRatioP50: rest.median,

@@ -6,7 +6,8 @@ import { memoryMbOf } from '../processes/proc.js';
 import { type Args, saySpread, spread } from './figures.js';
 import { sampleModels, sampleOf } from './floor/samples.js';
 
-export const about = 'from process start to ready with two workers and the sample models; memory of all processes';
+export const about =
+  'from process start to ready with two workers and the sample models; memory of all processes';
 export const flags = { rounds: 'starts (7)' };
 
 const requestsEach = 50;
@@ -41,7 +42,10 @@ export async function run(args: Args): Promise<Record<string, number>> {
 /** Enough requests for both workers to have run both models. */
 async function exercise(node: RunningNode): Promise<void> {
   const client = new GrpcClient(node.grpcPort);
-  for (const [model, open] of [['digits', [1]], ['srcnn', [1, 224, 224]]] as const) {
+  for (const [model, open] of [
+    ['digits', [1]],
+    ['srcnn', [1, 224, 224]],
+  ] as const) {
     const sample = await sampleOf(client, model, open);
     const data = new Float32Array(sample.tensor.buffer);
     const ask = () => client.infer({ model, input: sample.input, shape: sample.shape, data });

@@ -3,7 +3,7 @@
 import { GrpcClient } from '../processes/client.js';
 import { apart, RunningNode, Scratch } from '../processes/harness.js';
 import { cpuMsOf } from '../processes/proc.js';
-import { type Args, interleave, median, say, saySpread, type Spread } from './figures.js';
+import { type Args, interleave, median, type Spread, say, saySpread } from './figures.js';
 import { grpcCaller, timeCalls } from './floor/callers.js';
 import { type BareModel, loadBare } from './floor/compute.js';
 import { findLoader, framed, inferPath, type Loader, streamPath, type Target } from './floor/loader.js';
@@ -81,7 +81,8 @@ async function smallFigures(scene: Scene, digits: Sample, srcnn: Sample): Promis
     smallMs: async () => median(await timeCalls(ask, 300)),
     smallUnderLoadMs: () => underLoad(scene, srcnn, async () => median(await timeCalls(ask, 150))),
   });
-  for (const [name, figure] of Object.entries(rates)) saySpread(name, figure, name.endsWith('Ms') ? ' ms' : '/s');
+  for (const [name, figure] of Object.entries(rates))
+    saySpread(name, figure, name.endsWith('Ms') ? ' ms' : '/s');
   return {
     unaryVsBare: rates.unary.median / rates.bareUnary.median,
     restVsBare: rates.rest.median / rates.bareRest.median,
@@ -105,7 +106,10 @@ function rate(scene: Scene, target: Target, width = clients): () => Promise<numb
 async function underLoad(scene: Scene, srcnn: Sample, figure: () => Promise<number>): Promise<number> {
   const { node, loader } = scene;
   const body = framed(srcnn.grpc);
-  const heavy = loader.load({ kind: 'grpc', port: node.grpcPort, path: inferPath, body }, { clients: 8, seconds: 1 });
+  const heavy = loader.load(
+    { kind: 'grpc', port: node.grpcPort, path: inferPath, body },
+    { clients: 8, seconds: 1 },
+  );
   await new Promise((resolve) => setTimeout(resolve, 300));
   const value = await figure();
   await heavy;

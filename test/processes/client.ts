@@ -76,13 +76,15 @@ export class GrpcClient {
     metadata.set('signalbox-trace', '1');
     const sentAt = performance.now();
     const deadline = Date.now() + (given.deadlineMs ?? patienceMs);
-    const options: grpc.CallOptions = given.deadlineMs === undefined && given.timeoutMs !== undefined ? {} : { deadline };
+    const options: grpc.CallOptions =
+      given.deadlineMs === undefined && given.timeoutMs !== undefined ? {} : { deadline };
     return new Promise((resolve) => {
       let trailers = new grpc.Metadata();
       let ended = false;
       let told: Told | undefined;
       const finish = (): void => {
-        if (ended && told !== undefined) resolve({ ...told, path: told.path || textOf(trailers, 'signalbox-path') });
+        if (ended && told !== undefined)
+          resolve({ ...told, path: told.path || textOf(trailers, 'signalbox-path') });
       };
       const call = this.call('ModelInfer', wireRequest(given), metadata, options, (fault, answer) => {
         told = toldOf(fault, answer as WireAnswer | undefined, sentAt);
@@ -99,10 +101,16 @@ export class GrpcClient {
   /** Any other method; rejects with the gRPC error. */
   ask(method: string, fields: object = {}): Promise<Record<string, unknown>> {
     return new Promise((resolve, reject) => {
-      this.call(method, fields, new grpc.Metadata(), { deadline: Date.now() + patienceMs }, (fault, answer) => {
-        if (fault === null) resolve(answer as Record<string, unknown>);
-        else reject(fault);
-      });
+      this.call(
+        method,
+        fields,
+        new grpc.Metadata(),
+        { deadline: Date.now() + patienceMs },
+        (fault, answer) => {
+          if (fault === null) resolve(answer as Record<string, unknown>);
+          else reject(fault);
+        },
+      );
     });
   }
 
@@ -147,7 +155,15 @@ export class GrpcClient {
     done: (fault: grpc.ServiceError | null, answer: unknown) => void,
   ): grpc.ClientUnaryCall {
     const { path, requestSerialize, responseDeserialize } = method(name);
-    return this.native.makeUnaryRequest(path, requestSerialize, responseDeserialize, fields, metadata, options, done);
+    return this.native.makeUnaryRequest(
+      path,
+      requestSerialize,
+      responseDeserialize,
+      fields,
+      metadata,
+      options,
+      done,
+    );
   }
 }
 
@@ -186,7 +202,15 @@ function toldOf(fault: grpc.ServiceError | null, answer: WireAnswer | undefined,
     const { code, details, metadata } = fault;
     const path = textOf(metadata, 'signalbox-path');
     const values = new Float32Array(0);
-    return { status: statusName(code), code: textOf(metadata, 'signalbox-code'), message: details, path, values, id: '', ...times };
+    return {
+      status: statusName(code),
+      code: textOf(metadata, 'signalbox-code'),
+      message: details,
+      path,
+      values,
+      id: '',
+      ...times,
+    };
   }
   const { id = '', raw_output_contents: raw = [] } = answer ?? {};
   return { status: 'OK', code: '', message: '', path: '', values: floatsOf(raw[0]), id, ...times };

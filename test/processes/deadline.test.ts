@@ -29,7 +29,9 @@ describe('deadlines', () => {
   test('with all workers frozen every request ends as DEADLINE_EXCEEDED and says where it waited', async () => {
     assert.equal((await client.infer(rowOf('steady', 1))).status, 'OK');
     for (const { pid } of node.workers()) signal(pid, 'SIGSTOP');
-    const asked = Array.from({ length: 32 }, (_, n) => client.infer({ ...rowOf('steady', n), timeoutMs: deadlineMs }));
+    const asked = Array.from({ length: 32 }, (_, n) =>
+      client.infer({ ...rowOf('steady', n), timeoutMs: deadlineMs }),
+    );
     for (const told of await Promise.all(asked)) {
       assert.equal(told.status, 'DEADLINE_EXCEEDED', told.message);
       assert.equal(told.code, 'DEADLINE_EXCEEDED');

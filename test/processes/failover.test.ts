@@ -29,7 +29,12 @@ describe('failover', () => {
 
   test(`${kills} kills of busy workers: every request has its one right answer`, async () => {
     const busy = new BusyWorkers(node);
-    const load = new Load(client, { model: 'steady', unary: 16, streamed: 16, told: ({ path }) => busy.told(path) }).start();
+    const load = new Load(client, {
+      model: 'steady',
+      unary: 16,
+      streamed: 16,
+      told: ({ path }) => busy.told(path),
+    }).start();
     for (let kill = 0; kill < kills; kill++) {
       await until('two workers are busy', () => busy.now().length >= 2);
       const victim = busy.now()[kill % 2];
@@ -44,7 +49,12 @@ describe('failover', () => {
 
   test(`${stops} freezes of busy workers: their jobs run elsewhere, and what thaws answers nothing twice`, async () => {
     const busy = new BusyWorkers(node);
-    const load = new Load(client, { model: 'steady', unary: 16, streamed: 16, told: ({ path }) => busy.told(path) }).start();
+    const load = new Load(client, {
+      model: 'steady',
+      unary: 16,
+      streamed: 16,
+      told: ({ path }) => busy.told(path),
+    }).start();
     for (let stop = 0; stop < stops; stop++) {
       await until('three workers are busy', () => busy.now().length === 3);
       const victim = busy.now()[stop % 3]?.pid ?? 0;

@@ -10,6 +10,8 @@ const dies = 666;
 const hangs = 667;
 const loses = 668;
 const spoils = 669;
+/** Much longer than any run but the hanging one, on the busiest machine too. */
+const runLongestMs = 2000;
 
 /** Looks numbers up; an index that is not there is the model's own error. */
 const tableValues = [10, 20, 30, 40];
@@ -27,7 +29,7 @@ describe('faults', () => {
   before(async () => {
     const faultInput = { die: dies, hang: hangs, lost: loses, garbage: spoils };
     const models = new ModelFolder(scratch)
-      .simulated('fragile', { alphaMs: 3, faultInput, runLongestMs: 400 })
+      .simulated('fragile', { alphaMs: 3, faultInput, runLongestMs })
       .simulated('bystander', { alphaMs: 1 })
       .onnx('table', table, ['maxBatch: 8', 'placement: thread']).folder;
     node = await startNode({ ...apart(scratch, models), 'worker-count': 3, 'restarts-max': 100 });
@@ -41,7 +43,8 @@ describe('faults', () => {
 
   /** One bad request among many good ones of the same and of another model. */
   async function amongOthers(bad: number): Promise<Told> {
-    const good = (model: string, value: number) => client.infer({ ...rowOf(model, value), deadlineMs: 20_000 });
+    const good = (model: string, value: number) =>
+      client.infer({ ...rowOf(model, value), deadlineMs: 20_000 });
     const before = Array.from({ length: 12 }, (_, n) => good('fragile', n));
     const guilty = client.infer({ ...rowOf('fragile', bad), deadlineMs: 20_000 });
     const after = Array.from({ length: 12 }, (_, n) => good('fragile', 100 + n));

@@ -61,6 +61,14 @@ export function argumentsOf(pid: number): string[] {
   }
 }
 
+/** Processes with an argument that has this in it. */
+export function processesWith(text: string): number[] {
+  return readdirSync('/proc')
+    .filter((name) => /^\d+$/.test(name))
+    .map(Number)
+    .filter((pid) => pid !== process.pid && argumentsOf(pid).some((argument) => argument.includes(text)));
+}
+
 export function signal(pid: number, name: NodeJS.Signals): void {
   try {
     process.kill(pid, name);

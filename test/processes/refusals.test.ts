@@ -24,13 +24,33 @@ describe('refusals', () => {
   }
 
   const wrongUses: readonly [string, NodeOptions, RegExp][] = [
-    ['an unknown role', { flags: { role: 'cook' } }, /--role is "cook"; allowed is one or more of all, router/],
-    ['an unknown flag', { flags: { 'worker-cuont': 3 } }, /--worker-cuont is not known; did you mean --worker-count\?/],
+    [
+      'an unknown role',
+      { flags: { role: 'cook' } },
+      /--role is "cook"; allowed is one or more of all, router/,
+    ],
+    [
+      'an unknown flag',
+      { flags: { 'worker-cuont': 3 } },
+      /--worker-cuont is not known; did you mean --worker-count\?/,
+    ],
     ['a bad value', { flags: { 'grpc-port': 'many' } }, /--grpc-port is "many"; allowed is a whole number/],
     ['an unknown variable', { environment: { SIGNALBOX_HTTPPORT: '1' } }, /SIGNALBOX_HTTPPORT is not known/],
-    ['a bad variable', { environment: { SIGNALBOX_BEAT_MS: 'x' } }, /variable SIGNALBOX_BEAT_MS is "x"; allowed/],
-    ['a public address', { flags: { host: '0.0.0.0' } }, /--host 0\.0\.0\.0 is reachable from other machines/],
-    ['a file that is not there', { flags: { config: scratch.path('none.yaml') } }, /none\.yaml can't be read/],
+    [
+      'a bad variable',
+      { environment: { SIGNALBOX_BEAT_MS: 'x' } },
+      /variable SIGNALBOX_BEAT_MS is "x"; allowed/,
+    ],
+    [
+      'a public address',
+      { flags: { host: '0.0.0.0' } },
+      /--host 0\.0\.0\.0 is reachable from other machines/,
+    ],
+    [
+      'a file that is not there',
+      { flags: { config: scratch.path('none.yaml') } },
+      /none\.yaml can't be read/,
+    ],
   ];
   for (const [what, options, says] of wrongUses) {
     test(`${what} is wrong use: exit code 2`, async () => {
@@ -99,7 +119,11 @@ describe('refusals', () => {
       ['misspelt', /config\.yaml.*maxBtach/],
       ['empty', /has no version/],
     ];
-    const index = (await http(node.httpPort, '/v2/repository/index', {})).body as { name: string; state: string; reason: string }[];
+    const index = (await http(node.httpPort, '/v2/repository/index', {})).body as {
+      name: string;
+      state: string;
+      reason: string;
+    }[];
     for (const [model, why] of reasons) {
       const told = await client.infer(rowOf(model, 1));
       assert.equal(told.code, 'MODEL_UNAVAILABLE', told.message);

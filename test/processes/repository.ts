@@ -28,7 +28,14 @@ export class ModelFolder {
 
   /** Takes and gives `[rows, 4]` FP32, what comes in goes out. */
   simulated(name: string, cost: SimulatedCost = {}): this {
-    const { alphaMs = 2, betaMs = 0, rowsMax = 4, placement = 'thread', runLongestMs, faultInput = {} } = cost;
+    const {
+      alphaMs = 2,
+      betaMs = 0,
+      rowsMax = 4,
+      placement = 'thread',
+      runLongestMs,
+      faultInput = {},
+    } = cost;
     return this.config(name, [
       'backend: simulated',
       `maxBatch: ${rowsMax}`,

@@ -16,7 +16,10 @@ describe('separate roles', () => {
 
   function start(role: string, name: string, more: Record<string, string | number> = {}): RunningNode {
     const { endpoint, ...common } = flags;
-    const place = role === 'router' ? { endpoint: String(endpoint) } : { join: String(endpoint), endpoint: scratch.endpoint() };
+    const place =
+      role === 'router'
+        ? { endpoint: String(endpoint) }
+        : { join: String(endpoint), endpoint: scratch.endpoint() };
     const node = new RunningNode({ flags: { ...common, ...place, role, name, ...more } });
     nodes.push(node);
     return node;

@@ -42,8 +42,14 @@ describe('rubbish at the endpoint', () => {
         { type: 'member.announced', cluster, member: [member, ['worker'], '', ''], build: '0' },
         0,
       );
-    const exited = encodeMessage({ type: 'worker.exited', worker, cause: 'crashed', detail: 'so they say' }, 0);
-    const judged = encodeMessage({ type: 'peer.judged', member: worker, verdict: 'down', reason: 'so they say' }, 0);
+    const exited = encodeMessage(
+      { type: 'worker.exited', worker, cause: 'crashed', detail: 'so they say' },
+      0,
+    );
+    const judged = encodeMessage(
+      { type: 'peer.judged', member: worker, verdict: 'down', reason: 'so they say' },
+      0,
+    );
     const whole = joinEnvelopes([exited, judged]);
     const other = Buffer.from(whole);
     other[2] = 99;
@@ -66,7 +72,12 @@ describe('rubbish at the endpoint', () => {
   test('no request notices, no worker is lost', async () => {
     const workers = node.workers();
     let answers = 0;
-    const load = new Load(client, { model: 'steady', unary: 8, streamed: 8, answered: () => answers++ }).start();
+    const load = new Load(client, {
+      model: 'steady',
+      unary: 8,
+      streamed: 8,
+      answered: () => answers++,
+    }).start();
     await until('load is under way', () => answers > 50);
     for (const { member } of workers) await say('stranger.1', rubbish(member));
     await say('x'.repeat(200), rubbish('stranger.1'));

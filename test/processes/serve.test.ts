@@ -5,7 +5,7 @@ import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { after, before, describe, test } from 'node:test';
 import { GrpcClient, http } from './client.js';
-import { apart, root, RunningNode, Scratch, until } from './harness.js';
+import { apart, RunningNode, root, Scratch, until } from './harness.js';
 
 interface HeldOut {
   /** 64 pixels each, from 0 to g (16). */
@@ -54,7 +54,10 @@ describe('a fresh start', () => {
 
   test(`digits reads ${accuracyLeast * 100} % of the held-out images through gRPC`, async () => {
     const answers = await Promise.all(inputs.map(ask));
-    assert.deepEqual(answers.filter((answer) => answer.status !== 'OK').map((answer) => answer.message), []);
+    assert.deepEqual(
+      answers.filter((answer) => answer.status !== 'OK').map((answer) => answer.message),
+      [],
+    );
     const accuracy = right(answers.map((answer) => likeliest(answer.values)));
     assert.ok(accuracy >= accuracyLeast, `accuracy ${accuracy}`);
   });
@@ -64,7 +67,14 @@ describe('a fresh start', () => {
     for (let at = 0; at < inputs.length; at += 30) {
       const batch = inputs.slice(at, at + 30);
       const answer = await http(node.httpPort, '/v2/models/digits/infer', {
-        inputs: [{ name: 'input', datatype: 'FP32', shape: [batch.length, 1, 8, 8], data: batch.flatMap((image) => [...image]) }],
+        inputs: [
+          {
+            name: 'input',
+            datatype: 'FP32',
+            shape: [batch.length, 1, 8, 8],
+            data: batch.flatMap((image) => [...image]),
+          },
+        ],
         outputs: [{ name: 'label' }],
       });
       assert.equal(answer.status, 200, JSON.stringify(answer.body));
@@ -80,7 +90,8 @@ describe('a fresh start', () => {
     const together = await ask(Float32Array.from(inputs.slice(0, 24).flatMap((image) => [...image])));
     for (const [row, answer] of alone.entries()) {
       const own = together.values.subarray(row * classes, (row + 1) * classes);
-      for (const [at, value] of own.entries()) assert.ok(Math.abs(value - (answer.values[at] as number)) < 1e-5);
+      for (const [at, value] of own.entries())
+        assert.ok(Math.abs(value - (answer.values[at] as number)) < 1e-5);
     }
   });
 

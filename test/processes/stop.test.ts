@@ -5,10 +5,10 @@ import { after, before, describe, test } from 'node:test';
 import { GrpcClient, rowOf } from './client.js';
 import { apart, pause, RunningNode, Scratch, startNode, until } from './harness.js';
 import { Load } from './load.js';
-import { isAlive } from './proc.js';
+import { isAlive, processesWith } from './proc.js';
 import { ModelFolder } from './repository.js';
 
-const goneWithinMs = 5000;
+const goneWithinMs = 10_000;
 /** Two signals closer than this are taken for one wish. */
 const repeatMs = 600;
 
@@ -41,13 +41,21 @@ describe('the end of a node', () => {
       const client = new GrpcClient(grpcPort);
       t.after(() => client.close());
       let answers = 0;
-      const load = new Load(client, { model: 'steady', unary: 8, streamed: 8, answered: () => answers++ }).start();
+      const load = new Load(client, {
+        model: 'steady',
+        unary: 8,
+        streamed: 8,
+        answered: () => answers++,
+      }).start();
       await until('load is under way', () => answers > 100);
       const stopped = load.stop();
       const ended = await node.stop(signal);
       assert.deepEqual((await stopped).errors, [], node.tail());
       assert.deepEqual(ended, { code: 0, signal: null }, node.tail());
-      assert.deepEqual(workers.map(({ pid }) => isAlive(pid)), [false, false]);
+      assert.deepEqual(
+        workers.map(({ pid }) => isAlive(pid)),
+        [false, false],
+      );
       assert.equal(await isOpen(httpPort), false);
       assert.equal(await isOpen(grpcPort), false);
     });
@@ -82,6 +90,20 @@ describe('the end of a node', () => {
     const next = await startNode(flags);
     t.after(() => next.dispose());
     assert.equal((await next.stop()).code, 0);
+  });
+
+  test('when the node is killed while its workers start, they end too', async (t) => {
+    const delaysMs = [0, 30, 60, 120];
+    for (const delayMs of delaysMs) {
+      const flags = apart(scratch, models);
+      const node = new RunningNode({ flags });
+      t.after(() => node.dispose());
+      await node.event('post.bound');
+      await pause(delayMs);
+      node.signal('SIGKILL');
+      const gone = (): boolean => processesWith(String(flags.endpoint)).length === 0;
+      await until('nobody of it is left', gone, goneWithinMs);
+    }
   });
 
   test('a second signal after a while ends it at once', async (t) => {

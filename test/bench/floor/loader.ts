@@ -42,7 +42,8 @@ export function framed(message: Buffer): Buffer {
 
 export function findLoader(folder: string): Loader {
   const found = spawnSync('h2load', ['--version'], { encoding: 'utf8' });
-  if (found.status === 0) return { name: found.stdout.trim().replace('h2load ', 'h2load, '), load: h2load(folder) };
+  if (found.status === 0)
+    return { name: found.stdout.trim().replace('h2load ', 'h2load, '), load: h2load(folder) };
   return { name: 'own processes (h2load is not installed)', load: ownLoad };
 }
 
@@ -55,14 +56,27 @@ function h2load(folder: string): Loader['load'] {
     const file = join(folder, `body-${files}`);
     writeFileSync(file, target.body);
     const kind = target.kind === 'grpc' ? grpcHeaders : ['--h1', '-H', 'content-type: application/json'];
-    const args = ['-D', `${Math.round(seconds * 1000)}ms`, '--warm-up-time', '200ms', '-c', String(clients), '-m', '1', '-d', file, ...kind];
+    const args = [
+      '-D',
+      `${Math.round(seconds * 1000)}ms`,
+      '--warm-up-time',
+      '200ms',
+      '-c',
+      String(clients),
+      '-m',
+      '1',
+      '-d',
+      file,
+      ...kind,
+    ];
     const said = await output('h2load', [...args, `http://127.0.0.1:${target.port}${target.path}`]);
     rmSync(file);
     const perSecond = Number(/, ([\d.]+) req\/s/.exec(said)?.[1] ?? Number.NaN);
     const [count = 0, failed = 0, errored = 0] = ['succeeded', 'failed', 'errored'].map((word) =>
       Number(new RegExp(`(\\d+) ${word}`).exec(said)?.[1] ?? 0),
     );
-    if (Number.isNaN(perSecond)) throw new Error(`h2load said nothing to be understood: ${said.slice(0, 400)}`);
+    if (Number.isNaN(perSecond))
+      throw new Error(`h2load said nothing to be understood: ${said.slice(0, 400)}`);
     return { perSecond, count, failed: failed + errored };
   };
 }
@@ -86,8 +100,13 @@ async function ownLoad(target: Target, { clients, seconds }: Pressure): Promise<
   const order = { ...target, body: target.body.toString('base64'), clients: each, seconds };
   const parts = Array.from({ length: clients === 1 ? 1 : processes }, () => ownPart(JSON.stringify(order)));
   const answered = await Promise.all(parts);
-  const sum = (pick: (part: Answered) => number): number => answered.reduce((total, part) => total + pick(part), 0);
-  return { perSecond: sum((part) => part.perSecond), count: sum((part) => part.count), failed: sum((part) => part.failed) };
+  const sum = (pick: (part: Answered) => number): number =>
+    answered.reduce((total, part) => total + pick(part), 0);
+  return {
+    perSecond: sum((part) => part.perSecond),
+    count: sum((part) => part.count),
+    failed: sum((part) => part.failed),
+  };
 }
 
 function ownPart(order: string): Promise<Answered> {

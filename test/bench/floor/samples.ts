@@ -1,7 +1,7 @@
 // The sample models as benchmarks use them: their files, and requests for them as bytes of each door.
 import { existsSync } from 'node:fs';
 import { join } from 'node:path';
-import { GrpcClient, requestBytes } from '../../processes/client.js';
+import { type GrpcClient, requestBytes } from '../../processes/client.js';
 import { root } from '../../processes/harness.js';
 
 export const sampleModels = join(root, 'examples', 'models');
@@ -50,12 +50,18 @@ export async function sampleOf(client: GrpcClient, model: string, open: readonly
 
 interface Statistics {
   readonly model_stats: readonly {
-    readonly inference_stats: { readonly success: { readonly count: number }; readonly fail: { readonly count: number } };
+    readonly inference_stats: {
+      readonly success: { readonly count: number };
+      readonly fail: { readonly count: number };
+    };
   }[];
 }
 
 /** Answers of a model that went well and that did not, since its start. */
-export async function countsOf(client: GrpcClient, model: string): Promise<{ success: number; fail: number }> {
+export async function countsOf(
+  client: GrpcClient,
+  model: string,
+): Promise<{ success: number; fail: number }> {
   const told = (await client.ask('ModelStatistics', { name: model })) as unknown as Statistics;
   const stats = told.model_stats[0]?.inference_stats;
   return { success: Number(stats?.success.count ?? 0), fail: Number(stats?.fail.count ?? 0) };

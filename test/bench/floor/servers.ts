@@ -22,7 +22,9 @@ interface Places {
 
 /** Starts the floor in a child, which ends when this process does. */
 export function startFloor(endpoint: string): Promise<Floor> {
-  const child = fork(fileURLToPath(import.meta.url), [endpoint], { stdio: ['ignore', 'inherit', 'inherit', 'ipc'] });
+  const child = fork(fileURLToPath(import.meta.url), [endpoint], {
+    stdio: ['ignore', 'inherit', 'inherit', 'ipc'],
+  });
   return new Promise((resolve, reject) => {
     child.once('exit', (code) => reject(new Error(`the floor ended with ${code}`)));
     child.once('message', (places: Places) => {
@@ -34,10 +36,14 @@ export function startFloor(endpoint: string): Promise<Floor> {
 const asItIs = (bytes: Buffer): Buffer => bytes;
 
 async function serveGrpc(): Promise<number> {
-  const server = new grpc.Server({ 'grpc.max_receive_message_length': -1, 'grpc.max_send_message_length': -1 });
+  const server = new grpc.Server({
+    'grpc.max_receive_message_length': -1,
+    'grpc.max_send_message_length': -1,
+  });
   server.register<Buffer, Buffer>(
     '/inference.GRPCInferenceService/ModelInfer',
-    (call: grpc.ServerUnaryCall<Buffer, Buffer>, done: grpc.sendUnaryData<Buffer>) => done(null, call.request),
+    (call: grpc.ServerUnaryCall<Buffer, Buffer>, done: grpc.sendUnaryData<Buffer>) =>
+      done(null, call.request),
     asItIs,
     asItIs,
     'unary',
