@@ -92,7 +92,10 @@ export class Health implements Actor {
     const peer = this.peers.get(member);
     if (peer === undefined || !peer.chart.can('beat') || !peer.suspicion.beat(sequence)) return;
     const before = peer.chart.state;
-    if (peer.chart.move('beat') && before !== 'awaited') this.judge(member, 'trusted', 'its beats are back');
+    if (!peer.chart.move('beat')) return;
+    if (before !== 'awaited') return this.judge(member, 'trusted', 'its beats are back');
+    // An earlier link, or health before this one, may have left others with worse word of it.
+    this.tell(this.listeners(), member, 'trusted', 'its first beat has come');
   }
 
   private watch(now: number): void {
@@ -113,7 +116,11 @@ export class Health implements Actor {
 
   private judge(member: MemberId, verdict: Verdict, reason: string): void {
     this.out.push(note(verdict === 'trusted' ? 'info' : 'warn', 'peer.judged', { member, verdict, reason }));
-    this.tell(this.links.withAny('router', 'scheduler', 'host'), member, verdict, reason);
+    this.tell(this.listeners(), member, verdict, reason);
+  }
+
+  private listeners(): MemberId[] {
+    return this.links.withAny('router', 'scheduler', 'host');
   }
 
   private tell(listeners: readonly MemberId[], member: MemberId, verdict: Verdict, reason: string): void {

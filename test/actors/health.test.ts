@@ -152,8 +152,23 @@ function verdicts(effects: readonly Effect[]): string[] {
 describe('health', () => {
   test('says nothing while all beat', () => {
     const watch = new Watch();
+    watch.pass(30);
     assert.deepEqual(verdicts(watch.pass(3000)), []);
     assert.equal(watch.health.state(worker), 'trusted');
+  });
+
+  test('the first beat over a link clears what was said before', () => {
+    const watch = new Watch();
+    watch.pass(600);
+    watch.pass(2000, worker);
+    watch.hear({ type: 'link.lost', member: worker, reason: '' });
+    assert.deepEqual(verdicts(watch.open(worker, 'worker')), []);
+    const listeners = [host, router, scheduler];
+    assert.deepEqual(
+      verdicts(watch.beat(worker)),
+      listeners.map(() => 'worker-1 trusted'),
+    );
+    assert.deepEqual(watch.beat(worker), []);
   });
 
   test('ticks on and on', () => {
@@ -214,6 +229,7 @@ describe('health', () => {
 
   test('a member that never beats is given up in the end', () => {
     const watch = new Watch();
+    watch.pass(30);
     watch.open('worker-9.x', 'worker');
     const effects = watch.pass(2000);
     assert.deepEqual([...new Set(verdicts(effects))], ['worker-9 suspect', 'worker-9 down']);
