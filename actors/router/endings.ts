@@ -5,6 +5,8 @@ import { type Note, note } from '../effects.js';
 import type { Job } from '../job/job.js';
 import type { LossCause } from './loss.js';
 
+export const completed: JobEnd = { ending: 'completed', code: undefined, message: '', retryAfterMs: 0 };
+
 export function endOf(ending: JobEnding, code: ErrorCode, message: string): JobEnd {
   return { ending, code, message, retryAfterMs: 0 };
 }

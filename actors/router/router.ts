@@ -13,7 +13,7 @@ import { type AdmissionLimits, refusal } from './admission.js';
 import { JobBook } from './book.js';
 import type { ModelCondition } from './coverage.js';
 import { dispatchMessage, goMessage, recallMessage, timesOf, withdrawMessage } from './dispatch.js';
-import { endOf, jobNote, lossEnd } from './endings.js';
+import { completed, endOf, jobNote, lossEnd } from './endings.js';
 import { isSilence, judgeLoss, judgeWord, type LossCause, type LossLimits } from './loss.js';
 import { Neighbours } from './neighbours.js';
 import { routerMachine } from './router.machine.js';
@@ -26,7 +26,7 @@ export interface RouterLimits extends AdmissionLimits, LossLimits {
 const backoffFirstMs = 4;
 const backoffMostMs = 128;
 /** How long word of a worker's end is waited for: on a busy machine a process takes its time to end. */
-const wordWaitMs = 1000;
+const wordWaitMs = 3000;
 
 export class Router implements Actor {
   readonly hears: ReadonlySet<Heard['type']> = new Set<Heard['type']>([
@@ -136,6 +136,7 @@ export class Router implements Actor {
       case 'peer.judged':
         this.neighbours.judge(heard.member, heard.verdict === 'down');
         if (heard.verdict === 'down') this.loseWorker(heard.member, 'silent', now);
+        if (heard.verdict === 'trusted') this.vouch(heard.member, now);
         return this.reviewSchedulers(now);
       case 'models.listed':
         this.neighbours.list(heard.models);
@@ -310,16 +311,24 @@ export class Router implements Actor {
     this.loseWorker(worker, cause, now);
     for (const job of this.book.all()) {
       if (job.doubted !== worker) continue;
-      job.doubted = '';
       const word = judgeWord(job, cause);
-      if (word === 'poisoned') {
-        this.end(job, 'giveUp', now, lossEnd(job, word, cause, 'JOB_POISONED', ''));
-      } else if (word === 'innocent') {
-        const undecided = job.deaths >= 2;
-        job.deaths--;
-        if (undecided && job.is('retrying')) this.move(job, 'requeue', now, `${worker} ${cause}`);
-      }
+      if (word === 'innocent') this.acquit(job, `${worker} ${cause}`, now);
+      else if (word === 'unchanged') job.doubted = '';
+      else this.end(job, 'giveUp', now, lossEnd(job, word, cause, 'JOB_POISONED', ''));
     }
+  }
+
+  /** Whoever fell silent under these jobs lives. */
+  private vouch(worker: MemberId, now: number): void {
+    for (const job of this.book.all()) if (job.doubted === worker) this.acquit(job, `${worker} lives`, now);
+  }
+
+  /** The worker that fell silent under it had not broken down. */
+  private acquit(job: Job, why: string, now: number): void {
+    const undecided = job.deaths >= 2;
+    job.doubted = '';
+    job.deaths--;
+    if (undecided && job.is('retrying')) this.move(job, 'requeue', now, why);
   }
 
   /** It has waited long enough. No third worker is risked for a job that may have ended two. */
@@ -389,5 +398,3 @@ export class Router implements Actor {
     this.out.push({ type: 'stopped' });
   }
 }
-
-const completed: JobEnd = { ending: 'completed', code: undefined, message: '', retryAfterMs: 0 };
