@@ -42,6 +42,10 @@ export class Job implements Deadline {
   returns = 0;
   /** The worker whose loss counts among the deaths while it isn't known whether it broke down; else empty. */
   doubted: MemberId = '';
+  /** One of its deaths was a known breakdown. */
+  proven = false;
+  /** The worker whose loss was not held against it in the end; else empty. */
+  acquittedOf: MemberId = '';
   /** While it is kept from being tried again. */
   waitsUntil = 0;
   scheduler: MemberId = '';

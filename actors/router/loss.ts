@@ -1,6 +1,7 @@
 // What becomes of a job whose worker was lost under it. A loss with evidence that the job may be the cause sends it on
 // under watch (solo). After a second such loss, under watch and after it had started, no third worker is risked: the job
 // is named guilty when the worker is known to have broken down. When it only fell silent, word of it is waited for.
+import type { MemberId } from '../../proto/ids.js';
 import type { Cause } from '../../proto/messages.js';
 import type { Company, Job } from '../job/job.js';
 
@@ -44,13 +45,51 @@ export function judgeLoss(job: Job, cause: LossCause, limits: LossLimits): Verdi
   return { fate: broken ? 'poisoned' : fate === 'requeue' ? 'undecided' : fate, ...second };
 }
 
-/** It isn't known yet whether the worker broke down. */
-export function isSilence(cause: LossCause): boolean {
-  return silences.has(cause);
+/** Notes the loss in the job. */
+export function noteLoss(job: Job, verdict: Verdict, cause: LossCause): void {
+  const counted = verdict.deaths > job.deaths;
+  job.doubted = counted && silences.has(cause) ? job.worker : '';
+  job.proven ||= counted && breakdowns.has(cause);
+  job.losses = verdict.losses;
+  job.deaths = verdict.deaths;
+  job.company = verdict.company;
 }
 
+export type WordFate = 'poisoned' | 'requeue' | 'unchanged';
+
 /** What word of a worker's end makes of a job that was lost with it before. */
-export function judgeWord(job: Job, cause: Cause): 'innocent' | 'poisoned' | 'unchanged' {
-  if (breakdowns.has(cause)) return job.deaths >= 2 && job.is('retrying') ? 'poisoned' : 'unchanged';
-  return cause === 'unknown' ? 'unchanged' : 'innocent';
+export function hearEnd(job: Job, worker: MemberId, cause: Cause): WordFate {
+  const broken = breakdowns.has(cause);
+  if (job.acquittedOf === worker) {
+    job.acquittedOf = '';
+    // It lived on and broke down later: what it still ran then may have done that all the same.
+    if (broken) {
+      job.proven = true;
+      job.deaths = Math.max(job.deaths, 1);
+      job.company = 'solo';
+    }
+  }
+  if (job.doubted !== worker) return 'unchanged';
+  if (!broken && cause !== 'unknown') return acquit(job);
+  job.doubted = '';
+  job.proven ||= broken;
+  return broken && isUndecided(job) ? 'poisoned' : 'unchanged';
+}
+
+/** What it makes of the job that the worker is alive. Beside a known breakdown that is no excuse: it may hang there. */
+export function hearLife(job: Job, worker: MemberId): WordFate {
+  if (job.doubted !== worker || job.proven) return 'unchanged';
+  job.acquittedOf = worker;
+  return acquit(job);
+}
+
+function acquit(job: Job): WordFate {
+  const undecided = isUndecided(job);
+  job.doubted = '';
+  job.deaths--;
+  return undecided ? 'requeue' : 'unchanged';
+}
+
+function isUndecided(job: Job): boolean {
+  return job.deaths >= 2 && job.is('retrying');
 }

@@ -14,7 +14,15 @@ import { JobBook } from './book.js';
 import type { ModelCondition } from './coverage.js';
 import { dispatchMessage, goMessage, recallMessage, timesOf, withdrawMessage } from './dispatch.js';
 import { completed, endOf, jobNote, lossEnd } from './endings.js';
-import { isSilence, judgeLoss, judgeWord, type LossCause, type LossLimits } from './loss.js';
+import {
+  hearEnd,
+  hearLife,
+  judgeLoss,
+  type LossCause,
+  type LossLimits,
+  noteLoss,
+  type WordFate,
+} from './loss.js';
 import { Neighbours } from './neighbours.js';
 import { routerMachine } from './router.machine.js';
 
@@ -285,10 +293,7 @@ export class Router implements Actor {
     const verdict = judgeLoss(job, cause, this.limits);
     if (!this.move(job, 'lose', now, `${job.worker} ${cause}`)) return;
     job.attempt++;
-    job.losses = verdict.losses;
-    job.doubted = verdict.deaths > job.deaths && isSilence(cause) ? job.worker : '';
-    job.deaths = verdict.deaths;
-    job.company = verdict.company;
+    noteLoss(job, verdict, cause);
     job.avoid = job.worker;
     job.returns = cause === 'returned' ? job.returns + 1 : 0;
     if (verdict.fate === 'undecided') return this.wake(this.book.postpone(job, now + wordWaitMs));
@@ -309,26 +314,21 @@ export class Router implements Actor {
 
   private exited(worker: MemberId, cause: Cause, now: number): void {
     this.loseWorker(worker, cause, now);
-    for (const job of this.book.all()) {
-      if (job.doubted !== worker) continue;
-      const word = judgeWord(job, cause);
-      if (word === 'innocent') this.acquit(job, `${worker} ${cause}`, now);
-      else if (word === 'unchanged') job.doubted = '';
-      else this.end(job, 'giveUp', now, lossEnd(job, word, cause, 'JOB_POISONED', ''));
-    }
+    this.reconsider((job) => hearEnd(job, worker, cause), cause, `${worker} ${cause}`, now);
   }
 
-  /** Whoever fell silent under these jobs lives. */
+  /** Whoever fell silent under these jobs lives. Of one without a link such word may be older than its end. */
   private vouch(worker: MemberId, now: number): void {
-    for (const job of this.book.all()) if (job.doubted === worker) this.acquit(job, `${worker} lives`, now);
+    if (!this.neighbours.hasLink(worker)) return;
+    this.reconsider((job) => hearLife(job, worker), 'unknown', `${worker} lives`, now);
   }
 
-  /** The worker that fell silent under it had not broken down. */
-  private acquit(job: Job, why: string, now: number): void {
-    const undecided = job.deaths >= 2;
-    job.doubted = '';
-    job.deaths--;
-    if (undecided && job.is('retrying')) this.move(job, 'requeue', now, why);
+  private reconsider(judge: (job: Job) => WordFate, cause: Cause, why: string, now: number): void {
+    for (const job of this.book.all()) {
+      const fate = judge(job);
+      if (fate === 'poisoned') this.end(job, 'giveUp', now, lossEnd(job, fate, cause, 'JOB_POISONED', ''));
+      else if (fate === 'requeue') this.move(job, 'requeue', now, why);
+    }
   }
 
   /** It has waited long enough. No third worker is risked for a job that may have ended two. */
