@@ -91,6 +91,8 @@ export class Faults {
         return this.freeze(chosen([...system.processes.values()], target), Math.min(25, durationMs), false);
       case 'cut':
         return this.onLink(fault, (one, two) => system.network.cut(one, two, durationMs));
+      case 'rejoin':
+        return this.rejoin(fault);
       case 'partition':
         return this.onLink(fault, (one, two) => this.partition(one, two, fault));
       case 'crash':
@@ -120,6 +122,16 @@ export class Faults {
       system.timeline.after(100, () => {
         if (process.frozen) system.network.cut(process.id, peer, forMs - 100);
       });
+    }
+  }
+
+  /** A worker registers anew while routers, held up, still act on what its scheduler said before. */
+  private rejoin({ target, other }: FaultPlan): void {
+    const { system } = this;
+    for (const router of system.with('router')) this.freeze(router, 20 + 30 * other, false);
+    const worker = chosen(system.with('worker'), target);
+    for (const scheduler of system.with('scheduler')) {
+      if (worker !== undefined) system.network.cut(worker.id, scheduler.id, 1);
     }
   }
 

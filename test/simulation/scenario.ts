@@ -41,6 +41,7 @@ export const faultKinds = [
   'freeze',
   'stall',
   'cut',
+  'rejoin',
   'partition',
   'crash',
   'drainWorker',
