@@ -76,9 +76,12 @@ export function hearEnd(job: Job, worker: MemberId, cause: Cause): WordFate {
   return broken && isUndecided(job) ? 'poisoned' : 'unchanged';
 }
 
-/** What it makes of the job that the worker is alive. Beside a known breakdown that is no excuse: it may hang there. */
+/**
+ * What it makes of the job that the worker is alive. A first doubt remains, since the job may hang there; a second one
+ * doesn't keep it waiting, unless the first has become certain.
+ */
 export function hearLife(job: Job, worker: MemberId): WordFate {
-  if (job.doubted !== worker || job.proven) return 'unchanged';
+  if (job.doubted !== worker || job.proven || !isUndecided(job)) return 'unchanged';
   job.acquittedOf = worker;
   return acquit(job);
 }
