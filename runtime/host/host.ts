@@ -48,6 +48,7 @@ export class Host {
   private readonly log: Log;
   private readonly residents: Resident[] = [];
   private readonly hearers = new Map<Heard['type'], Resident[]>();
+  private readonly watchers = new Map<Heard['type'], (() => void)[]>();
   private readonly deliveries: Delivery[] = [];
   private readonly performers: Performers;
   private readonly payloadOf: (message: Message, outputsOf: string) => Frames;
@@ -74,6 +75,11 @@ export class Host {
     const resident: Resident = { name, actor, timers: new Map() };
     this.residents.push(resident);
     for (const type of actor.hears) this.hearers.set(type, [...(this.hearers.get(type) ?? []), resident]);
+  }
+
+  /** Runs after the actors here have heard something of these types. */
+  watch(types: readonly Heard['type'][], run: () => void): void {
+    for (const type of types) this.watchers.set(type, [...(this.watchers.get(type) ?? []), run]);
   }
 
   /** Tells the actors here; returns when all that follows from it here has been performed. */
@@ -113,6 +119,7 @@ export class Host {
       const effects = resident.actor.receive(delivery.heard, delivery.from, now());
       for (const effect of effects) this.performOne(effect, resident, delivery);
     }
+    for (const run of this.watchers.get(delivery.heard.type) ?? []) run();
   }
 
   private performOne(effect: Effect, resident: Resident, occasion: Occasion): void {

@@ -6,12 +6,16 @@ import { LocalMembership } from '../../cluster/local.js';
 import type { Member, Membership, Step } from '../../cluster/membership.js';
 import type { MemberId } from '../../proto/ids.js';
 import type { Message } from '../../proto/messages.js';
+import { after, type Timer } from '../clock.js';
 import { type Frames, Host, type Performers } from '../host/host.js';
 import type { Log } from '../log.js';
 import type { DropReason } from '../post/mail.js';
 import { PostOffice } from '../post/office.js';
 import { zeromqTransport } from '../post/zeromq.js';
 import { version } from '../version.js';
+
+/** How long a lost link waits for such word. */
+const wordWaitMs = 250;
 
 export interface MemberOptions {
   readonly self: Member;
@@ -23,8 +27,8 @@ export interface MemberOptions {
   readonly payloadOf: (message: Message, outputsOf: string) => Frames;
   /** Before the actors hear a message with frames: to keep them. */
   readonly received?: (message: Message, frames: Frames) => void;
-  /** True when the loss of this member is to be told by somebody who knows more. */
-  readonly holdsLoss?: (member: MemberId) => boolean;
+  /** True when somebody here will soon know more of the loss of this member than that its link is gone. */
+  readonly expectsWord?: (member: MemberId) => boolean;
 }
 
 export class MemberProcess {
@@ -32,6 +36,7 @@ export class MemberProcess {
   readonly office: PostOffice;
   private readonly membership: Membership;
   private readonly options: MemberOptions;
+  private readonly heldLosses = new Map<MemberId, Timer>();
 
   constructor(options: MemberOptions) {
     this.options = options;
@@ -91,8 +96,10 @@ export class MemberProcess {
     await this.office.close(lingerMs);
   }
 
-  /** The loss that was held back, when nobody has told more. */
+  /** The member is gone: whether its link said so or somebody who knows more. */
   tellLoss(member: MemberId, reason: string): void {
+    this.heldLosses.get(member)?.cancel();
+    this.heldLosses.delete(member);
     this.host.hear({ type: 'link.lost', member, reason });
     this.take(this.membership.lost(member));
   }
@@ -110,14 +117,19 @@ export class MemberProcess {
 
   private opened(member: Member): void {
     this.options.log.debug('link.opened', { member: member.id, roles: member.roles });
+    // It is back before anybody knew more: the loss comes first, for what was on its way is gone.
+    if (this.heldLosses.has(member.id)) this.tellLoss(member.id, 'its link was lost and came back');
     this.host.hear({ type: 'link.opened', member: member.id, roles: member.roles });
     this.take(this.membership.opened(member));
   }
 
   private lost(member: MemberId, reason: string): void {
-    if (this.options.holdsLoss?.(member) === true) return;
     this.options.log.debug('link.lost', { member, reason });
-    this.tellLoss(member, reason);
+    if (this.options.expectsWord?.(member) !== true) return this.tellLoss(member, reason);
+    this.heldLosses.set(
+      member,
+      after(wordWaitMs, () => this.tellLoss(member, reason)),
+    );
   }
 
   /** The first of its kind, then each thousandth: rubbish must not fill the log. */

@@ -29,8 +29,15 @@ import {
 } from './wiring.js';
 
 const lingerMs = 300;
-/** How long a lost link to a worker of this node waits for word of how the process ended. */
-const exitWordMs = 250;
+/** What may change whether the node or one of its models is ready. */
+const readinessFacts = [
+  'model.reported',
+  'models.listed',
+  'link.opened',
+  'link.lost',
+  'peer.judged',
+  'drain.requested',
+] as const;
 
 export class Node {
   readonly chart = startChart(nodeMachine);
@@ -38,6 +45,7 @@ export class Node {
   private readonly plan: Plan;
   private readonly log: Log;
   private readonly children: Children;
+  private readonly supervisor: Supervisor;
   private repository: Repository | undefined;
   private member: MemberProcess | undefined;
   private engine: NodeEngine | undefined;
@@ -51,6 +59,7 @@ export class Node {
     this.plan = plan;
     this.log = log;
     this.children = new Children((exit) => this.childExited(exit));
+    this.supervisor = new Supervisor(supervisorSettings(config, plan.workerNames));
   }
 
   /** Resolves when it serves; rejects with a sentence, after taking back what had been started. */
@@ -85,11 +94,6 @@ export class Node {
     return this.stopping;
   }
 
-  /** Worker processes of this node. */
-  workerPids(): number[] {
-    return this.children.pids();
-  }
-
   private async read(): Promise<void> {
     this.repository = await scanRepository(this.config.models);
     for (const note of this.repository.notes) this.log.warn('repository.passedOver', { note });
@@ -115,7 +119,8 @@ export class Node {
       beatMs: this.config.beatMs,
       log: this.log,
       payloadOf: (message) => engine.frames(message),
-      holdsLoss: (member) => this.holdsLoss(member),
+      // Of a worker of this node its exit tells more than a lost link, and comes as soon.
+      expectsWord: (member) => this.children.has(member),
       performers: {
         reply: (effect, occasion) => engine.reply(effect, occasion),
         spawn: ({ slot, name }) => this.spawn(slot, name),
@@ -127,6 +132,7 @@ export class Node {
       },
     });
     engine.attach(this.member.host);
+    this.member.host.watch(readinessFacts, () => engine.readinessChanged());
     if (this.plan.serves.has('router')) this.member.add('router', router);
     if (self.endpoint === '') return;
     const endpoint = await this.member.office.bind(self.endpoint);
@@ -135,12 +141,10 @@ export class Node {
 
   private decide(): void {
     const member = this.member as MemberProcess;
-    const { serves, workerNames, self, join } = this.plan;
+    const { serves, self, join } = this.plan;
     if (serves.has('scheduler')) member.add('scheduler', new Scheduler(schedulerSettings(this.config)));
     if (serves.has('health')) member.add('health', new Health(self.id, suspicionSettings(this.config)));
-    if (serves.has('worker')) {
-      member.add('supervisor', new Supervisor(supervisorSettings(this.config, workerNames)));
-    }
+    if (serves.has('worker')) member.add('supervisor', this.supervisor);
     const models = listedModels(this.repository as Repository, this.config.runLongestMs);
     member.host.hear({ type: 'models.listed', models });
     member.begin();
@@ -149,10 +153,7 @@ export class Node {
 
   private staff(): void {
     if (!this.plan.serves.has('worker')) return;
-    this.member?.host.perform(
-      'supervisor',
-      this.plan.workerNames.map((name, slot) => ({ type: 'spawn', slot, name })),
-    );
+    this.member?.host.perform('supervisor', this.supervisor.begin());
   }
 
   private async open(): Promise<void> {
@@ -181,15 +182,6 @@ export class Node {
     this.member?.tellLoss(exit.member, exit.detail);
   }
 
-  /** Of a worker of this node its exit tells more than a lost link, and comes as soon. */
-  private holdsLoss(member: string): boolean {
-    if (!this.children.has(member)) return false;
-    after(exitWordMs, () => {
-      if (this.children.has(member)) this.member?.tellLoss(member, 'its link was lost, its process lives');
-    });
-    return true;
-  }
-
   private async drainAndEnd(): Promise<void> {
     // Asked to stop while it starts: it starts, then stops. A start that failed has gone down already.
     await this.starting.catch(() => {});
@@ -213,7 +205,6 @@ export class Node {
         resolve();
       };
       this.member?.host.hear({ type: 'drain.requested' });
-      this.engine?.readinessChanged();
     });
   }
 

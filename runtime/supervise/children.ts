@@ -1,12 +1,12 @@
 // Worker processes as children of this node: started, listened to, ended; and how each of them ended, as far as the
 // system tells.
 import { type ChildProcess, fork } from 'node:child_process';
-import { readFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 import type { MemberId } from '../../proto/ids.js';
 import type { Cause } from '../../proto/messages.js';
 import { after } from '../clock.js';
 import type { NodeWord, WorkerOrder, WorkerWord } from '../worker/order.js';
+import { MemoryKills } from './memory-kills.js';
 
 export interface Exit {
   readonly slot: number;
@@ -26,7 +26,7 @@ const entry = fileURLToPath(new URL('../worker/main.js', import.meta.url));
 export class Children {
   private readonly bySlot = new Map<number, Child>();
   private readonly exited: (exit: Exit) => void;
-  private killsForMemory = killsForMemory();
+  private readonly memoryKills = new MemoryKills();
   private draining = false;
 
   constructor(exited: (exit: Exit) => void) {
@@ -42,19 +42,20 @@ export class Children {
     started.on('message', (word: WorkerWord) => {
       child.abortReason = word.reason;
     });
-    started.once('error', () => {});
-    started.once('exit', (code, signal) => {
+    const ended = (verdict: Pick<Exit, 'cause' | 'detail'>): void => {
       if (this.bySlot.get(slot) === child) this.bySlot.delete(slot);
-      this.exited({ slot, member: order.member, ...this.verdict(child, code, signal) });
+      this.exited({ slot, member: order.member, ...verdict });
+    };
+    started.on('error', (fault) => {
+      // Without a process there is no exit to wait for; else the fault is one of talking to it.
+      if (started.pid === undefined)
+        ended({ cause: 'crashed', detail: `it could not be started: ${fault.message}` });
     });
+    started.once('exit', (code, signal) => ended(this.verdict(child, code, signal)));
   }
 
   has(member: MemberId): boolean {
     return [...this.bySlot.values()].some((child) => child.member === member);
-  }
-
-  pids(): number[] {
-    return [...this.bySlot.values()].flatMap((child) => child.process.pid ?? []);
   }
 
   kill(slot: number): void {
@@ -86,11 +87,8 @@ export class Children {
     signal: string | null,
   ): { cause: Cause; detail: string } {
     if (child.abortReason !== '') return { cause: 'hung', detail: child.abortReason };
-    if (signal === 'SIGKILL') {
-      const before = this.killsForMemory;
-      this.killsForMemory = killsForMemory();
-      if (this.killsForMemory > before)
-        return { cause: 'exhausted', detail: 'the system ended it for want of memory' };
+    if (signal === 'SIGKILL' && this.memoryKills.justNow()) {
+      return { cause: 'exhausted', detail: 'the system ended it for want of memory' };
     }
     if (signal === 'SIGKILL' || signal === 'SIGTERM' || signal === 'SIGINT' || signal === 'SIGHUP') {
       return { cause: 'killed', detail: `ended from outside by ${signal}` };
@@ -99,14 +97,5 @@ export class Children {
     return code === 0
       ? { cause: 'stopped', detail: 'stopped' }
       : { cause: 'crashed', detail: `exit code ${code}` };
-  }
-}
-
-/** How often the kernel has ended a process for want of memory; 0 where it doesn't say. */
-function killsForMemory(): number {
-  try {
-    return Number(/^oom_kill (\d+)$/m.exec(readFileSync('/proc/vmstat', 'utf8'))?.[1] ?? 0);
-  } catch {
-    return 0;
   }
 }
