@@ -1,10 +1,18 @@
-// The compute that no server can do without: a model run in this process by ONNX Runtime alone, as often as asked.
+// The compute that no server can do without: a model run by ONNX Runtime alone, in this process or in several at once as
+// workers do, for a core costs more when its neighbour is at work too.
+import { type ChildProcess, fork } from 'node:child_process';
+import { fileURLToPath } from 'node:url';
 import * as ort from 'onnxruntime-node';
+
+export interface Computed {
+  readonly perSecond: number;
+  /** CPU time of one run. */
+  readonly cpuMsEach: number;
+}
 
 export interface BareModel {
   run(): Promise<unknown>;
-  /** Runs for so long: how many a second, and what CPU time each took. */
-  flatOut(seconds: number): Promise<{ readonly perSecond: number; readonly cpuMsEach: number }>;
+  flatOut(seconds: number): Promise<Computed>;
   end(): Promise<void>;
 }
 
@@ -34,4 +42,43 @@ export async function loadBare(file: string, shape: readonly number[], threads: 
     },
     end: () => session.release(),
   };
+}
+
+/** Processes with one thread each. */
+export class BareCrew {
+  private readonly children: readonly ChildProcess[];
+
+  constructor(count: number, file: string, shape: readonly number[]) {
+    const order = JSON.stringify({ file, shape });
+    this.children = Array.from({ length: count }, () =>
+      fork(fileURLToPath(import.meta.url), [order], { stdio: ['ignore', 'inherit', 'inherit', 'ipc'] }),
+    );
+  }
+
+  async flatOut(seconds: number): Promise<Computed> {
+    const parts = await Promise.all(
+      this.children.map(
+        (child) =>
+          new Promise<Computed>((resolve) => {
+            child.once('message', (computed: Computed) => resolve(computed));
+            child.send(seconds);
+          }),
+      ),
+    );
+    const perSecond = parts.reduce((sum, part) => sum + part.perSecond, 0);
+    return { perSecond, cpuMsEach: parts.reduce((sum, part) => sum + part.cpuMsEach, 0) / parts.length };
+  }
+
+  end(): void {
+    for (const child of this.children) child.disconnect();
+  }
+}
+
+if (process.argv[1] === fileURLToPath(import.meta.url)) {
+  const { file, shape } = JSON.parse(process.argv[2] ?? '{}') as { file: string; shape: number[] };
+  const model = loadBare(file, shape, 1);
+  process.on('disconnect', () => process.exit(0));
+  process.on('message', (seconds: number) => {
+    void model.then((loaded) => loaded.flatOut(seconds)).then((computed) => process.send?.(computed));
+  });
 }
