@@ -24,6 +24,12 @@ export function planOf(config: Config): Plan {
   const founder = config.join === '' && serves.has('router');
   const id = memberId(config.name, incarnation());
   const endpoint = config.endpoint || (founder ? wellKnownEndpoint(config.cluster) : ownEndpoint(id));
+  if (core.length > 0 && config.endpoint === '' && config.join.startsWith('tcp://')) {
+    throw new ConfigError(
+      `a ${core.join(', ')} that joins over tcp needs an address that the other nodes can reach: ` +
+        `${flagOf('endpoint')} tcp://host:port`,
+    );
+  }
   if (!config.insecure) {
     refusePublic('host', config.host, config.host);
     const tcp = /^tcp:\/\/(.+):\d+$/.exec(endpoint);
