@@ -7,9 +7,9 @@ import { type Chart, startChart } from '../chart.js';
 import { Directory } from '../directory.js';
 import { type Effect, note, send } from '../effects.js';
 import type { ListedModel, RunFinished } from '../facts.js';
-import { finishedMessage, Held, heldKey, startedMessage } from './held.js';
+import { finishedMessage, Held, heldKey, hungReason, startedMessage } from './held.js';
 import { Places } from './places.js';
-import { Shares } from './shares.js';
+import { Shares, type WorkerShare } from './shares.js';
 import { workerMachine } from './worker.machine.js';
 
 export interface WorkerSettings {
@@ -51,7 +51,8 @@ export class Worker implements Actor {
   private readonly places = new Places();
   /** The batch under watch whose answer has yet to reach its router; empty for none. */
   private quietFor = '';
-  private reporting = false;
+  /** NaN while there is nobody to report to. */
+  private reportDueAt = Number.NaN;
   private out: Effect[] = [];
   /** Copies of batches that it already has, batches of an epoch that is over, batches beyond its credits. */
   turnedAway = 0;
@@ -131,9 +132,7 @@ export class Worker implements Actor {
     this.reviewRegistration();
     const { inline: inlineCredits, thread: threadCredits } = credits;
     this.tell(scheduler, { type: 'worker.register', name, device, inlineCredits, threadCredits });
-    if (this.reporting) return;
-    this.reporting = true;
-    this.arm('report', now + this.settings.reportMs);
+    if (Number.isNaN(this.reportDueAt)) this.armReport(now);
   }
 
   private reviewRegistration(): void {
@@ -166,13 +165,8 @@ export class Worker implements Actor {
       return this.pump(now);
     }
     this.turnedAway++;
-    this.out.push(
-      { type: 'forget', key },
-      send(
-        router,
-        finishedMessage(held, () => 'returned', reason),
-      ),
-    );
+    const answer = finishedMessage(held, () => 'returned', reason);
+    this.out.push({ type: 'forget', key }, send(router, answer));
     // Under the epoch that counts the credit is given back; under another it is not ours to give.
     if (run.epoch === this.epochs.get(run.scheduler)) this.release(held, 0, 0);
   }
@@ -241,13 +235,24 @@ export class Worker implements Actor {
     this.arm(`run ${held.key}`, hangsAt);
   }
 
+  private armReport(now: number): void {
+    this.reportDueAt = now + this.settings.reportMs;
+    this.arm('report', this.reportDueAt);
+  }
+
+  /** While this process was held up, its runs were too. */
+  private excuseRuns(lateMs: number): void {
+    if (lateMs <= lagMostMs) return;
+    for (const held of this.held.values()) {
+      if (held.hangsAt < Number.POSITIVE_INFINITY) this.watchRun(held, held.hangsAt + lateMs);
+    }
+  }
+
   /** A timer that comes much too late shows that this whole process was held up: the run gets as much time again. */
   private runOverdue(held: Held, startedAt: number, now: number): void {
     const lateMs = now - held.hangsAt;
     if (lateMs > lagMostMs) return this.watchRun(held, now + Math.min(lateMs, this.runMaxMs(held)));
-    const { model, version } = held.run;
-    const ms = Math.round(now - startedAt);
-    this.out.push({ type: 'abort', reason: `a run of ${modelKey(model, version)} hangs since ${ms} ms` });
+    this.out.push({ type: 'abort', reason: hungReason(held, startedAt, now) });
   }
 
   private runMaxMs(held: Held): number {
@@ -342,7 +347,8 @@ export class Worker implements Actor {
   }
 
   private report(now: number): void {
-    this.arm('report', now + this.settings.reportMs);
+    this.excuseRuns(now - this.reportDueAt);
+    this.armReport(now);
     for (const [scheduler, epoch] of this.epochs) {
       if (epoch === 0) {
         this.register(scheduler, now);
@@ -379,11 +385,7 @@ export class Worker implements Actor {
     for (const [scheduler, epoch] of this.epochs) if (epoch > 0) this.tellShareTo(scheduler, epoch, share);
   }
 
-  private tellShareTo(
-    scheduler: MemberId,
-    epoch: number,
-    share: { toldAs(epoch: number): Said<'share.changed'> },
-  ): void {
+  private tellShareTo(scheduler: MemberId, epoch: number, share: WorkerShare): void {
     this.tell(scheduler, share.toldAs(epoch));
   }
 
