@@ -207,9 +207,7 @@ export class System implements Surroundings {
       }
       case 'abort': {
         const job = this.truth.hanging.get(process.id);
-        // A run that was held up half of its time may look hung.
-        const heldUp = this.timeline.now - process.resumedAt < 200 && process.resumedAt > 0;
-        require(job !== undefined || heldUp, 'I7', () =>
+        require(job !== undefined, 'I7', () =>
           `${process.id} aborts, though nothing hangs: ${effect.reason}`);
         if (job !== undefined) this.truth.killed(job, process.id);
         return this.endSoon(process, 'hung', effect.reason);
