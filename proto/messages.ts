@@ -167,7 +167,7 @@ export const messages = {
     computeMs: duration,
     outputMs: duration,
   }),
-  /** The credit comes back; `rows` is 0 when nothing ran. */
+  /** The credit comes back; `rows` is 0 when nothing ran, or not to a good end: then its time teaches nothing. */
   batchReleased: say(46, 'batch.released', { batch: count, epoch: count, rows: count, computeMs: duration }),
 } as const;
 

@@ -280,7 +280,7 @@ export class Worker implements Actor {
     if (!held.unwanted) this.out.push({ type: 'send', to: held.router, message, outputsOf });
     if (held.run.solo && result !== undefined) this.beQuiet(held.key, now);
     this.out.push({ type: 'forget', key: held.key });
-    this.release(held, result === undefined ? 0 : held.aliveRows(), result?.computeMs ?? 0);
+    this.release(held, result?.code === '' ? held.aliveRows() : 0, result?.computeMs ?? 0);
     this.pump(now);
     this.stopWhenEmpty();
   }

@@ -104,6 +104,16 @@ describe('a worker runs', () => {
     assert.equal(only(effects, 'send')[0]?.outputsOf, '');
   });
 
+  test('a failed run gives its credit back and says nothing about what a run costs', () => {
+    const stage = WorkerStage.ready();
+    stage.run({ jobs: [1, 2] });
+    const rows = (batch: number, changes: Parameters<WorkerStage['ran']>[1] = {}) =>
+      said(stage.ran(batch, changes), 'batch.released').map((released) => released.rows);
+    assert.deepEqual(rows(1, { code: 'MODEL_FAILED', reason: 'NaN', computeMs: 0 }), [0]);
+    stage.run({ jobs: [1, 2] });
+    assert.deepEqual(rows(2), [2]);
+  });
+
   test('a result that nobody waits for changes nothing', () => {
     const stage = WorkerStage.ready();
     assert.deepEqual(stage.ran(9), []);
