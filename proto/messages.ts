@@ -37,7 +37,8 @@ export type Verdict = (typeof verdicts)[number];
 
 /**
  * How a worker ended. `crashed`, `exhausted` and `hung` are evidence against what it was running; `killed` (an outside
- * hand) and `stopped` (on request) are not; `unknown` counts as evidence.
+ * hand) and `stopped` (on request) are not. `unknown` is a doubt: what ran goes on under watch, and is not called guilty
+ * before word of a breakdown comes.
  */
 export const causes = ['crashed', 'exhausted', 'hung', 'killed', 'stopped', 'unknown'] as const;
 export type Cause = (typeof causes)[number];
