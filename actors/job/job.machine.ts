@@ -1,5 +1,6 @@
 // The life of a job, written once. Every choice is an event of its own, so that the same chart can be drawn, walked by
-// tests and compiled into the table that the router uses. Actions name what the router has to do for the move.
+// tests and compiled into the table that the router uses. Actions name what the router does by
+// itself whenever the move is made.
 import { createMachine } from '../chart.js';
 
 export const jobMachine = createMachine({
@@ -9,44 +10,44 @@ export const jobMachine = createMachine({
     arriving: {
       on: {
         admit: { target: 'queued', actions: 'enqueue' },
-        reject: { target: 'rejected', actions: 'answer' },
-        expire: { target: 'expired', actions: 'answer' },
+        reject: 'rejected',
+        expire: 'expired',
       },
     },
     queued: {
       on: {
-        assign: { target: 'assigned', actions: 'dispatch' },
+        assign: 'assigned',
         orphan: { target: 'queued', actions: 'enqueue' },
-        reject: { target: 'rejected', actions: 'answer' },
-        expire: { target: 'expired', actions: ['withdraw', 'answer'] },
-        cancel: { target: 'cancelled', actions: ['withdraw', 'answer'] },
+        reject: 'rejected',
+        expire: { target: 'expired', actions: 'withdraw' },
+        cancel: { target: 'cancelled', actions: 'withdraw' },
       },
     },
     assigned: {
       on: {
-        start: { target: 'running' },
-        complete: { target: 'completed', actions: 'answer' },
-        fail: { target: 'failed', actions: 'answer' },
-        lose: { target: 'retrying', actions: 'reconsider' },
-        expire: { target: 'expired', actions: ['recall', 'answer'] },
-        cancel: { target: 'cancelled', actions: ['recall', 'answer'] },
+        start: 'running',
+        complete: 'completed',
+        fail: 'failed',
+        lose: 'retrying',
+        expire: { target: 'expired', actions: 'recall' },
+        cancel: { target: 'cancelled', actions: 'recall' },
       },
     },
     running: {
       on: {
-        complete: { target: 'completed', actions: 'answer' },
-        fail: { target: 'failed', actions: 'answer' },
-        lose: { target: 'retrying', actions: 'reconsider' },
-        expire: { target: 'expired', actions: ['recall', 'answer'] },
-        cancel: { target: 'cancelled', actions: ['recall', 'answer'] },
+        complete: 'completed',
+        fail: 'failed',
+        lose: 'retrying',
+        expire: { target: 'expired', actions: 'recall' },
+        cancel: { target: 'cancelled', actions: 'recall' },
       },
     },
     retrying: {
       on: {
         requeue: { target: 'queued', actions: 'enqueue' },
-        giveUp: { target: 'failed', actions: 'answer' },
-        expire: { target: 'expired', actions: 'answer' },
-        cancel: { target: 'cancelled', actions: 'answer' },
+        giveUp: 'failed',
+        expire: 'expired',
+        cancel: 'cancelled',
       },
     },
     completed: { type: 'final' },

@@ -28,7 +28,7 @@ export type JobEvent =
   | 'expire'
   | 'cancel';
 
-export type JobAction = 'enqueue' | 'dispatch' | 'withdraw' | 'recall' | 'reconsider' | 'answer';
+export type JobAction = 'enqueue' | 'withdraw' | 'recall';
 
 export const jobTable = compileChart<JobState, JobEvent, JobAction>(jobMachine);
 

@@ -5,7 +5,9 @@ import { describe, test } from 'node:test';
 import type { Effect } from '../../actors/effects.js';
 import { Job } from '../../actors/job/job.js';
 import {
+  actionsOf,
   eventOf,
+  type JobAction,
   type JobEvent,
   type JobState,
   jobTable,
@@ -13,7 +15,7 @@ import {
   stateOf,
 } from '../../actors/job/job.table.js';
 import { limits } from '../../proto/limits.js';
-import { only, RouterStage, replyOf, scheduler, specOf, worker } from './stage.js';
+import { only, RouterStage, replyOf, said, scheduler, specOf, worker } from './stage.js';
 
 /** Brings a new job into a state, as life would. */
 const ways: Record<Exclude<JobState, 'arriving'>, (stage: RouterStage) => void> = {
@@ -53,6 +55,13 @@ const ways: Record<Exclude<JobState, 'arriving'>, (stage: RouterStage) => void> 
   rejected: (stage) => {
     stage.submit({ bytes: 2e6 });
   },
+};
+
+/** What the router says when it does what the chart names. */
+const deeds: Record<JobAction, 'job.enqueue' | 'job.withdraw' | 'batch.recall'> = {
+  enqueue: 'job.enqueue',
+  withdraw: 'job.withdraw',
+  recall: 'batch.recall',
 };
 
 type Stimulus = Exclude<JobEvent, 'admit' | 'giveUp'>;
@@ -107,10 +116,17 @@ describe('a job, heard through its router', () => {
           assert.equal(stage.state(), lasting);
           assert.equal(replies.length, 0);
         }
+        for (const action of actionsOf(stateOf[state], eventOf[event])) {
+          assert.equal(said(effects, deeds[action]).length, 1, `it does what the chart names: ${action}`);
+        }
         assert.equal(stage.router.illegalMoves, 0, 'and nothing is blamed on the chart');
       });
     }
   }
+
+  test('the chart names nothing but what the router does by name', () => {
+    assert.deepEqual(new Set(jobTable.actions.flat()), new Set(Object.keys(deeds)));
+  });
 
   test('a job that is lost too often is given up', () => {
     const stage = RouterStage.usual({ lossesMax: 1 });
