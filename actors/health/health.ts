@@ -36,7 +36,7 @@ export class Health implements Actor {
   receive(heard: Heard, from: MemberId, now: number): Effect[] {
     switch (heard.type) {
       case 'peer.beat':
-        this.beat(from, heard.sequence);
+        this.beat(from, heard.sequence, heard.intervalMs);
         break;
       case 'link.opened':
         this.open(heard.member, heard.roles, now);
@@ -88,9 +88,9 @@ export class Health implements Actor {
     this.peers.delete(member);
   }
 
-  private beat(member: MemberId, sequence: number): void {
+  private beat(member: MemberId, sequence: number, intervalMs: number): void {
     const peer = this.peers.get(member);
-    if (peer === undefined || !peer.chart.can('beat') || !peer.suspicion.beat(sequence)) return;
+    if (peer === undefined || !peer.chart.can('beat') || !peer.suspicion.beat(sequence, intervalMs)) return;
     const before = peer.chart.state;
     if (!peer.chart.move('beat')) return;
     if (before !== 'awaited') return this.judge(member, 'trusted', 'its beats are back');

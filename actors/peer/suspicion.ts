@@ -6,7 +6,8 @@ export interface SuspicionSettings {
   /** Phi at which a member gets no new work, and at which it is given up. */
   readonly suspectPhi: number;
   readonly downPhi: number;
-  /** Bounds on the pace that is believed, so that detection is neither jumpy nor slow. */
+  /** Bounds on the pace that is believed, so that detection is neither jumpy nor slow: of whoever says of itself that it
+   *  beats slower they are wider by as much. */
   readonly gapLeastMs: number;
   readonly gapMostMs: number;
   /** A member that has not beaten yet is starting: it gets this long. */
@@ -14,6 +15,8 @@ export interface SuspicionSettings {
 }
 
 const weight = 0.1;
+/** No slower pace is believed, whatever a member says of itself. */
+const intervalMostMs = 10_000;
 
 export class Suspicion {
   private meanGapMs: number;
@@ -27,15 +30,18 @@ export class Suspicion {
     this.meanGapMs = settings.gapLeastMs;
   }
 
-  /** False for a copy or a late one. */
-  beat(sequence: number): boolean {
+  /** False for a copy or a late one. `intervalMs` is the pace that the member itself means to keep. */
+  beat(sequence: number, intervalMs: number): boolean {
     if (sequence <= this.lastSequence) return false;
     const missed = sequence - this.lastSequence;
+    const { gapLeastMs, gapMostMs } = this.settings;
+    const leastMs = Math.max(gapLeastMs, Math.min(intervalMs, intervalMostMs));
     if (this.beaten) {
-      const { gapLeastMs, gapMostMs } = this.settings;
-      const gap = Math.min(Math.max(this.silentMs / missed, gapLeastMs), gapMostMs);
+      const mostMs = leastMs * (gapMostMs / gapLeastMs);
+      const gap = Math.min(Math.max(this.silentMs / missed, leastMs), mostMs);
       this.meanGapMs += weight * (gap - this.meanGapMs);
     }
+    this.meanGapMs = Math.max(this.meanGapMs, leastMs);
     this.lastSequence = sequence;
     this.beaten = true;
     this.silentMs = 0;

@@ -26,10 +26,13 @@ function silenceFor(phi: number, gapMs: number): number {
   return (phi * gapMs) / Math.LOG10E;
 }
 
+/** Whoever means to beat faster than the watcher does is judged by the pace that it keeps. */
+const eagerMs = 5;
+
 function beatSteadily(suspicion: Suspicion, gapMs: number, beats: number, first = 1): void {
   for (let beat = 0; beat < beats; beat++) {
     for (let passed = 0; passed < gapMs; passed += settings.tickMs) suspicion.pass(settings.tickMs);
-    suspicion.beat(first + beat);
+    suspicion.beat(first + beat, eagerMs);
   }
 }
 
@@ -45,7 +48,7 @@ describe('suspicion', () => {
       before = suspicion.phi();
     }
     assert.ok(before > settings.downPhi);
-    assert.ok(suspicion.beat(21));
+    assert.ok(suspicion.beat(21, eagerMs));
     assert.equal(suspicion.phi(), 0);
   });
 
@@ -61,7 +64,7 @@ describe('suspicion', () => {
     const [hasty, lazy] = [new Suspicion(settings), new Suspicion(settings)];
     for (let beat = 1; beat < 100; beat++) {
       hasty.pass(1);
-      hasty.beat(beat);
+      hasty.beat(beat, eagerMs);
     }
     beatSteadily(lazy, 5000, 60);
     for (let tick = 0; tick < 5; tick++) hasty.pass(10);
@@ -90,13 +93,13 @@ describe('suspicion', () => {
     const suspicion = new Suspicion(settings);
     beatSteadily(suspicion, 30, 20);
     suspicion.pass(10);
-    assert.ok(!suspicion.beat(20) && !suspicion.beat(3));
+    assert.ok(!suspicion.beat(20, eagerMs) && !suspicion.beat(3, eagerMs));
     assert.equal(suspicion.silence, 10);
     const paced = new Suspicion(settings);
     // Of four beats one arrives: it comes late, and the pace is known from its number.
     for (let beat = 4; beat <= 200; beat += 4) {
       for (let tick = 0; tick < 12; tick++) paced.pass(10);
-      paced.beat(beat);
+      paced.beat(beat, eagerMs);
     }
     for (let tick = 0; tick < 20; tick++) paced.pass(10);
     assert.ok(paced.phi() > settings.suspectPhi);
@@ -218,6 +221,29 @@ describe('health', () => {
       at - begun > expected - 31 && at - begun < expected + 31,
       `${at - begun} ms, expected ${expected}`,
     );
+  });
+
+  test('who beats slower than the watcher expects, and says so, is trusted, until it misses its own beats', () => {
+    const watch = new Watch();
+    const slow = 'node-9.x';
+    watch.open(slow, 'router');
+    let sequence = 0;
+    const beatSlowly = (): string[] => {
+      const effects = watch.pass(390);
+      const beat = { type: 'peer.beat', sequence: ++sequence, intervalMs: 400 } as const;
+      return verdicts([...effects, ...watch.hear(beat, slow), ...watch.pass(10)]);
+    };
+    beatSlowly();
+    for (let beats = 0; beats < 20; beats++) assert.deepEqual(beatSlowly(), []);
+    const expected = silenceFor(settings.downPhi, 400);
+    assert.deepEqual([...new Set(verdicts(watch.pass(expected + 800)))], ['node-9 suspect', 'node-9 down']);
+  });
+
+  test('nobody buys itself trust for ever with the pace that it names', () => {
+    const suspicion = new Suspicion(settings);
+    suspicion.beat(1, 1e9);
+    for (let passed = 0; passed < silenceFor(settings.downPhi, 10_000) + 20; passed += 10) suspicion.pass(10);
+    assert.ok(suspicion.phi() > settings.downPhi);
   });
 
   test('its own long absence makes nobody suspect', () => {
