@@ -65,7 +65,21 @@ export function decodeMessage(bytes: Uint8Array): Envelope | string {
     fields[entry.keys[index] as string] = values[index + 2];
   }
   const message = fields as unknown as Message;
-  return invalid(message) ?? { message, frames: frames as number };
+  return invalid(message) ?? wrongFrames(message, frames as number) ?? { message, frames: frames as number };
+}
+
+/** Whoever hears a batch takes its tensors by their place: each that is announced must be there. */
+function wrongFrames(message: Message, frames: number): string | undefined {
+  const wanted = framesOf(message);
+  if (wanted === undefined || wanted === frames) return undefined;
+  return `${message.type} announces ${frames} frames, its tensors are ${wanted}`;
+}
+
+/** How many tensor frames a message takes along; undefined where it doesn't say. */
+export function framesOf(message: Message): number | undefined {
+  if (message.type === 'batch.run') return message.inputs.length * (message.split ? message.jobs.length : 1);
+  if (message.type === 'batch.finished') return message.codes.includes('') ? message.outputs.length : 0;
+  return undefined;
 }
 
 /** Why a message is none, in a sentence; nothing when it is one. */

@@ -1,10 +1,11 @@
 // The system as the doors see it, over the router actor of this process: keeps each request's payload and its client
 // until the job's end, and cuts the client's rows out of what the workers answer.
 import type { Reply, Slice } from '../../actors/effects.js';
+import { endOf } from '../../actors/router/endings.js';
 import type { Router } from '../../actors/router/router.js';
 import { type JobNumber, jobId, type MemberId } from '../../proto/ids.js';
 import type { Message, Said } from '../../proto/messages.js';
-import type { Tensor } from '../../proto/tensor.js';
+import { byteSize, type Tensor } from '../../proto/tensor.js';
 import { settle, wallTime } from '../clock.js';
 import type { Answer, Engine, ModelCounters, ModelStatus, Submission, Ticket } from '../doors/engine.js';
 import type { Frames, Host, Occasion } from '../host/host.js';
@@ -107,13 +108,15 @@ export class NodeEngine implements Engine {
     const pending = this.pending.get(effect.job);
     if (pending === undefined) return;
     this.pending.delete(effect.job);
-    const { slice } = effect;
     const { spec } = pending.submission;
+    const rows = effect.slice && rowsOf(heard as Said<'batch.finished'>, frames, effect.slice);
+    const isWrong = typeof rows === 'string';
+    const slice = isWrong ? undefined : effect.slice;
     this.statistics.count(spec.model, spec.version, slice, wallTime());
     const answer: Answer = {
       jobId: jobId(this.self, effect.job),
-      end: effect.end,
-      outputs: slice === undefined ? [] : outputsOf(heard as Said<'batch.finished'>, frames, slice),
+      end: isWrong ? endOf('failed', 'RESULT_INVALID', rows) : effect.end,
+      outputs: isWrong ? [] : (rows ?? []),
       times: slice?.times,
       path: () => effect.record.path(),
     };
@@ -140,14 +143,42 @@ function joined(parts: readonly Uint8Array[]): Uint8Array {
   return whole;
 }
 
-/** One client's rows of every output of a batch. */
+/** One client's rows of every output of a batch, or why the worker's answer has none. */
+function rowsOf(finished: Said<'batch.finished'>, frames: Frames, slice: Slice): Tensor[] | string {
+  return wrongOutput(finished, frames, slice) ?? outputsOf(finished, frames, slice);
+}
+
+/** A tensor whose bytes are not those of its shape can't be cut: a client would get what is another's. */
+function wrongOutput(
+  { outputs, sizes }: Said<'batch.finished'>,
+  frames: Frames,
+  { rows, rowsTotal }: Slice,
+): string | undefined {
+  for (const [output, [name, datatype, shape]] of outputs.entries()) {
+    const has = `the worker's answer for output ${name} has`;
+    const bytes = frames[output]?.length ?? 0;
+    const own = sizes[output] as readonly number[];
+    const isOpen = datatype === 'BYTES' && own.length === 0 && rows === rowsTotal;
+    const wanted = datatype === 'BYTES' ? sumOf(own) : byteSize({ name, datatype, shape });
+    if (!isOpen && bytes !== wanted) return `${has} ${bytes} bytes, its shape wants ${wanted}`;
+    if (rows !== rowsTotal && shape[0] !== rowsTotal) {
+      return `${has} the shape [${shape}], wanted are ${rowsTotal} rows`;
+    }
+  }
+  return undefined;
+}
+
+function sumOf(sizes: readonly number[]): number {
+  return sizes.reduce((sum, size) => sum + size, 0);
+}
+
 function outputsOf(finished: Said<'batch.finished'>, frames: Frames, slice: Slice): Tensor[] {
   return finished.outputs.map(([name, datatype, shape], output) => {
     const whole = frames[output] as Uint8Array;
     if (slice.rows === slice.rowsTotal) return { name, datatype, shape, data: whole };
     const sizes = finished.sizes[output] as readonly number[];
     const own = [slice.rows, ...shape.slice(1)];
-    if (sizes.length === 0) {
+    if (datatype !== 'BYTES') {
       const rowBytes = whole.length / slice.rowsTotal;
       const from = slice.rowsBefore * rowBytes;
       return { name, datatype, shape: own, data: whole.subarray(from, from + slice.rows * rowBytes) };

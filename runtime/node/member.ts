@@ -67,6 +67,8 @@ export class MemberProcess {
         lost: (member, reason) => this.lost(member, reason),
         refused: (link, reason) => log.warn('link.refused', { link, reason }),
         dropped: (link, drop, reason) => this.dropped(link, drop, reason),
+        failed: (what, error) =>
+          log.error('message.failed', { what, error: error instanceof Error ? error.stack : String(error) }),
       },
     });
     this.host.add('pulse', new Pulse(self.id, options.beatMs));

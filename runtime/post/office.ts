@@ -24,6 +24,8 @@ export interface OfficeEvents {
   /** This side or the other does not want to talk over the link. Told once each time the link opens. */
   refused(link: LinkId, reason: string): void;
   dropped(link: LinkId, drop: DropReason, reason: string): void;
+  /** Whoever was told `what` threw at it. That is lost, what comes after it is not. */
+  failed(what: string, error: unknown): void;
 }
 
 export interface OfficeOptions {
@@ -56,7 +58,7 @@ export class PostOffice {
 
   constructor(options: OfficeOptions) {
     this.#options = options;
-    this.#events = options.events;
+    this.#events = guarded(options.events);
     this.#transport = options.transport(options.self, {
       received: (link, frames) => this.#received(link, frames),
       opened: (link) => this.#opened(link),
@@ -293,6 +295,31 @@ export class PostOffice {
   #count(drop: DropReason): void {
     this.#drops.set(drop, (this.#drops.get(drop) as number) + 1);
   }
+}
+
+/** One bad message must not end the reading of all others. */
+function guarded(events: OfficeEvents): OfficeEvents {
+  const guard = (what: string, tell: () => void): void => {
+    try {
+      tell();
+    } catch (error) {
+      events.failed(what, error);
+    }
+  };
+  return {
+    delivered: (from, message, frames) => {
+      try {
+        events.delivered(from, message, frames);
+      } catch (error) {
+        events.failed(`${message.type} from ${from}`, error);
+      }
+    },
+    opened: (member) => guard(`that ${member.id} is linked`, () => events.opened(member)),
+    lost: (member, reason) => guard(`that ${member} is lost`, () => events.lost(member, reason)),
+    refused: (link, reason) => guard('a refusal', () => events.refused(link, reason)),
+    dropped: (link, drop, reason) => guard('a drop', () => events.dropped(link, drop, reason)),
+    failed: (what, error) => events.failed(what, error),
+  };
 }
 
 function newLink(id: LinkId): Link {

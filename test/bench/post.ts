@@ -71,6 +71,9 @@ class Caller {
         },
         refused: () => {},
         dropped: () => {},
+        failed: (what, error) => {
+          throw new Error(what, { cause: error });
+        },
       },
     });
   }

@@ -12,6 +12,9 @@ export class Branch extends Waiting implements OfficeEvents {
   readonly losses: { member: MemberId; reason: string }[] = [];
   readonly refusals: { link: string; reason: string }[] = [];
   readonly drops: { link: string; drop: string; reason: string }[] = [];
+  readonly faults: string[] = [];
+  /** What it does with a message beyond remembering it. */
+  whenDelivered: ((message: Message) => void) | undefined;
   /** Every delivery that the office gave to its transport. */
   readonly sent: { link: string; frames: readonly Uint8Array[] }[] = [];
 
@@ -28,6 +31,7 @@ export class Branch extends Waiting implements OfficeEvents {
   delivered(from: MemberId, message: Message, frames: readonly Uint8Array[]): void {
     this.deliveries.push({ from, message, frames });
     this.changed();
+    this.whenDelivered?.(message);
   }
 
   opened(member: Member): void {
@@ -47,6 +51,11 @@ export class Branch extends Waiting implements OfficeEvents {
 
   dropped(link: string, drop: string, reason: string): void {
     this.drops.push({ link, drop, reason });
+    this.changed();
+  }
+
+  failed(what: string, error: unknown): void {
+    this.faults.push(`${what}: ${(error as Error).message}`);
     this.changed();
   }
 

@@ -62,6 +62,18 @@ function talking(sibling: Sibling, branch: Make): void {
     assert.ok(guest.deliveries.every(({ from, frames }) => from === 'host.1' && frames.length === 0));
   });
 
+  test('a message that its hearer throws at is told as a fault, and those after it are heard', async () => {
+    const { host, guest } = await pair(sibling, branch);
+    guest.whenDelivered = (message) => {
+      if ((message as Said<'peer.beat'>).sequence === 1) throw new Error('can not bear it');
+    };
+    for (const number of [1, 2]) host.office.send('guest.1', beat(number));
+    await guest.delivery(2);
+    assert.deepEqual(guest.faults, ['peer.beat from host.1: can not bear it']);
+    host.office.send('guest.1', beat(3));
+    await guest.delivery(3);
+  });
+
   test('a flood within one tick leaves in bounded pieces', async () => {
     const { host, guest } = await pair(sibling, branch);
     const before = host.sent.length;

@@ -136,6 +136,9 @@ describe('rubbish in memory', () => {
         lost: () => {},
         refused: () => {},
         dropped: () => {},
+        failed: (what, error) => {
+          throw new Error(what, { cause: error });
+        },
       },
     });
     const hello = envelope(announcement('guest.1', 'test', ['worker']));

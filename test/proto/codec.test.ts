@@ -2,7 +2,7 @@
 // sentence and changes nothing.
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
-import { decodeMessage, encodeMessage, invalid } from '../../proto/codec.js';
+import { decodeMessage, encodeMessage, framesOf, invalid } from '../../proto/codec.js';
 import { limits } from '../../proto/limits.js';
 import { type Message, messages, retired } from '../../proto/messages.js';
 import { Random } from '../simulation/random.js';
@@ -21,8 +21,8 @@ function text(value: string): number[] {
 describe('messages on the wire', () => {
   for (const message of sampleMessages) {
     test(`${message.type} arrives as it was said`, () => {
-      const envelope = decodeMessage(encodeMessage(message, 2));
-      assert.deepEqual(envelope, { message, frames: 2 });
+      const frames = framesOf(message) ?? 2;
+      assert.deepEqual(decodeMessage(encodeMessage(message, frames)), { message, frames });
     });
   }
 
@@ -132,6 +132,30 @@ describe('what is no message', () => {
       invalid({ ...finished, sizes: [[], [1]] }) ?? '',
       /1 entries in an output for 2 jobs that ran/,
     );
+  });
+
+  test('a batch announces as many frames as it has tensors', () => {
+    const run = sample('batch.run');
+    const finished = sample('batch.finished');
+    const lost = {
+      ...finished,
+      codes: ['', '', ''].map(() => 'DEVICE_LOST' as const),
+      outputs: [],
+      sizes: [],
+    };
+    for (const [message, frames] of [
+      [run, 1],
+      [{ ...run, split: true }, 2],
+      [finished, 2],
+      [lost, 0],
+    ] as const) {
+      assert.deepEqual(decodeMessage(encodeMessage(message, frames)), { message, frames });
+      assert.equal(
+        decodeMessage(encodeMessage(message, frames + 1)),
+        `${message.type} announces ${frames + 1} frames, its tensors are ${frames}`,
+      );
+    }
+    assert.match(String(decodeMessage(encodeMessage(finished, 1))), /announces 1 frames, its tensors are 2/);
   });
 
   test('too many jobs for one batch are refused', () => {

@@ -30,6 +30,9 @@ const office = new PostOffice({
     lost: () => {},
     refused: () => {},
     dropped: () => {},
+    failed: (what, error) => {
+      throw new Error(what, { cause: error });
+    },
   },
 });
 office.dial(endpoint);

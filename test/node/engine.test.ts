@@ -1,0 +1,73 @@
+// What a client gets of a worker's answer: its own rows, or, when the answer's bytes are not those of its shape, the
+// word that it is none. Never another client's rows.
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import type { Slice } from '../../actors/effects.js';
+import { completed } from '../../actors/router/endings.js';
+import type { Said } from '../../proto/messages.js';
+import type { Answer } from '../../runtime/doors/engine.js';
+import { Repository } from '../../runtime/models/repository.js';
+import { NodeEngine } from '../../runtime/node/engine.js';
+import { RouterStage, specOf } from '../actors/stage.js';
+import { sample } from '../proto/samples.js';
+
+/** Two members ran, with one and three rows; the third was cancelled. */
+const finished = sample('batch.finished');
+const scores = new Uint8Array(Float32Array.from({ length: 40 }, (_, element) => element).buffer);
+const words = new Uint8Array(51);
+const times = { queueMs: 0, computeInputMs: 0, computeMs: 1, computeOutputMs: 0, batchRows: 4 };
+const first: Slice = { member: 0, rowsBefore: 0, rows: 1, rowsTotal: 4, times };
+const second: Slice = { member: 1, rowsBefore: 1, rows: 3, rowsTotal: 4, times };
+const alone: Slice = { ...first, rows: 4 };
+
+function answerOf(heard: Said<'batch.finished'>, frames: readonly Uint8Array[], slice: Slice): Answer {
+  const engine = new NodeEngine('node-1.aaaaaa', RouterStage.usual().router, new Repository([]));
+  const answers: Answer[] = [];
+  engine.submit({ spec: specOf(), payload: [] }, (answer) => answers.push(answer));
+  const record = { path: () => [] };
+  engine.reply({ type: 'reply', job: 1, end: completed, record, slice }, { heard, frames });
+  assert.equal(answers.length, 1);
+  return answers[0] as Answer;
+}
+
+test('each client gets its own rows', () => {
+  const [ownScores, ownWords] = answerOf(finished, [scores, words], second).outputs;
+  assert.deepEqual(ownScores?.shape, [3, 10]);
+  assert.deepEqual(ownScores?.data, scores.subarray(40));
+  assert.deepEqual([ownWords?.shape, ownWords?.data.length], [[3, 1], 40]);
+  assert.equal(answerOf(finished, [scores, words], alone).outputs[1]?.data.length, 51);
+});
+
+const wrong: readonly (readonly [string, readonly Uint8Array[], Partial<Said<'batch.finished'>>, RegExp])[] =
+  [
+    ['a tensor that is missing', [scores], {}, /output word has 0 bytes, its shape wants 51/],
+    ['too few bytes', [scores.subarray(4), words], {}, /output scores has 156 bytes, its shape wants 160/],
+    ['too many', [new Uint8Array(164), words], {}, /output scores has 164 bytes, its shape wants 160/],
+    [
+      'BYTES beside their sizes',
+      [scores, words.subarray(1)],
+      {},
+      /output word has 50 bytes, its shape wants 51/,
+    ],
+    [
+      'rows beside those of the batch',
+      [scores, words],
+      { outputs: [['scores', 'FP32', [10, 4]], finished.outputs[1] as (typeof finished.outputs)[number]] },
+      /output scores has the shape \[10,4\], wanted are 4 rows/,
+    ],
+  ];
+for (const [what, frames, changes, says] of wrong) {
+  test(`${what} in an answer make it none`, () => {
+    for (const slice of [first, second]) {
+      const { end, outputs, times: told } = answerOf({ ...finished, ...changes }, frames, slice);
+      assert.deepEqual([end.ending, end.code], ['failed', 'RESULT_INVALID']);
+      assert.match(end.message, says);
+      assert.deepEqual([outputs, told], [[], undefined]);
+    }
+  });
+}
+
+test('a request that was alone in its batch is looked at as well', () => {
+  const { end } = answerOf(finished, [scores.subarray(4), words], alone);
+  assert.equal(end.code, 'RESULT_INVALID');
+});
