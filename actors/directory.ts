@@ -12,14 +12,17 @@ export class Directory {
     for (const role of roles) this.byRole.set(role, [...this.with(role), member].sort());
   }
 
-  close(member: MemberId): void {
-    for (const role of this.roles.get(member) ?? []) {
+  /** The roles of which this was the last member. */
+  close(member: MemberId): readonly Role[] {
+    const roles = this.roles.get(member) ?? [];
+    for (const role of roles) {
       this.byRole.set(
         role,
         this.with(role).filter((other) => other !== member),
       );
     }
     this.roles.delete(member);
+    return roles.filter((role) => this.with(role).length === 0);
   }
 
   has(member: MemberId): boolean {

@@ -20,7 +20,8 @@ export class Neighbours {
   }
 
   close(member: MemberId): void {
-    this.links.close(member);
+    // Without health nobody is left to take back what it said of others.
+    if (this.links.close(member).includes('health')) this.distrusted.clear();
     this.coverage.forget(member);
     this.distrusted.delete(member);
     this.review();

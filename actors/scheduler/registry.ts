@@ -34,6 +34,11 @@ export class Registry {
     return (this.verdicts.get(member) ?? 'trusted') === 'trusted';
   }
 
+  /** Without health nobody is left to take back what it said of others. */
+  lose(member: MemberId): void {
+    if (this.links.close(member).includes('health')) this.verdicts.clear();
+  }
+
   judge(member: MemberId, verdict: Verdict): void {
     if (verdict === 'trusted') this.verdicts.delete(member);
     else this.verdicts.set(member, verdict);

@@ -91,9 +91,10 @@ export class Scheduler implements Actor {
           for (const lane of this.lanes.values()) this.report(lane, [heard.member]);
         return;
       case 'link.lost':
-        this.registry.links.close(heard.member);
+        this.registry.lose(heard.member);
         for (const lane of this.lanes.values()) lane.removeRouter(heard.member);
-        return this.dropWorker(heard.member, heard.reason);
+        this.dropWorker(heard.member, heard.reason);
+        return this.reviewLanes();
       case 'worker.exited':
         return this.dropWorker(heard.worker, heard.cause);
       case 'peer.judged':

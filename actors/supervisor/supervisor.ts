@@ -62,8 +62,9 @@ export class Supervisor implements Actor {
         this.links.open(heard.member, heard.roles);
         return [];
       case 'link.lost':
-        this.links.close(heard.member);
-        return [];
+        if (!this.links.close(heard.member).includes('health')) return [];
+        // Nobody is left to take back what health said of them.
+        return this.slots.map((_, index) => ({ type: 'disarm', timer: `kill ${index}` }));
       case 'child.spawned': {
         const slot = this.slots[heard.slot] as Slot;
         slot.member = heard.member;

@@ -260,6 +260,17 @@ describe('the condition of a router', () => {
     assert.equal(only(stage.submit(), 'reply').length, 0, 'it takes work all the same');
   });
 
+  test('the word of a health that is gone shuts nobody out, as long as no other is there', () => {
+    const stage = RouterStage.usual();
+    for (const health of ['health-1', 'health-2']) stage.link(health, 'health');
+    stage.hear({ type: 'peer.judged', member: scheduler, verdict: 'down', reason: '' }, 'health-1');
+    stage.unlink('health-1');
+    assert.equal(stage.router.unreadyReason(), 'no scheduler is connected');
+    assert.deepEqual(said(stage.submit(), 'job.enqueue'), []);
+    assert.equal(said(stage.unlink('health-2'), 'job.enqueue').length, 1, 'and who waited goes on');
+    assert.equal(stage.router.unreadyReason(), '');
+  });
+
   test('a drain refuses what is new, ends what it has, and stops once', () => {
     const stage = RouterStage.usual();
     stage.submit();

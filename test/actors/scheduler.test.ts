@@ -36,7 +36,7 @@ class Stage {
     return this.scheduler.receive(heard, from, this.now);
   }
 
-  link(member: MemberId, role: 'router' | 'worker'): void {
+  link(member: MemberId, role: 'router' | 'worker' | 'health'): void {
     this.hear({ type: 'link.opened', member, roles: [role] });
   }
 
@@ -152,6 +152,18 @@ describe('placing', () => {
     stage.hear({ type: 'worker.leaving', epoch }, worker);
     stage.release({ type: 'batch.assign', batch: 1, worker, epoch, solo: false, jobs: [1], attempts: [1] });
     assert.equal(stage.place(), undefined);
+  });
+
+  test('the word of a health that is gone keeps nothing from a worker, as long as no other is there', () => {
+    const stage = Stage.with([worker]);
+    for (const health of ['health-1', 'health-2']) stage.link(health, 'health');
+    stage.hear({ type: 'peer.judged', member: worker, verdict: 'suspect', reason: '' }, 'health-1');
+    stage.enqueue();
+    stage.hear({ type: 'link.lost', member: 'health-1', reason: '' });
+    assert.deepEqual(stage.settle(), []);
+    const effects = stage.hear({ type: 'link.lost', member: 'health-2', reason: '' });
+    assert.equal(said(effects, 'model.reported')[0]?.ready, 1);
+    assert.equal(stage.settle().length, 1);
   });
 
   test('the one to keep away from is taken only when nobody else could', () => {

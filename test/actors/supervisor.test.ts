@@ -106,6 +106,19 @@ describe('the supervisor', () => {
     assert.equal(notes(effects)[0]?.event, 'worker.exited');
   });
 
+  test('ends nobody on the word of a health that is gone, as long as no other is there', () => {
+    const crew = new Crew();
+    const lose = (member: MemberId) => only(crew.hear({ type: 'link.lost', member, reason: '' }), 'disarm');
+    crew.hear({ type: 'link.opened', member: 'health-2.i', roles: ['health'] });
+    crew.hear({ type: 'peer.judged', member: worker, verdict: 'down', reason: '' });
+    assert.deepEqual(lose(router), []);
+    assert.deepEqual(lose(health), []);
+    assert.deepEqual(
+      lose('health-2.i').map(({ timer }) => timer),
+      ['kill 0', 'kill 1'],
+    );
+  });
+
   test('does not judge whom it does not keep', () => {
     const down = { type: 'peer.judged', member: 'worker-7.z', verdict: 'down', reason: '' } as const;
     assert.deepEqual(new Crew().hear(down), []);
