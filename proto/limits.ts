@@ -18,7 +18,7 @@ export const limits = {
 } as const;
 
 export const limitMeanings: Readonly<Record<keyof typeof limits, string>> = {
-  nameLengthMax: 'Characters of a name or an id.',
+  nameLengthMax: 'Characters of the name of a model, a tensor or a member.',
   textLengthMax: 'Characters of a text for people.',
   tensorsPerJobMax: 'Inputs or outputs of one request.',
   dimensionsMax: 'Dimensions of a tensor.',

@@ -34,6 +34,7 @@ async function main(): Promise<void> {
   process.on('SIGTERM', stop);
   await node.start();
   log.info('node.serving', { roles: asked.config.role, workers: plan.workerNames.length });
+  if (plan.serves.has('router') && process.stdout.isTTY) node.onReady(() => print(`ready: ${node.about()}`));
 }
 
 try {

@@ -118,7 +118,7 @@ export class MemberProcess {
   }
 
   private opened(member: Member): void {
-    this.options.log.debug('link.opened', { member: member.id, roles: member.roles });
+    this.options.log.info('link.opened', { member: member.id, roles: member.roles });
     // It is back before anybody knew more: the loss comes first, for what was on its way is gone.
     if (this.heldLosses.has(member.id)) this.tellLoss(member.id, 'its link was lost and came back');
     this.host.hear({ type: 'link.opened', member: member.id, roles: member.roles });
@@ -126,7 +126,7 @@ export class MemberProcess {
   }
 
   private lost(member: MemberId, reason: string): void {
-    this.options.log.debug('link.lost', { member, reason });
+    this.options.log.info('link.lost', { member, reason });
     if (this.options.expectsWord?.(member) !== true) return this.tellLoss(member, reason);
     this.heldLosses.set(
       member,

@@ -8,7 +8,7 @@ import { Scheduler } from '../../actors/scheduler/scheduler.js';
 import { Supervisor } from '../../actors/supervisor/supervisor.js';
 import { memberId } from '../../proto/ids.js';
 import { after, now } from '../clock.js';
-import type { Config } from '../config/schema.js';
+import { type Config, settings } from '../config/schema.js';
 import type { Door } from '../doors/door.js';
 import { createGrpcDoor } from '../doors/grpc/door.js';
 import { createRestDoor } from '../doors/rest/door.js';
@@ -29,6 +29,7 @@ import {
 } from './wiring.js';
 
 const lingerMs = 300;
+const joinWaitMs = 3000;
 /** What may change whether the node or one of its models is ready. */
 const readinessFacts = [
   'model.reported',
@@ -50,6 +51,7 @@ export class Node {
   private member: MemberProcess | undefined;
   private engine: NodeEngine | undefined;
   private doors: { readonly name: string; readonly door: Door }[] = [];
+  private readonly openPorts: [string, number][] = [];
   private routerDrained: () => void = () => {};
   private starting: Promise<void> = Promise.resolve();
   private stopping: Promise<void> | undefined;
@@ -88,6 +90,25 @@ export class Node {
     }
   }
 
+  /** Once, when every model that can be served is. */
+  onReady(run: () => void): void {
+    const engine = this.engine as NodeEngine;
+    const stop = engine.onReadiness(() => look());
+    const look = (): void => {
+      if (!engine.ready()) return;
+      stop();
+      run();
+    };
+    look();
+  }
+
+  /** Where it can be reached and what it serves, for the person who started it. */
+  about(): string {
+    const ports = this.openPorts.map(([name, port]) => `${name} ${this.config.host}:${port}`).join(', ');
+    const names = new Set(this.repository?.models.map((model) => model.name));
+    return `${ports}; models ${[...names].join(', ')}`;
+  }
+
   /** Drains and ends; calling it again waits for the same end. */
   stop(): Promise<void> {
     this.stopping ??= this.drainAndEnd();
@@ -96,6 +117,14 @@ export class Node {
 
   private async read(): Promise<void> {
     this.repository = await scanRepository(this.config.models);
+    const { defaultModel } = this.config;
+    if (
+      defaultModel !== settings.defaultModel.fallback &&
+      this.repository.find(defaultModel, '') === undefined
+    ) {
+      const known = this.repository.models.map((model) => model.name).join(', ');
+      throw new Error(`--default-model is ${defaultModel}; the repository has ${known || 'no models'}`);
+    }
     for (const note of this.repository.notes) this.log.warn('repository.passedOver', { note });
     for (const model of this.repository.models) {
       if (model.state === 'available') continue;
@@ -149,6 +178,19 @@ export class Node {
     member.host.hear({ type: 'models.listed', models });
     member.begin();
     for (const endpoint of join) member.office.dial(endpoint);
+    if (join.length > 0) this.watchJoining(member, join.join(', '));
+  }
+
+  /** A node that reaches nobody says so, and again for as long as that lasts. */
+  private watchJoining(member: MemberProcess, where: string): void {
+    const look = (): void => {
+      if (member.office.members().length === 0 && this.chart.state === 'serving') {
+        const hint = 'is a node with a router running there, and is its cluster the same?';
+        this.log.warn('node.alone', { join: where, cluster: this.config.cluster, hint });
+      }
+      after(joinWaitMs, look, false);
+    };
+    after(joinWaitMs, look, false);
   }
 
   private staff(): void {
@@ -166,6 +208,7 @@ export class Node {
     ];
     for (const { name, door } of this.doors) {
       const { port } = await door.start();
+      this.openPorts.push([name, port]);
       this.log.info('door.opened', { door: name, host: this.config.host, port });
     }
   }

@@ -5,6 +5,7 @@ import { fileURLToPath } from 'node:url';
 import type { MemberId } from '../../proto/ids.js';
 import type { Cause } from '../../proto/messages.js';
 import { after } from '../clock.js';
+import { environment } from '../config/environment.js';
 import type { NodeWord, WorkerOrder, WorkerWord } from '../worker/order.js';
 import { MemoryKills } from './memory-kills.js';
 
@@ -21,6 +22,9 @@ interface Child {
   abortReason: string;
 }
 
+/** ONNX Runtime reports to its makers and leaves files about, unless told not to. Whoever wants that can say so. */
+const libraryEnvironment = { ORT_DISABLE_TELEMETRY: '1' };
+
 const entry = fileURLToPath(new URL('../worker/main.js', import.meta.url));
 
 export class Children {
@@ -36,7 +40,10 @@ export class Children {
   /** Not once the drain has begun: whoever came then would be left behind. */
   spawn(slot: number, order: WorkerOrder): void {
     if (this.draining) return;
-    const started = fork(entry, [JSON.stringify(order)], { stdio: ['ignore', 'inherit', 'inherit', 'ipc'] });
+    const started = fork(entry, [JSON.stringify(order)], {
+      stdio: ['ignore', 'inherit', 'inherit', 'ipc'],
+      env: { ...libraryEnvironment, ...environment() },
+    });
     const child: Child = { process: started, member: order.member, abortReason: '' };
     this.bySlot.set(slot, child);
     started.on('message', (word: WorkerWord) => {
