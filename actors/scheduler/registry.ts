@@ -136,7 +136,8 @@ export class Registry {
     let reason = '';
     for (const worker of this.workers.values()) {
       const share = worker.shares.get(model);
-      if (share?.state === 'ready' && !worker.leaving && this.trusts(worker.id)) ready++;
+      // One that is only suspect is as good as back: a doubt of some milliseconds must not make a node unready.
+      if (share?.state === 'ready' && !worker.leaving && this.verdicts.get(worker.id) !== 'down') ready++;
       if (share?.state === 'failed') {
         failed++;
         reason = share.reason;

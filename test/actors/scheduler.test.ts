@@ -161,9 +161,17 @@ describe('placing', () => {
     stage.enqueue();
     stage.hear({ type: 'link.lost', member: 'health-1', reason: '' });
     assert.deepEqual(stage.settle(), []);
-    const effects = stage.hear({ type: 'link.lost', member: 'health-2', reason: '' });
-    assert.equal(said(effects, 'model.reported')[0]?.ready, 1);
+    stage.hear({ type: 'link.lost', member: 'health-2', reason: '' });
     assert.equal(stage.settle().length, 1);
+  });
+
+  test('a doubt keeps new work away and leaves the model ready; only who is given up is missing', () => {
+    const stage = Stage.with([worker]);
+    const judged = (verdict: 'suspect' | 'down') =>
+      stage.hear({ type: 'peer.judged', member: worker, verdict, reason: '' }, 'health-1');
+    assert.deepEqual(said(judged('suspect'), 'model.reported'), []);
+    assert.equal(stage.place({}), undefined);
+    assert.equal(said(judged('down'), 'model.reported')[0]?.ready, 0);
   });
 
   test('the one to keep away from is taken only when nobody else could', () => {
