@@ -13,7 +13,7 @@ export function endOf(ending: JobEnding, code: ErrorCode, message: string): JobE
 
 export function lossEnd(
   job: Job,
-  fate: 'poisoned' | 'exhausted' | 'expired',
+  fate: 'poisoned' | 'exhausted',
   cause: LossCause,
   code: ErrorCode,
   reason: string,
@@ -29,13 +29,14 @@ export function lossEnd(
       const because = reason === '' ? `the last worker was lost (${cause})` : reason;
       return endOf('failed', code, `given up after ${job.losses} attempts: ${because}`);
     }
-    case 'expired':
-      return endOf(
-        'expired',
-        'DEADLINE_EXCEEDED',
-        `the deadline of ${whole(job.spec.budgetMs)} ms passed: ${story(job)}`,
-      );
   }
+}
+
+/** `lack`: what kept it from being run at all; empty when nothing did. */
+export function lateEnd(job: Job, lack: string): JobEnd {
+  const why = lack === '' ? '' : `; ${lack}`;
+  const message = `the deadline of ${whole(job.spec.budgetMs)} ms passed: ${story(job)}${why}`;
+  return endOf('expired', 'DEADLINE_EXCEEDED', message);
 }
 
 /** For the log: everything but a good end is told with its path. */

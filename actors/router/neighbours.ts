@@ -4,6 +4,7 @@ import { type MemberId, modelKey, type Role } from '../../proto/ids.js';
 import type { Said } from '../../proto/messages.js';
 import { Directory } from '../directory.js';
 import type { ListedModel } from '../facts.js';
+import type { Job } from '../job/job.js';
 import { Coverage, type ModelCondition } from './coverage.js';
 import { ownerOf } from './owner.js';
 
@@ -53,6 +54,14 @@ export class Neighbours {
   /** Empty while there is nobody. */
   owner(model: string, version: string): MemberId {
     return ownerOf(modelKey(model, version), this.schedulers) ?? '';
+  }
+
+  /** What keeps a job from being run at all, in a few words; empty when nothing does. */
+  lack(job: Job): string {
+    if (!job.is('queued')) return '';
+    if (this.schedulers.length === 0) return 'no scheduler is connected';
+    const { model, version } = job.spec;
+    return this.condition(model, version).ready > 0 ? '' : 'no worker had the model ready';
   }
 
   condition(model: string, version: string): ModelCondition {

@@ -356,7 +356,7 @@ export class Router implements Actor {
   }
 
   private expire(job: Job, now: number): void {
-    this.end(job, 'expire', now, lossEnd(job, 'expired', 'silent', 'DEADLINE_EXCEEDED', ''));
+    this.end(job, 'expire', now, lateEnd(job, this.neighbours.lack(job)));
   }
 
   private wake(timer: Arm | undefined): void {

@@ -85,7 +85,7 @@ export class NodeEngine implements Engine {
     if (condition.ready > 0) return { ...about, state: 'READY', reason: '' };
     if (condition.failed > 0) return { ...about, state: 'UNAVAILABLE', reason: condition.reason };
     const started = this.router.chart.state !== 'starting';
-    const reason = started ? 'no worker has it ready at present' : 'the workers are starting';
+    const reason = started ? 'no worker has it ready at present' : 'no worker has reported it ready yet';
     return { ...about, state: started ? 'UNAVAILABLE' : 'LOADING', reason };
   }
 
