@@ -7,7 +7,7 @@ import { ConfigError, loadConfig } from './config/load.js';
 import { createLog } from './log.js';
 import { Node } from './node/node.js';
 import { planOf } from './node/plan.js';
-import { print, printError } from './print.js';
+import { isTerminal, print, printError } from './print.js';
 import { version } from './version.js';
 
 const exitWrongUse = 2;
@@ -34,7 +34,7 @@ async function main(): Promise<void> {
   process.on('SIGTERM', stop);
   await node.start();
   log.info('node.serving', { roles: asked.config.role, workers: plan.workerNames.length });
-  if (plan.serves.has('router') && process.stdout.isTTY) node.onReady(() => print(`ready: ${node.about()}`));
+  if (plan.serves.has('router') && isTerminal()) node.onReady(() => print(`ready: ${node.about()}`));
 }
 
 try {

@@ -7,3 +7,8 @@ export function print(text: string): void {
 export function printError(text: string): void {
   process.stderr.write(`${text}\n`);
 }
+
+/** Whether a person is likely to read what is printed. */
+export function isTerminal(): boolean {
+  return process.stdout.isTTY === true;
+}

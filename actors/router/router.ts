@@ -13,7 +13,7 @@ import { type AdmissionLimits, refusal } from './admission.js';
 import { JobBook } from './book.js';
 import type { ModelCondition } from './coverage.js';
 import { dispatchMessage, goMessage, recallMessage, timesOf, withdrawMessage } from './dispatch.js';
-import { completed, endOf, jobNote, lossEnd } from './endings.js';
+import { completed, endOf, jobNote, lateEnd, lossEnd } from './endings.js';
 import {
   hearEnd,
   hearLife,

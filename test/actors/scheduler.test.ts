@@ -1,92 +1,9 @@
 // The scheduler: who gets what, and that every credit it gave out comes back on each way that there is.
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
-import type { Heard } from '../../actors/actor.js';
-import type { Effect } from '../../actors/effects.js';
-import { Scheduler, type SchedulerSettings } from '../../actors/scheduler/scheduler.js';
-import type { MemberId } from '../../proto/ids.js';
 import type { Said } from '../../proto/messages.js';
-import { digits, notes, only, otherWorker, router, said, scheduler, told, worker } from './stage.js';
-
-const otherRouter = 'router-2.ffffff';
-const usual: SchedulerSettings = {
-  lane: { depthMax: 100, bytesMax: 1e6 },
-  choice: 'round-robin',
-  reconcileMs: 100,
-};
-
-class Stage {
-  readonly scheduler: Scheduler;
-  now = 0;
-  private job = 0;
-
-  constructor(settings: Partial<SchedulerSettings> = {}) {
-    this.scheduler = new Scheduler({ ...usual, ...settings });
-    for (const member of [router, otherRouter]) this.link(member, 'router');
-  }
-
-  /** Workers with one credit each and the model ready. */
-  static with(workers: readonly MemberId[], settings: Partial<SchedulerSettings> = {}): Stage {
-    const stage = new Stage(settings);
-    for (const member of workers) stage.join(member);
-    return stage;
-  }
-
-  hear(heard: Heard, from: MemberId = scheduler): Effect[] {
-    return this.scheduler.receive(heard, from, this.now);
-  }
-
-  link(member: MemberId, role: 'router' | 'worker' | 'health'): void {
-    this.hear({ type: 'link.opened', member, roles: [role] });
-  }
-
-  join(member: MemberId, threadCredits = 1, share: Partial<Said<'share.changed'>> = {}): number {
-    this.link(member, 'worker');
-    const register = { name: member, device: 'cpu', inlineCredits: 1, threadCredits };
-    const effects = this.hear({ type: 'worker.register', ...register }, member);
-    const epoch = (said(effects, 'worker.registered')[0] as Said<'worker.registered'>).epoch;
-    this.share(member, epoch, share);
-    return epoch;
-  }
-
-  share(member: MemberId, epoch: number, share: Partial<Said<'share.changed'>> = {}): Effect[] {
-    const ready = { state: 'ready', place: 'thread', rowsMax: 4, runMs: 1, reason: '' } as const;
-    return this.hear({ type: 'share.changed', epoch, ...digits, ...ready, ...share }, member);
-  }
-
-  enqueue(changes: Partial<Said<'job.enqueue'>> = {}, from: MemberId = router): Effect[] {
-    const sizes = { shapeKey: 'one', rows: 1, bytes: 10, priority: 0, budgetMs: 1000 };
-    const job = { job: ++this.job, attempt: 1, ...digits, ...sizes, company: 'any', avoid: '' } as const;
-    return this.hear({ type: 'job.enqueue', ...job, ...changes }, from);
-  }
-
-  settle(): Said<'batch.assign'>[] {
-    return said(this.hear({ type: 'tick.settled' }), 'batch.assign');
-  }
-
-  /** Enqueues and places. */
-  place(changes: Partial<Said<'job.enqueue'>> = {}): Said<'batch.assign'> | undefined {
-    this.enqueue(changes);
-    return this.settle()[0];
-  }
-
-  release(assign: Said<'batch.assign'>, from = assign.worker, epoch = assign.epoch): Effect[] {
-    return this.hear({ type: 'batch.released', batch: assign.batch, epoch, rows: 1, computeMs: 1 }, from);
-  }
-
-  waiting(): number {
-    return [...this.scheduler.lanes.values()].reduce((sum, lane) => sum + lane.queue.count, 0);
-  }
-
-  credits(): number {
-    return [...this.scheduler.registry.all()].reduce((sum, { used }) => sum + used.inline + used.thread, 0);
-  }
-}
-
-function must<T>(value: T | undefined): T {
-  assert.ok(value !== undefined);
-  return value;
-}
+import { otherRouter, SchedulerStage as Stage } from './scheduler-stage.js';
+import { notes, only, otherWorker, router, said, told, worker } from './stage.js';
 
 describe('placing', () => {
   test('is done once for everything that came together', () => {
@@ -371,42 +288,7 @@ describe('a credit comes back', () => {
   });
 });
 
-describe('word of models', () => {
-  test('goes to every router, and to a new one', () => {
-    const stage = new Stage();
-    const epoch = stage.join(worker, 1, { state: 'loading' });
-    const report = { type: 'model.reported', ...digits, ready: 1, failed: 0, reason: '' };
-    assert.deepEqual(
-      told(stage.share(worker, epoch)),
-      [router, otherRouter].map((to) => ({ to, message: report })),
-    );
-    const effects = stage.hear({ type: 'link.opened', member: 'router-3.g', roles: ['router'] });
-    assert.deepEqual(told(effects), [{ to: 'router-3.g', message: report }]);
-  });
-
-  test('counts who failed, and says why', () => {
-    const stage = Stage.with([worker]);
-    const epoch = stage.join(otherWorker, 1, { state: 'loading' });
-    const effects = stage.share(otherWorker, epoch, { state: 'failed', reason: 'not an ONNX file' });
-    const [report] = said(effects, 'model.reported');
-    assert.deepEqual([report?.ready, report?.failed, report?.reason], [1, 1, 'not an ONNX file']);
-    assert.equal(notes(effects)[0]?.event, 'share.failed');
-  });
-
-  test('of an old epoch is not believed', () => {
-    const stage = Stage.with([worker]);
-    assert.deepEqual(stage.share(worker, 99, { state: 'failed' }), []);
-    assert.ok(stage.place());
-  });
-
-  test('a worker under an epoch that is over is told to register again', () => {
-    const stage = Stage.with([worker]);
-    const effects = stage.hear({ type: 'worker.reported', epoch: 7, held: [] }, worker);
-    assert.deepEqual(
-      said(effects, 'worker.fenced').map(({ epoch }) => epoch),
-      [7],
-    );
-    const stranger = stage.hear({ type: 'worker.reported', epoch: 1, held: [] }, otherWorker);
-    assert.equal(told(stranger)[0]?.to, otherWorker);
-  });
-});
+function must<T>(value: T | undefined): T {
+  assert.ok(value !== undefined);
+  return value;
+}

@@ -1,0 +1,45 @@
+// What a scheduler says of models: who has them ready, who could not load them.
+import assert from 'node:assert/strict';
+import { describe, test } from 'node:test';
+import { otherRouter, SchedulerStage as Stage } from './scheduler-stage.js';
+import { digits, notes, otherWorker, router, said, told, worker } from './stage.js';
+
+describe('word of models', () => {
+  test('goes to every router, and to a new one', () => {
+    const stage = new Stage();
+    const epoch = stage.join(worker, 1, { state: 'loading' });
+    const report = { type: 'model.reported', ...digits, ready: 1, failed: 0, reason: '' };
+    assert.deepEqual(
+      told(stage.share(worker, epoch)),
+      [router, otherRouter].map((to) => ({ to, message: report })),
+    );
+    const effects = stage.hear({ type: 'link.opened', member: 'router-3.g', roles: ['router'] });
+    assert.deepEqual(told(effects), [{ to: 'router-3.g', message: report }]);
+  });
+
+  test('counts who failed, and says why', () => {
+    const stage = Stage.with([worker]);
+    const epoch = stage.join(otherWorker, 1, { state: 'loading' });
+    const effects = stage.share(otherWorker, epoch, { state: 'failed', reason: 'not an ONNX file' });
+    const [report] = said(effects, 'model.reported');
+    assert.deepEqual([report?.ready, report?.failed, report?.reason], [1, 1, 'not an ONNX file']);
+    assert.equal(notes(effects)[0]?.event, 'share.failed');
+  });
+
+  test('of an old epoch is not believed', () => {
+    const stage = Stage.with([worker]);
+    assert.deepEqual(stage.share(worker, 99, { state: 'failed' }), []);
+    assert.ok(stage.place());
+  });
+
+  test('a worker under an epoch that is over is told to register again', () => {
+    const stage = Stage.with([worker]);
+    const effects = stage.hear({ type: 'worker.reported', epoch: 7, held: [] }, worker);
+    assert.deepEqual(
+      said(effects, 'worker.fenced').map(({ epoch }) => epoch),
+      [7],
+    );
+    const stranger = stage.hear({ type: 'worker.reported', epoch: 1, held: [] }, otherWorker);
+    assert.equal(told(stranger)[0]?.to, otherWorker);
+  });
+});
