@@ -4,6 +4,7 @@ import { now } from './clock.js';
 import { environment } from './config/environment.js';
 import { helpText } from './config/help.js';
 import { ConfigError, loadConfig } from './config/load.js';
+import { letHeapGrow } from './heap.js';
 import { createLog } from './log.js';
 import { Node } from './node/node.js';
 import { planOf } from './node/plan.js';
@@ -16,6 +17,7 @@ const exitInterrupted = 130;
 const repeatMs = 500;
 
 async function main(): Promise<void> {
+  letHeapGrow();
   const asked = loadConfig(process.argv.slice(2), environment());
   if (asked.help) return print(helpText());
   if (asked.version) return print(version);

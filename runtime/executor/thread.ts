@@ -1,4 +1,4 @@
-// The compute thread: does one thing after the other in the order asked, at the lowest priority, so that the main thread
+// The compute thread: does one thing after the other in the order asked, at a low priority, so that the main thread
 // and every router on this machine come first. It ends only when it is told to and idle.
 import { constants, platform, setPriority } from 'node:os';
 import { type MessagePort, parentPort } from 'node:worker_threads';
@@ -7,7 +7,7 @@ import { type FromThread, memoryOf, type RunLetter, type ToThread } from './lett
 import { Shelf } from './shelf.js';
 
 // Before any library starts threads of its own, which inherit it. Elsewhere than on Linux it would lower the whole process.
-if (platform() === 'linux') setPriority(0, constants.priority.PRIORITY_LOW);
+if (platform() === 'linux') setPriority(0, constants.priority.PRIORITY_BELOW_NORMAL);
 
 const port = parentPort as MessagePort;
 const shelf = new Shelf();

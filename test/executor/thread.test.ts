@@ -1,7 +1,7 @@
 // The compute thread beside the main thread: the one computes, the other stays awake, and neither waits for the other.
 import assert from 'node:assert/strict';
 import { readdirSync, readFileSync } from 'node:fs';
-import { platform } from 'node:os';
+import { constants, platform } from 'node:os';
 import { test } from 'node:test';
 import { createExecutor } from '../../runtime/executor/factory.js';
 import { entryOf, floatRun, loaded, outcomeOf } from './models.js';
@@ -77,7 +77,9 @@ test('only the computing threads are nice', {
   await loaded(executor, entryOf({ onnx: onnxIdentity(), config: { placement: 'thread' } }));
   const during = niceness();
   assert.equal(during.get(String(process.pid)), before.get(String(process.pid)));
-  const lowered = [...during].filter(([thread, nice]) => !before.has(thread) && nice === 19);
+  const lowered = [...during].filter(
+    ([thread, nice]) => !before.has(thread) && nice === constants.priority.PRIORITY_BELOW_NORMAL,
+  );
   assert.ok(
     lowered.length >= 2,
     `lowered are ${lowered.length} threads: the compute thread and the library's own`,
