@@ -86,6 +86,9 @@ export const messages = {
     model: name,
     version: name,
     ready: count,
+    /** Workers of which it isn't known yet whether they can load it. */
+    loading: count,
+    /** Workers that could not load it; 0 once any had it ready, for then it is not the model's fault. */
     failed: count,
     reason: text,
   }),

@@ -1,7 +1,7 @@
 // Whether a router takes a request: nothing is admitted that could only wait for its deadline, and every refusal says
 // which bound was met and when another try is worth it.
 import type { JobEnd, JobSpec } from '../../proto/job.js';
-import type { ModelCondition } from './coverage.js';
+import { isUnavailable, type ModelCondition } from './coverage.js';
 
 export interface AdmissionLimits {
   readonly jobsMax: number;
@@ -34,7 +34,7 @@ export function refusal(
     const message = `the router holds payload up to its bound of ${payloadBytesMax} bytes (payloadBytesMax)`;
     return rejected('QUEUE_FULL', message, fullRetryMs);
   }
-  if (model.ready === 0 && model.failed > 0) {
+  if (isUnavailable(model)) {
     return rejected('MODEL_UNAVAILABLE', `model ${spec.model} version ${spec.version}: ${model.reason}`, 0);
   }
   return undefined;

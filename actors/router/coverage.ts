@@ -8,13 +8,14 @@ import { ownerOf } from './owner.js';
 
 type Report = Said<'model.reported'>;
 
-export interface ModelCondition {
-  readonly ready: number;
-  readonly failed: number;
-  readonly reason: string;
+export type ModelCondition = Pick<Report, 'ready' | 'loading' | 'failed' | 'reason'>;
+
+/** No worker could load it, and none is about to try. */
+export function isUnavailable({ ready, loading, failed }: ModelCondition): boolean {
+  return ready === 0 && loading === 0 && failed > 0;
 }
 
-const unknown: ModelCondition = { ready: 0, failed: 0, reason: '' };
+const unknown: ModelCondition = { ready: 0, loading: 0, failed: 0, reason: '' };
 
 export class Coverage {
   private readonly listed = new Map<string, ListedModel>();
@@ -37,7 +38,9 @@ export class Coverage {
 
   condition(key: string, schedulers: readonly MemberId[]): ModelCondition {
     const listed = this.listed.get(key);
-    if (listed !== undefined && listed.broken !== '') return { ready: 0, failed: 1, reason: listed.broken };
+    if (listed !== undefined && listed.broken !== '') {
+      return { ready: 0, loading: 0, failed: 1, reason: listed.broken };
+    }
     const owner = ownerOf(key, schedulers);
     return (owner === undefined ? undefined : this.reports.get(owner)?.get(key)) ?? unknown;
   }
@@ -52,7 +55,7 @@ export class Coverage {
       serveable++;
       const condition = this.condition(key, schedulers);
       if (condition.ready > 0) served++;
-      else if (condition.failed === 0) return `no worker has ${key} ready`;
+      else if (!isUnavailable(condition)) return `no worker has ${key} ready`;
     }
     return serveable > 0 && served === 0 ? 'no model could be loaded by any worker' : undefined;
   }

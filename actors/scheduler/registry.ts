@@ -7,11 +7,15 @@ import { Directory } from '../directory.js';
 import { type Effect, note, send } from '../effects.js';
 import { type Batch, WorkerRecord } from './workers.js';
 
+export type ModelCount = Omit<Said<'model.reported'>, 'type' | 'model' | 'version'>;
+
 const reportsToMiss = 2;
 
 export class Registry {
   readonly links = new Directory();
   private readonly workers = new Map<MemberId, WorkerRecord>();
+  /** Models that a worker had ready at some time. */
+  private readonly proven = new Set<string>();
   private readonly verdicts = new Map<MemberId, Verdict>();
   /** Which worker holds which batch, for routers know batches only. */
   private readonly holders = new Map<number, MemberId>();
@@ -126,23 +130,27 @@ export class Registry {
     const key = modelKey(changed.model, changed.version);
     const { state, place, rowsMax, reason } = changed;
     worker.shares.set(key, { state, place, rowsMax, reason });
+    if (state === 'ready') this.proven.add(key);
     return true;
   }
 
-  /** How many trusted workers have the model ready, how many could not load it, and why. */
-  count(model: string): { ready: number; failed: number; reason: string } {
+  /** How many trusted workers have the model ready, how many may have it yet, how many could not load it, and why. */
+  count(model: string): ModelCount {
     let ready = 0;
+    let loading = 0;
     let failed = 0;
     let reason = '';
     for (const worker of this.workers.values()) {
       const share = worker.shares.get(model);
       // One that is only suspect is as good as back: a doubt of some milliseconds must not make a node unready.
       if (share?.state === 'ready' && !worker.leaving && this.verdicts.get(worker.id) !== 'down') ready++;
-      if (share?.state === 'failed') {
+      // Who has just registered has not told of its models yet.
+      if (worker.shares.size === 0 || share?.state === 'loading' || share?.state === 'warming') loading++;
+      if (share?.state === 'failed' && !this.proven.has(model)) {
         failed++;
         reason = share.reason;
       }
     }
-    return { ready, failed, reason };
+    return { ready, loading, failed, reason };
   }
 }

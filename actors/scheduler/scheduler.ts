@@ -283,9 +283,9 @@ export class Scheduler implements Actor {
   /** After something changed about who can run what. */
   private reviewLanes(): void {
     for (const lane of this.lanes.values()) {
-      const { ready, failed, reason } = this.registry.count(lane.key);
+      const { ready, loading, failed, reason } = this.registry.count(lane.key);
       lane.serve(ready > 0);
-      const word = `${ready} ${failed} ${reason}`;
+      const word = `${ready} ${loading} ${failed} ${reason}`;
       if (word === lane.word) continue;
       lane.word = word;
       this.report(lane, this.registry.links.with('router'));

@@ -1,6 +1,7 @@
 // The system as the doors see it, over the router actor of this process: keeps each request's payload and its client
 // until the job's end, and cuts the client's rows out of what the workers answer.
 import type { Reply, Slice } from '../../actors/effects.js';
+import { isUnavailable } from '../../actors/router/coverage.js';
 import { endOf } from '../../actors/router/endings.js';
 import type { Router } from '../../actors/router/router.js';
 import { type JobNumber, jobId, type MemberId } from '../../proto/ids.js';
@@ -83,7 +84,7 @@ export class NodeEngine implements Engine {
     const condition = this.router.condition(name, version);
     const about = { name, version };
     if (condition.ready > 0) return { ...about, state: 'READY', reason: '' };
-    if (condition.failed > 0) return { ...about, state: 'UNAVAILABLE', reason: condition.reason };
+    if (isUnavailable(condition)) return { ...about, state: 'UNAVAILABLE', reason: condition.reason };
     const started = this.router.chart.state !== 'starting';
     const reason = started ? 'no worker has it ready at present' : 'no worker has reported it ready yet';
     return { ...about, state: started ? 'UNAVAILABLE' : 'LOADING', reason };

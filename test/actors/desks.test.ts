@@ -170,8 +170,8 @@ describe('the owner of a model', () => {
 });
 
 describe('coverage', () => {
-  const report = (ready: number, failed = 0, reason = '') =>
-    ({ type: 'model.reported', ...digits, ready, failed, reason }) as const;
+  const report = (ready: number, failed = 0, reason = '', loading = 0) =>
+    ({ type: 'model.reported', ...digits, ready, loading, failed, reason }) as const;
   const listed = { ...digits, broken: '', runMaxMs: 1 };
 
   test('says what is missing', () => {
@@ -185,6 +185,8 @@ describe('coverage', () => {
     assert.match(coverage.gap(['s']) ?? '', /digits:1/);
     coverage.report('s', report(0, 2, 'not an ONNX file'));
     assert.equal(coverage.gap(['s']), 'no model could be loaded by any worker');
+    coverage.report('s', report(0, 2, 'not an ONNX file', 1));
+    assert.equal(coverage.gap(['s']), 'no worker has digits:1 ready', 'one may load it yet');
   });
 
   test('a model that can not be served at all keeps nobody from being ready', () => {
@@ -194,6 +196,7 @@ describe('coverage', () => {
     assert.equal(coverage.gap(['s']), undefined);
     assert.deepEqual(coverage.condition('torn:1', ['s']), {
       ready: 0,
+      loading: 0,
       failed: 1,
       reason: 'config.yaml: unknown key',
     });

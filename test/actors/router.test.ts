@@ -50,6 +50,8 @@ describe('admission', () => {
 
   test('refuses a model that no worker could load, with the reason', () => {
     const stage = RouterStage.usual();
+    stage.report(0, 2, 'the file is torn', 1);
+    assert.equal(only(stage.submit(), 'reply').length, 0, 'one is about to try');
     stage.report(0, 2, 'the file is torn');
     const { end } = replyOf(stage.submit());
     assert.deepEqual(

@@ -1,14 +1,20 @@
 // What a scheduler says of models: who has them ready, who could not load them.
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
+import type { Effect } from '../../actors/effects.js';
 import { otherRouter, SchedulerStage as Stage } from './scheduler-stage.js';
 import { digits, notes, otherWorker, router, said, told, worker } from './stage.js';
 
 describe('word of models', () => {
+  const counts = (effects: readonly Effect[]) => {
+    const report = said(effects, 'model.reported').find(({ model }) => model === digits.model);
+    return [report?.ready, report?.loading, report?.failed, report?.reason];
+  };
+
   test('goes to every router, and to a new one', () => {
     const stage = new Stage();
     const epoch = stage.join(worker, 1, { state: 'loading' });
-    const report = { type: 'model.reported', ...digits, ready: 1, failed: 0, reason: '' };
+    const report = { type: 'model.reported', ...digits, ready: 1, loading: 0, failed: 0, reason: '' };
     assert.deepEqual(
       told(stage.share(worker, epoch)),
       [router, otherRouter].map((to) => ({ to, message: report })),
@@ -18,12 +24,30 @@ describe('word of models', () => {
   });
 
   test('counts who failed, and says why', () => {
-    const stage = Stage.with([worker]);
+    const stage = new Stage();
+    stage.join(worker, 1, { state: 'loading' });
     const epoch = stage.join(otherWorker, 1, { state: 'loading' });
     const effects = stage.share(otherWorker, epoch, { state: 'failed', reason: 'not an ONNX file' });
-    const [report] = said(effects, 'model.reported');
-    assert.deepEqual([report?.ready, report?.failed, report?.reason], [1, 1, 'not an ONNX file']);
+    assert.deepEqual(counts(effects), [0, 1, 1, 'not an ONNX file']);
     assert.equal(notes(effects)[0]?.event, 'share.failed');
+  });
+
+  test('holds nothing against a model that a worker had ready before', () => {
+    const stage = Stage.with([worker]);
+    const epoch = stage.join(otherWorker, 1, { state: 'loading' });
+    const effects = stage.share(otherWorker, epoch, { state: 'failed', reason: 'no memory' });
+    assert.deepEqual(counts(effects), [1, 0, 0, '']);
+    assert.deepEqual(counts(stage.hear({ type: 'link.lost', member: worker, reason: '' })), [0, 0, 0, '']);
+  });
+
+  test('expects models of a worker that has told of none, and none but those it has told of', () => {
+    const stage = new Stage();
+    stage.join(worker, 1, { state: 'failed' });
+    stage.link(otherWorker, 'worker');
+    const register = { name: 'worker-2', device: 'cpu', inlineCredits: 1, threadCredits: 1 };
+    const effects = stage.hear({ type: 'worker.register', ...register }, otherWorker);
+    assert.deepEqual(counts(effects), [0, 1, 1, '']);
+    assert.deepEqual(counts(stage.share(otherWorker, 2, { model: 'tiny' })), [0, 0, 1, '']);
   });
 
   test('of an old epoch is not believed', () => {

@@ -84,8 +84,8 @@ export class RouterStage {
     return this.hear({ type: 'link.lost', member, reason: 'closed' });
   }
 
-  report(ready: number, failed: number, reason = '', from = scheduler): Effect[] {
-    return this.hear({ type: 'model.reported', ...digits, ready, failed, reason }, from);
+  report(ready: number, failed: number, reason = '', loading = 0): Effect[] {
+    return this.hear({ type: 'model.reported', ...digits, ready, loading, failed, reason }, scheduler);
   }
 
   /** Submits a job; its number is `last`. */

@@ -34,7 +34,14 @@ const samples: { readonly [T in MessageType]: Omit<Said<T>, 'type'> } = {
     runMs: 0.25,
     reason: '',
   },
-  'model.reported': { model: 'digits', version: '1', ready: 2, failed: 1, reason: 'not an ONNX file' },
+  'model.reported': {
+    model: 'digits',
+    version: '1',
+    ready: 2,
+    loading: 3,
+    failed: 1,
+    reason: 'not an ONNX file',
+  },
   'job.enqueue': {
     job: 41,
     attempt: 1,
