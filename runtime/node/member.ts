@@ -4,8 +4,9 @@ import type { Actor } from '../../actors/actor.js';
 import { Pulse } from '../../actors/peer/pulse.js';
 import { LocalMembership } from '../../cluster/local.js';
 import type { Member, Membership, Step } from '../../cluster/membership.js';
-import type { MemberId } from '../../proto/ids.js';
+import type { MemberId, Role } from '../../proto/ids.js';
 import type { Message } from '../../proto/messages.js';
+import { maySay } from '../../proto/speakers.js';
 import { after, type Timer } from '../clock.js';
 import { type Frames, Host, type Performers } from '../host/host.js';
 import type { Log } from '../log.js';
@@ -36,6 +37,7 @@ export class MemberProcess {
   readonly office: PostOffice;
   private readonly membership: Membership;
   private readonly options: MemberOptions;
+  private readonly linkedRoles = new Map<MemberId, readonly Role[]>();
   private readonly heldLosses = new Map<MemberId, Timer>();
 
   constructor(options: MemberOptions) {
@@ -102,11 +104,20 @@ export class MemberProcess {
   tellLoss(member: MemberId, reason: string): void {
     this.heldLosses.get(member)?.cancel();
     this.heldLosses.delete(member);
+    this.linkedRoles.delete(member);
     this.host.hear({ type: 'link.lost', member, reason });
     this.take(this.membership.lost(member));
   }
 
   private delivered(from: MemberId, message: Message, frames: Frames): void {
+    if (!maySay(this.linkedRoles.get(from) ?? [], message.type)) {
+      this.options.log.warn('message.ignored', {
+        from,
+        type: message.type,
+        reason: 'it has not the role for it',
+      });
+      return;
+    }
     if (message.type === 'members.listed' || message.type === 'member.left') {
       this.take(this.membership.heard(message, from));
       if (message.type === 'member.left')
@@ -121,6 +132,7 @@ export class MemberProcess {
     this.options.log.info('link.opened', { member: member.id, roles: member.roles });
     // It is back before anybody knew more: the loss comes first, for what was on its way is gone.
     if (this.heldLosses.has(member.id)) this.tellLoss(member.id, 'its link was lost and came back');
+    this.linkedRoles.set(member.id, member.roles);
     this.host.hear({ type: 'link.opened', member: member.id, roles: member.roles });
     this.take(this.membership.opened(member));
   }
