@@ -6,7 +6,7 @@ import type { JobEnd, JobSpec } from '../../proto/job.js';
 import type { Cause, Message, Said } from '../../proto/messages.js';
 import type { Actor, Heard } from '../actor.js';
 import { type Chart, startChart } from '../chart.js';
-import { type Arm, type Effect, note, type Reply, type Slice, send } from '../effects.js';
+import { type Arm, type Effect, note, type Slice, send } from '../effects.js';
 import type { Job } from '../job/job.js';
 import type { JobEvent } from '../job/job.table.js';
 import { type AdmissionLimits, refusal } from './admission.js';
@@ -99,7 +99,12 @@ export class Router implements Actor {
   /** Why it is not ready, for people; empty when it is. */
   unreadyReason(): string {
     if (this.chart.has('draining')) return 'the node is draining';
+    if (this.illegalMoves > 0) return 'an invariant was violated: a job moved against its chart, see the log';
     return this.chart.has('ready') ? '' : (this.neighbours.gap() ?? 'the node is starting');
+  }
+
+  get ready(): boolean {
+    return this.unreadyReason() === '';
   }
 
   private hear(heard: Heard, from: MemberId, now: number): void {
@@ -194,8 +199,7 @@ export class Router implements Actor {
   private end(job: Job, event: JobEvent, now: number, end: JobEnd, slice?: Slice): void {
     if (!this.move(job, event, now, end.code ?? '')) return;
     this.book.close(job);
-    const reply: Reply = { type: 'reply', job: job.number, end, record: job, slice };
-    this.out.push(reply);
+    this.out.push({ type: 'reply', job: job.number, end, record: job, slice });
     if (end.ending !== 'completed') this.out.push(jobNote(job, end));
     if (this.book.size === 0) this.stopWhenEmpty();
   }
@@ -299,13 +303,10 @@ export class Router implements Actor {
     if (verdict.fate === 'undecided') return this.wake(this.book.postpone(job, now + wordWaitMs));
     if (verdict.fate !== 'requeue')
       return this.end(job, 'giveUp', now, lossEnd(job, verdict.fate, cause, code, reason));
-    if (job.returns < 2) {
-      this.move(job, 'requeue', now, '');
-      return;
-    }
     // Handed back again and again: it would go round in circles without a pause.
     const pauseMs = Math.min(backoffMostMs, backoffFirstMs * 2 ** Math.min(job.returns, 10));
-    this.wake(this.book.postpone(job, now + pauseMs));
+    if (job.returns < 2) this.move(job, 'requeue', now, '');
+    else this.wake(this.book.postpone(job, now + pauseMs));
   }
 
   private loseWorker(worker: MemberId, cause: Cause | 'silent', now: number): void {
@@ -383,13 +384,10 @@ export class Router implements Actor {
   private reviewCoverage(): void {
     if (!this.chart.can('cover')) return;
     const covered = this.neighbours.gap() === undefined;
-    const before = this.chart.state;
-    if (this.chart.move(covered ? 'cover' : 'uncover')) {
-      const reason = this.unreadyReason();
-      this.out.push(
-        note(covered ? 'info' : 'warn', 'router.moved', { from: before, to: this.chart.state, reason }),
-      );
-    }
+    const from = this.chart.state;
+    if (!this.chart.move(covered ? 'cover' : 'uncover')) return;
+    const moved = { from, to: this.chart.state, reason: this.unreadyReason() };
+    this.out.push(note(covered ? 'info' : 'warn', 'router.moved', moved));
   }
 
   private stopWhenEmpty(): void {

@@ -56,7 +56,7 @@ export class NodeEngine implements Engine {
   }
 
   ready(): boolean {
-    return this.router.chart.has('ready');
+    return this.router.ready;
   }
 
   unreadyReason(): string {

@@ -273,6 +273,19 @@ describe('the condition of a router', () => {
     assert.equal(stage.router.unreadyReason(), '');
   });
 
+  test('is not ready once an invariant was violated, though it serves on', () => {
+    const stage = RouterStage.usual();
+    assert.ok(stage.router.ready);
+    stage.submit();
+    // Behind its back: the router can't know of this end.
+    stage.router.job(1)?.move('cancel', 0, '');
+    const [fault] = notes(stage.hear({ type: 'job.cancelled', job: 1, why: '' }));
+    assert.deepEqual([fault?.level, fault?.event], ['error', 'job.movedIllegally']);
+    assert.equal(stage.router.ready, false);
+    assert.match(stage.router.unreadyReason(), /an invariant was violated: .*see the log/);
+    assert.equal(only(stage.submit(), 'reply').length, 0);
+  });
+
   test('a drain refuses what is new, ends what it has, and stops once', () => {
     const stage = RouterStage.usual();
     stage.submit();

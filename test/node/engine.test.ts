@@ -71,3 +71,12 @@ test('a request that was alone in its batch is looked at as well', () => {
   const { end } = answerOf(finished, [scores.subarray(4), words], alone);
   assert.equal(end.code, 'RESULT_INVALID');
 });
+
+test('the node is as ready as its router', () => {
+  const stage = RouterStage.usual();
+  const engine = new NodeEngine('node-1.aaaaaa', stage.router, new Repository([]));
+  assert.deepEqual([engine.ready(), engine.unreadyReason()], [true, '']);
+  stage.router.illegalMoves++;
+  assert.deepEqual([engine.ready(), stage.router.chart.has('ready')], [false, true]);
+  assert.match(engine.unreadyReason(), /invariant/);
+});
