@@ -25,10 +25,14 @@ export class ComputeThread {
   readonly #served = new Map<number, Served>();
   readonly #running = new Map<number, Running>();
   readonly #gone: Promise<void>;
+  readonly #broken: (reason: string) => void;
   #lettersSent = 0;
   #end = '';
+  #isStopping = false;
 
-  constructor() {
+  /** `broken` is called when it ends without having been told to. */
+  constructor(broken: (reason: string) => void) {
+    this.#broken = broken;
     this.#worker.on('message', (letter: FromThread) => this.#hear(letter));
     this.#worker.on('error', (error) => this.#fail(`the compute thread failed: ${error.message}`));
     this.#gone = new Promise((resolve) => {
@@ -70,6 +74,7 @@ export class ComputeThread {
 
   /** Resolves when all that was asked is done and the thread has gone. */
   async stop(): Promise<void> {
+    this.#isStopping = true;
     if (this.#end === '') await this.#ask((id) => ({ kind: 'stop', id })).catch(() => undefined);
     await this.#gone;
   }
@@ -105,7 +110,10 @@ export class ComputeThread {
   }
 
   #fail(reason: string): void {
-    if (this.#end === '') this.#end = reason;
+    if (this.#end === '') {
+      this.#end = reason;
+      if (!this.#isStopping) this.#broken(reason);
+    }
     for (const served of this.#served.values()) served.reject(new Error(this.#end));
     this.#served.clear();
     const running = [...this.#running.values()];

@@ -2,7 +2,7 @@
 // queues before them; all others in the one compute thread, so that the main thread stays free to speak.
 import { modelKey } from '../../proto/ids.js';
 import type { Place } from '../../proto/messages.js';
-import { after, now, type Timer } from '../clock.js';
+import { after, now, settle, type Timer } from '../clock.js';
 import type { ModelEntry } from '../models/repository.js';
 import { ComputeThread } from './compute.js';
 import type { Executor, Loaded, Run, RunFailure, RunResult } from './executor.js';
@@ -20,15 +20,18 @@ export interface ExecutorOptions {
   /** That one run may use. */
   readonly threads?: number;
   readonly device?: Device;
+  /** Called once, when runs had to end as DEVICE_LOST: in this process the device does not come back. */
+  readonly broken?: (reason: string) => void;
 }
 
 export function createExecutor(options: ExecutorOptions = {}): Executor {
-  return new Places(options.device ?? 'cpu', options.threads ?? 1);
+  return new Places(options.device ?? 'cpu', options.threads ?? 1, options.broken);
 }
 
 class Places implements Executor {
   readonly device: Device;
   readonly #threads: number;
+  readonly #broken: ((reason: string) => void) | undefined;
   readonly #inline = new Shelf();
   readonly #placeOf = new Map<string, { readonly place: Place; readonly rowsOf: (run: Run) => number }>();
   readonly #inThread = new Set<string>();
@@ -39,10 +42,12 @@ class Places implements Executor {
   #inlineRuns = 0;
   #drained: (() => void) | undefined;
   #isClosed = false;
+  #isBroken = false;
 
-  constructor(device: Device, threads: number) {
+  constructor(device: Device, threads: number, broken: ExecutorOptions['broken']) {
     this.device = device;
     this.#threads = threads;
+    this.#broken = broken;
   }
 
   async load(entry: ModelEntry): Promise<Loaded> {
@@ -75,8 +80,12 @@ class Places implements Executor {
     const wrong = findWrongInput(run);
     if (wrong !== undefined) return refuse(run, done, 'MODEL_FAILED', wrong);
     const rows = placed.rowsOf(run);
-    if (placed.place === 'inline') void this.#runInline(run, key, rows, done);
-    else this.#useThread().run(run, key, rows, done);
+    const finish = (result: RunResult): void => {
+      if (!result.ok && result.code === 'DEVICE_LOST') this.#break(`the device was lost: ${result.reason}`);
+      done(result);
+    };
+    if (placed.place === 'inline') void this.#runInline(run, key, rows, finish);
+    else this.#useThread().run(run, key, rows, finish);
   }
 
   async close(): Promise<void> {
@@ -140,8 +149,15 @@ class Places implements Executor {
 
   #useThread(): ComputeThread {
     this.#idle?.cancel();
-    this.#thread ??= new ComputeThread();
+    this.#thread ??= new ComputeThread((reason) => this.#break(reason));
     return this.#thread;
+  }
+
+  /** Told once all that ended with it has been answered. */
+  #break(reason: string): void {
+    if (this.#isBroken || this.#isClosed) return;
+    this.#isBroken = true;
+    settle(() => this.#broken?.(reason));
   }
 
   #considerIdle(): void {

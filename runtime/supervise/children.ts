@@ -19,7 +19,8 @@ export interface Exit {
 interface Child {
   readonly process: ChildProcess;
   readonly member: MemberId;
-  abortReason: string;
+  /** What it said of its own end. */
+  lastWord: WorkerWord | undefined;
 }
 
 /** ONNX Runtime reports to its makers and leaves files about, unless told not to. Whoever wants that can say so. */
@@ -44,10 +45,10 @@ export class Children {
       stdio: ['ignore', 'inherit', 'inherit', 'ipc'],
       env: { ...libraryEnvironment, ...environment() },
     });
-    const child: Child = { process: started, member: order.member, abortReason: '' };
+    const child: Child = { process: started, member: order.member, lastWord: undefined };
     this.bySlot.set(slot, child);
     started.on('message', (word: WorkerWord) => {
-      child.abortReason = word.reason;
+      child.lastWord = word;
     });
     const ended = (verdict: Pick<Exit, 'cause' | 'detail'>): void => {
       if (this.bySlot.get(slot) === child) this.bySlot.delete(slot);
@@ -93,7 +94,7 @@ export class Children {
     code: number | null,
     signal: string | null,
   ): { cause: Cause; detail: string } {
-    if (child.abortReason !== '') return { cause: 'hung', detail: child.abortReason };
+    if (child.lastWord !== undefined) return { cause: child.lastWord.cause, detail: child.lastWord.reason };
     if (signal === 'SIGKILL' && this.memoryKills.justNow()) {
       return { cause: 'exhausted', detail: 'the system ended it for want of memory' };
     }

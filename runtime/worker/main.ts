@@ -3,7 +3,7 @@
 import type { Abort, RunBatch } from '../../actors/effects.js';
 import type { RunFinished } from '../../actors/facts.js';
 import { Worker } from '../../actors/worker/worker.js';
-import { settle } from '../clock.js';
+import { after, settle } from '../clock.js';
 import type { RunResult } from '../executor/executor.js';
 import { createExecutor } from '../executor/factory.js';
 import { createLog } from '../log.js';
@@ -16,6 +16,8 @@ import type { NodeWord, WorkerOrder, WorkerWord } from './order.js';
 const reportMs = 200;
 const goWaitMs = 1000;
 const lingerMs = 200;
+/** So long answers may take to leave a process whose device was lost. */
+const answersMs = 50;
 
 const order = JSON.parse(process.argv[2] ?? '{}') as WorkerOrder;
 const log = createLog(order.logLevel, order.member);
@@ -34,7 +36,7 @@ if (!process.connected) end();
 
 const frames = new BatchFrames();
 const repository = await scanRepository(order.models);
-const executor = createExecutor({ threads: order.threadCount });
+const executor = createExecutor({ threads: order.threadCount, broken });
 const actor = new Worker({
   name: order.name,
   device: executor.device,
@@ -135,9 +137,19 @@ function bytesSizes(
 }
 
 function abort({ reason }: Abort): void {
-  log.error('worker.aborted', { reason });
-  const word: WorkerWord = { type: 'aborting', reason };
-  process.send?.(word, () => process.kill(process.pid, 'SIGKILL'));
+  endSelf({ type: 'aborting', reason, cause: 'hung' }, 0);
+}
+
+/** What it ran has been answered: others can run it, and what has not begun goes back to them. */
+function broken(reason: string): void {
+  member.host.hear({ type: 'drain.requested' });
+  member.office.flush();
+  endSelf({ type: 'aborting', reason, cause: 'stopped' }, answersMs);
+}
+
+function endSelf(word: WorkerWord, delayMs: number): void {
+  log.error('worker.aborted', { reason: word.reason });
+  process.send?.(word, () => after(delayMs, end));
 }
 
 async function stop(): Promise<void> {

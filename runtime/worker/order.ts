@@ -1,5 +1,6 @@
 // What a node tells a worker process that it starts, as one argument, and the few words that they exchange after that.
 import type { MemberId } from '../../proto/ids.js';
+import type { Cause } from '../../proto/messages.js';
 import type { LogLevel } from '../log.js';
 
 export interface WorkerOrder {
@@ -20,5 +21,9 @@ export interface WorkerOrder {
 /** From the node. */
 export type NodeWord = { readonly type: 'drain' };
 
-/** From the worker: why it ends itself. */
-export type WorkerWord = { readonly type: 'aborting'; readonly reason: string };
+/** From the worker: why it ends itself, and whether what it ran may be to blame (hung) or not (stopped). */
+export type WorkerWord = {
+  readonly type: 'aborting';
+  readonly reason: string;
+  readonly cause: Extract<Cause, 'hung' | 'stopped'>;
+};

@@ -3,8 +3,9 @@ import assert from 'node:assert/strict';
 import { readdirSync, readFileSync } from 'node:fs';
 import { constants, platform } from 'node:os';
 import { test } from 'node:test';
+import type { Worker } from 'node:worker_threads';
 import { createExecutor } from '../../runtime/executor/factory.js';
-import { entryOf, floatRun, loaded, outcomeOf } from './models.js';
+import { entryOf, floatRun, loaded, outcomeOf, successOf } from './models.js';
 import { onnxIdentity } from './onnx.js';
 
 const sleeping = { backend: 'simulated', simulated: { alphaMs: 100, betaMs: 0 } } as const;
@@ -67,6 +68,62 @@ test('close waits for a run that holds the thread', async () => {
   const closing = executor.close().then(() => order.push('closed'));
   await Promise.all([running, closing]);
   assert.deepEqual(order, ['true', 'closed']);
+});
+
+test('a lost device is told once, after all that it held was answered', async () => {
+  const told: string[] = [];
+  let broken: () => void = () => {};
+  const heard = new Promise<void>((resolve) => {
+    broken = resolve;
+  });
+  const executor = createExecutor({
+    broken: (reason) => {
+      told.push(reason);
+      broken();
+    },
+  });
+  await loaded(
+    executor,
+    entryOf({ config: { backend: 'simulated', simulated: { faultInput: { lost: 7 } } } }),
+  );
+  await successOf(executor, floatRun([[1, 0, 0, 0]], 4));
+  assert.deepEqual(told, []);
+  const ends = [7, 7].map(async (value) => {
+    const result = await outcomeOf(executor, floatRun([[value, 0, 0, 0]], 4));
+    return result.ok ? '' : result.code;
+  });
+  assert.deepEqual(await Promise.all(ends), ['DEVICE_LOST', 'DEVICE_LOST']);
+  await heard;
+  assert.deepEqual(told, ['the device was lost: the simulated device was lost']);
+  await executor.close();
+});
+
+test('a compute thread that ends unasked loses its runs and is told; one that was asked is not', async (t) => {
+  const threads: Worker[] = [];
+  const remember = (thread: Worker): number => threads.push(thread);
+  process.on('worker', remember);
+  t.after(() => process.off('worker', remember));
+  const told: string[] = [];
+  let broken: () => void = () => {};
+  const heard = new Promise<void>((resolve) => {
+    broken = resolve;
+  });
+  const tell = (reason: string): void => {
+    told.push(reason);
+    broken();
+  };
+  const asked = createExecutor({ broken: tell });
+  await loaded(asked, entryOf({ config: sleeping }));
+  await asked.close();
+  const executor = createExecutor({ broken: tell });
+  await loaded(executor, entryOf({ config: sleeping }));
+  const running = outcomeOf(executor, floatRun([[1, 2, 3, 4]], 4));
+  void threads[1]?.terminate();
+  const result = await running;
+  assert.ok(!result.ok && result.code === 'DEVICE_LOST');
+  await heard;
+  assert.deepEqual(told, ['the compute thread has ended']);
+  await executor.close();
 });
 
 test('only the computing threads are nice', {

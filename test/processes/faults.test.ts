@@ -78,10 +78,19 @@ describe('faults', () => {
     assert.equal(deaths() - before, 2, node.tail());
   });
 
-  test('a device that is lost under one request costs the others nothing', async () => {
+  test('a device that is lost under one request costs the others nothing, and each loss its process', async () => {
+    const before = node.lines.length;
     const told = await amongOthers(loses);
     assert.equal(told.code, 'DEVICE_LOST', `${told.status} ${told.message} ${told.path}`);
     assert.equal(told.status, 'UNAVAILABLE');
+    const losses = (told.path.match(/retrying@[^>]* device\)/g) ?? []).length;
+    assert.ok(losses > 0, told.path);
+    const ends = () => node.lines.slice(before).filter((line) => line.event === 'worker.exited');
+    await until('each lost device has ended its worker', () => ends().length >= losses);
+    assert.ok(
+      ends().every((line) => line.cause === 'stopped'),
+      node.tail(),
+    );
     await allBack();
   });
 
