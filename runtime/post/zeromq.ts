@@ -4,7 +4,7 @@ import { Dealer, Router } from 'zeromq';
 import { joinEnvelopes } from '../../proto/frame.js';
 import type { MemberId } from '../../proto/ids.js';
 import { limits } from '../../proto/limits.js';
-import { after, settle } from '../clock.js';
+import { after, settle, type Timer } from '../clock.js';
 import { clearPath, leavePath, parseEndpoint } from './endpoint.js';
 import {
   align,
@@ -39,6 +39,10 @@ export function zeromqTransport(options: Partial<ZeromqOptions> = {}): Transport
 const probeDelaysMs = [0.5, 1, 2, 5, 10, 25, 50, 100, 250];
 const closedWithinMs = 500;
 
+function probeDelayMs(turn: number): number {
+  return probeDelaysMs[Math.min(turn, probeDelaysMs.length - 1)] as number;
+}
+
 /** A frame without envelopes: says nothing, but can't be sent to somebody who is gone. */
 const probe = joinEnvelopes([]);
 const idBytesMax = limits.nameLengthMax;
@@ -46,6 +50,8 @@ const idBytesMax = limits.nameLengthMax;
 interface Dialled {
   readonly dealer: Dealer;
   open: boolean;
+  /** Connected, but the socket has yet to take notice. */
+  looking: Timer | undefined;
 }
 
 class ZeromqTransport implements Transport {
@@ -57,6 +63,8 @@ class ZeromqTransport implements Transport {
   readonly #peers = new Map<LinkId, Buffer>();
   #router: Router | undefined;
   #bound = '';
+  /** Of those who dialled us, whether they spoke or not. */
+  #connections = 0;
   #missing = 0;
   #probing = false;
   #closed = false;
@@ -89,7 +97,13 @@ class ZeromqTransport implements Transport {
     }
     this.#router = router;
     this.#bound = router.lastEndpoint ?? endpoint;
-    router.events.on('disconnect', () => this.#oneIsGone());
+    router.events.on('accept', () => {
+      this.#connections += 1;
+    });
+    router.events.on('disconnect', () => {
+      this.#connections -= 1;
+      this.#oneIsGone();
+    });
     void this.#readBound(router);
     return this.#bound;
   }
@@ -110,12 +124,15 @@ class ZeromqTransport implements Transport {
       reconnectInterval: this.#options.reconnectMs,
       reconnectMaxInterval: this.#options.reconnectMsMax,
     });
-    const dialled: Dialled = { dealer, open: false };
+    const dialled: Dialled = { dealer, open: false, looking: undefined };
     this.#dialled.set(endpoint, dialled);
     // Settled first, so that what came in before an event is read before it.
     dealer.events.on('handshake', () => settle(() => this.#connected(endpoint, dialled)));
     dealer.events.on('disconnect', () =>
-      settle(() => this.#loseDialled(endpoint, dialled, 'its connection ended')),
+      settle(() => {
+        dialled.looking?.cancel();
+        this.#loseDialled(endpoint, dialled, 'its connection ended');
+      }),
     );
     dealer.connect(endpoint);
     void this.#readDialled(endpoint, dialled);
@@ -179,11 +196,11 @@ class ZeromqTransport implements Transport {
   }
 
   #connected(link: LinkId, dialled: Dialled, turn = 0): void {
+    dialled.looking?.cancel();
     if (this.#dialled.get(link) !== dialled || dialled.open) return;
     // Reading `writable` makes the socket take notice of its new connection.
     if (!dialled.dealer.writable) {
-      const delay = probeDelaysMs[turn];
-      if (delay !== undefined) after(delay, () => this.#connected(link, dialled, turn + 1), false);
+      dialled.looking = after(probeDelayMs(turn), () => this.#connected(link, dialled, turn + 1), false);
       return;
     }
     dialled.open = true;
@@ -249,9 +266,9 @@ class ZeromqTransport implements Transport {
       });
     }
     settle(() => {
-      const delay = probeDelaysMs[turn];
-      if (this.#missing > 0 && delay !== undefined) {
-        after(delay, () => this.#probe(turn + 1), false);
+      // Who never spoke, or came back meanwhile, is not found: in the end there must only be a connection for each peer.
+      if (this.#missing > 0 && (turn < probeDelaysMs.length || this.#peers.size > this.#connections)) {
+        after(probeDelayMs(turn), () => this.#probe(turn + 1), false);
         return;
       }
       this.#missing = 0;

@@ -5,10 +5,13 @@ import { existsSync, mkdtempSync, readFileSync, rmSync, statSync, writeFileSync 
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { after, describe, test } from 'node:test';
-import { Dealer } from 'zeromq';
+import { Dealer, Router } from 'zeromq';
 import { zeromqTransport } from '../../runtime/post/zeromq.js';
 import { zeromqSibling } from './siblings.js';
 import { Witness } from './witness.js';
+
+/** More often than a link is looked at in quick succession. */
+const patienceTurns = 11;
 
 describe('zeromq transport', () => {
   const folder = mkdtempSync(join(tmpdir(), 'post-'));
@@ -78,6 +81,46 @@ describe('zeromq transport', () => {
     deaf.close();
     good.close();
     await host.close(0);
+  });
+
+  test('a connection that the socket takes long to notice is waited for', async (t) => {
+    const [atHost, atGuest] = [new Witness(), new Witness()];
+    const host = zeromqTransport()('host.1', atHost);
+    const guest = zeromqTransport()('guest.1', atGuest);
+    t.after(() => Promise.all([guest.close(0), host.close(0)]));
+    let looks = 0;
+    Object.defineProperty(Dealer.prototype, 'writable', {
+      configurable: true,
+      get(this: Dealer) {
+        looks += 1;
+        return (
+          looks > patienceTurns && Reflect.get(Object.getPrototypeOf(Dealer.prototype), 'writable', this)
+        );
+      },
+    });
+    t.after(() => Reflect.deleteProperty(Dealer.prototype, 'writable'));
+    guest.dial(await host.bind(fresh()));
+    await atGuest.opening();
+    assert.ok(looks > patienceTurns);
+  });
+
+  test('an ended connection that the socket takes long to notice is looked for', async (t) => {
+    const witness = new Witness();
+    const host = zeromqTransport()('host.1', witness);
+    t.after(() => host.close(0));
+    const dealer = new Dealer({ routingId: 'guest.1', linger: 0 });
+    dealer.connect(await host.bind(fresh()));
+    await dealer.send('hello');
+    await witness.delivery();
+    const send = Router.prototype.send;
+    let probes = 0;
+    t.mock.method(Router.prototype, 'send', function (this: Router, ...words: Parameters<typeof send>) {
+      probes += 1;
+      return probes > patienceTurns ? send.apply(this, words) : Promise.resolve();
+    });
+    dealer.close();
+    await witness.loss();
+    assert.ok(probes > patienceTurns);
   });
 
   test('who sends a frame over the bound is disconnected', async () => {
