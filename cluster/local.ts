@@ -4,13 +4,15 @@ import type { MemberId } from '../proto/ids.js';
 import type { Message, Said } from '../proto/messages.js';
 import type { Member, Membership, Step } from './membership.js';
 
-const nothing: Step = { dial: [], tell: [] };
+const nothing: Step = { dial: [], hangUp: [], tell: [] };
 
 export class LocalMembership implements Membership {
   private readonly self: Member;
   private readonly founder: boolean;
   private readonly linked = new Map<MemberId, Member>();
   private listed: readonly Member[] = [];
+  /** Endpoints that were called because they were listed. */
+  private readonly called = new Set<string>();
   private revision = 0;
 
   constructor(self: Member, founder: boolean) {
@@ -24,7 +26,8 @@ export class LocalMembership implements Membership {
   }
 
   lost(member: MemberId): Step {
-    return this.linked.delete(member) && this.founder ? this.announce() : nothing;
+    if (!this.linked.delete(member)) return nothing;
+    return this.founder ? this.announce() : { ...nothing, hangUp: this.abandoned() };
   }
 
   heard(message: Message, from: MemberId): Step {
@@ -34,7 +37,8 @@ export class LocalMembership implements Membership {
     this.revision = message.revision;
     this.listed = message.members.map(memberOf);
     const dial = this.listed.filter((member) => this.calls(member)).map((member) => member.endpoint);
-    return { dial, tell: [] };
+    for (const endpoint of dial) this.called.add(endpoint);
+    return { dial, hangUp: this.abandoned(), tell: [] };
   }
 
   members(): readonly Member[] {
@@ -47,6 +51,14 @@ export class LocalMembership implements Membership {
     return this.self.endpoint === '' || this.self.id < other.id;
   }
 
+  /** A founder that began anew lists few at first: whoever is linked is there, listed or not. */
+  private abandoned(): string[] {
+    const there = new Set([...this.listed, ...this.linked.values()].map((member) => member.endpoint));
+    const gone = [...this.called].filter((endpoint) => !there.has(endpoint));
+    for (const endpoint of gone) this.called.delete(endpoint);
+    return gone;
+  }
+
   private announce(): Step {
     this.revision++;
     const message: Said<'members.listed'> = {
@@ -56,7 +68,7 @@ export class LocalMembership implements Membership {
         (member) => [member.id, member.roles, member.endpoint, member.host] as const,
       ),
     };
-    return { dial: [], tell: [...this.linked.keys()].map((to) => ({ to, message })) };
+    return { ...nothing, tell: [...this.linked.keys()].map((to) => ({ to, message })) };
   }
 }
 

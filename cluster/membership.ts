@@ -14,6 +14,8 @@ export interface Member {
 
 export interface Step {
   readonly dial: readonly string[];
+  /** Endpoints of an earlier step where nobody will answer any more. */
+  readonly hangUp: readonly string[];
   readonly tell: readonly { readonly to: MemberId; readonly message: Message }[];
 }
 

@@ -38,6 +38,7 @@ export class MemberProcess {
   private readonly membership: Membership;
   private readonly options: MemberOptions;
   private readonly linkedRoles = new Map<MemberId, readonly Role[]>();
+  private readonly joined = new Set<string>();
   private readonly heldLosses = new Map<MemberId, Timer>();
 
   constructor(options: MemberOptions) {
@@ -84,6 +85,12 @@ export class MemberProcess {
   begin(): void {
     const { id, roles } = this.options.self;
     if (roles.length > 0) this.host.hear({ type: 'link.opened', member: id, roles });
+  }
+
+  /** Calls there for as long as this process lives. */
+  join(endpoint: string): void {
+    this.joined.add(endpoint);
+    this.office.dial(endpoint);
   }
 
   members(): readonly Member[] {
@@ -156,5 +163,6 @@ export class MemberProcess {
   private take(step: Step): void {
     for (const { to, message } of step.tell) this.office.send(to, message);
     for (const endpoint of step.dial) this.office.dial(endpoint);
+    for (const endpoint of step.hangUp) if (!this.joined.has(endpoint)) this.office.hangUp(endpoint);
   }
 }

@@ -177,7 +177,7 @@ export class Node {
     const models = listedModels(this.repository as Repository, this.config.runLongestMs);
     member.host.hear({ type: 'models.listed', models });
     member.begin();
-    for (const endpoint of join) member.office.dial(endpoint);
+    for (const endpoint of join) member.join(endpoint);
     if (join.length > 0) this.watchJoining(member, join.join(', '));
   }
 

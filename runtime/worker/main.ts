@@ -63,7 +63,7 @@ const member = new MemberProcess({
 });
 member.add('worker', actor);
 starting = false;
-for (const endpoint of order.join) member.office.dial(endpoint);
+for (const endpoint of order.join) member.join(endpoint);
 member.host.hear({ type: 'models.listed', models: listedModels(repository, order.runMaxMs) });
 
 async function load(model: string, version: string): Promise<void> {

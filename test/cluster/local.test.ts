@@ -84,7 +84,7 @@ test('a member that is lost or leaves is off the list of all', () => {
     kept.members().map(({ id }) => id),
     ['b-founder'],
   );
-  assert.deepEqual(kept.lost('nobody'), { dial: [], tell: [] });
+  assert.deepEqual(kept.lost('nobody'), { dial: [], hangUp: [], tell: [] });
 });
 
 test('without its founder a member keeps the last list', () => {
@@ -94,6 +94,37 @@ test('without its founder a member keeps the last list', () => {
   const side = sides.get(second.id)?.side as Membership;
   side.lost(founder.id);
   assert.equal(side.members().length, 3);
+});
+
+/** The word of a founder that lists so many. */
+function hear(side: Membership, ...listed: readonly Member[]): Step {
+  const members = listed.map(({ id, roles, endpoint, host }) => [id, roles, endpoint, host] as const);
+  return side.heard({ type: 'members.listed', revision: 1, members }, founder.id);
+}
+
+test('who was called and is neither listed nor linked any more is hung up on', () => {
+  const side = new LocalMembership(second, false);
+  side.opened(founder);
+  assert.deepEqual(hear(side, founder, second, third).dial, [third.endpoint]);
+  side.opened(third);
+  // A founder that began anew lists few at first.
+  assert.deepEqual(hear(side, founder, second), { dial: [], hangUp: [], tell: [] });
+  assert.deepEqual(side.lost(third.id).hangUp, [third.endpoint]);
+  assert.deepEqual(side.lost(third.id).hangUp, []);
+});
+
+test('who is listed is called until the list has it no more', () => {
+  const side = new LocalMembership(second, false);
+  side.opened(founder);
+  hear(side, founder, second, third);
+  side.opened(third);
+  assert.deepEqual(side.lost(third.id).hangUp, []);
+  const again = member('c-third-again', ['scheduler'], 'tcp://elsewhere');
+  const step = hear(side, founder, second, again);
+  assert.deepEqual([step.dial, step.hangUp], [['tcp://elsewhere'], [third.endpoint]]);
+  const sameplace = member('c-third-thrice', ['scheduler'], 'tcp://elsewhere');
+  assert.deepEqual(hear(side, founder, second, sameplace).hangUp, [], 'it begins anew at its endpoint');
+  assert.deepEqual(side.lost(founder.id).hangUp, [], 'nobody has to be called who was not listed');
 });
 
 test('only the founder lists: the word of another changes nothing there', () => {
