@@ -90,7 +90,10 @@ test('a node with a router founds the cluster, another joins it', () => {
   const joins = ['--role', 'router', '--join', 'tcp://127.0.0.1:9'];
   const router = planOf(loadConfig([...joins, '--endpoint', 'tcp://127.0.0.1:10'], {}).config);
   assert.deepEqual([router.founder, router.join], [false, ['tcp://127.0.0.1:9']]);
-  assert.throws(() => planOf(loadConfig(joins, {}).config), /needs an address that the other nodes can reach/);
+  assert.throws(
+    () => planOf(loadConfig(joins, {}).config),
+    /needs an address that the other nodes can reach/,
+  );
 });
 
 test('an address that others can reach is refused until it is asked for', () => {
