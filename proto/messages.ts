@@ -126,7 +126,15 @@ export const messages = {
     attempts: jobs,
   }),
   batchDeclined: say(34, 'batch.declined', { batch: count }),
-  batchLost: say(35, 'batch.lost', { batch: count, worker: name, epoch: count, jobs, attempts: jobs }),
+  batchLost: say(35, 'batch.lost', {
+    batch: count,
+    worker: name,
+    epoch: count,
+    jobs,
+    attempts: jobs,
+    /** `silent`: the scheduler lost its worker, which may have broken down. `unanswered`: the worker knows nothing of it. */
+    cause: oneOf('silent', 'unanswered'),
+  }),
 
   // Routers and workers. Tensor frames follow `batch.run` and `batch.finished`.
   batchRun: say(40, 'batch.run', {

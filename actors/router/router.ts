@@ -128,7 +128,7 @@ export class Router implements Actor {
       case 'job.refused':
         return this.refused(heard, from, now);
       case 'batch.lost':
-        for (const job of this.book.allCurrent(heard, heard.worker)) this.lose(job, 'unanswered', now);
+        for (const job of this.book.allCurrent(heard, heard.worker)) this.lose(job, heard.cause, now);
         return;
       case 'worker.exited':
         return this.exited(heard.worker, heard.cause, now);

@@ -49,7 +49,6 @@ export class Registry {
   }
 
   register(id: MemberId, register: Said<'worker.register'>): WorkerRecord {
-    this.drop(id);
     const worker = new WorkerRecord(id, ++this.epoch, register);
     this.workers.set(id, worker);
     return worker;
@@ -106,18 +105,9 @@ export class Registry {
       else if (now - batch.assignedAt >= this.reconcileMs && ++batch.missing >= reportsToMiss) {
         worker.release(batch.batch, now);
         this.holders.delete(batch.batch);
-        const { jobs, attempts } = batch;
-        effects.push(
-          note('warn', 'batch.wasLost', { worker: from, batch: batch.batch, jobs: jobs.length }),
-          send(batch.router, {
-            type: 'batch.lost',
-            batch: batch.batch,
-            worker: from,
-            epoch: worker.epoch,
-            jobs,
-            attempts,
-          }),
-        );
+        const { jobs } = batch;
+        effects.push(note('warn', 'batch.wasLost', { worker: from, batch: batch.batch, jobs: jobs.length }));
+        effects.push(lost(worker, batch, 'unanswered'));
       }
     }
     return effects;
@@ -153,4 +143,15 @@ export class Registry {
     }
     return { ready, loading, failed, reason };
   }
+}
+
+/** Word to the routers whose batches were at a worker that is off the record: not all of them may have noticed. */
+export function abandoned(worker: WorkerRecord): Effect[] {
+  return [...worker.batches.values()].map((batch) => lost(worker, batch, 'silent'));
+}
+
+function lost(worker: WorkerRecord, batch: Batch, cause: Said<'batch.lost'>['cause']): Effect {
+  const { id, epoch } = worker;
+  const { batch: number, jobs, attempts } = batch;
+  return send(batch.router, { type: 'batch.lost', batch: number, worker: id, epoch, jobs, attempts, cause });
 }

@@ -8,7 +8,7 @@ import { formBatch } from '../lane/batch.js';
 import { Lane, type LaneLimits } from '../lane/lane.js';
 import type { Waiting } from '../lane/queue.js';
 import { type Candidate, type Choice, chooseWorker } from './choice.js';
-import { Registry } from './registry.js';
+import { abandoned, Registry } from './registry.js';
 import type { Share, WorkerRecord } from './workers.js';
 
 export interface SchedulerSettings {
@@ -96,12 +96,13 @@ export class Scheduler implements Actor {
         this.dropWorker(heard.member, heard.reason);
         return this.reviewLanes();
       case 'worker.exited':
-        return this.dropWorker(heard.worker, heard.cause);
+        return this.dropWorker(heard.worker, heard.cause, true);
       case 'peer.judged':
         this.registry.judge(heard.member, heard.verdict);
         if (heard.verdict === 'down') this.dropWorker(heard.member, heard.reason);
         return this.reviewLanes();
       case 'worker.register': {
+        this.dropWorker(from, 'it registers anew');
         const worker = this.registry.register(from, heard);
         this.out.push(send(from, { type: 'worker.registered', epoch: worker.epoch }));
         return this.reviewLanes();
@@ -273,9 +274,11 @@ export class Scheduler implements Actor {
     this.reviewLanes();
   }
 
-  private dropWorker(id: MemberId, reason: string): void {
+  private dropWorker(id: MemberId, reason: string, ended = false): void {
     const worker = this.registry.drop(id);
     if (worker === undefined) return;
+    // Of one that is known to have ended routers hear how it did, which tells them more.
+    if (!ended) this.out.push(...abandoned(worker));
     this.out.push(note('info', 'worker.dropped', { worker: id, epoch: worker.epoch, reason }));
     this.reviewLanes();
   }

@@ -9,7 +9,7 @@ import { type Effect, note, send } from '../effects.js';
 import type { ListedModel, RunFinished } from '../facts.js';
 import { finishedMessage, Held, heldKey, hungReason, startedMessage } from './held.js';
 import { Places } from './places.js';
-import { Shares, type WorkerShare } from './shares.js';
+import { Shares } from './shares.js';
 import { workerMachine } from './worker.machine.js';
 
 export interface WorkerSettings {
@@ -114,13 +114,16 @@ export class Worker implements Actor {
         if (!this.epochs.has(from)) return;
         this.epochs.set(from, heard.epoch);
         this.reviewRegistration();
-        for (const share of this.shares.all()) this.tellShareTo(from, heard.epoch, share);
+        for (const share of this.shares.all()) this.tell(from, share.toldAs(heard.epoch));
         if (this.chart.has('draining')) this.tell(from, { type: 'worker.leaving', epoch: heard.epoch });
         return;
-      case 'worker.fenced':
+      case 'worker.fenced': {
         if (heard.epoch !== this.epochs.get(from)) return;
-        this.drop((batch) => batch.run.scheduler === from, now);
+        const placedByIt = (held: Held): boolean => held.run.scheduler === from;
+        this.handBack(placedByIt, now);
+        this.drop(placedByIt, now);
         return this.register(from, now);
+      }
       case 'drain.requested':
         return this.drain(now);
     }
@@ -314,16 +317,8 @@ export class Worker implements Actor {
 
   /** Batches that nobody wants any more: what waits goes, what runs runs on and is not answered. */
   private drop(unwanted: (held: Held) => boolean, now: number): void {
-    for (const held of [...this.held.values()].filter(unwanted)) {
-      held.unwanted = true;
-      if (held.startedAt !== undefined) continue;
-      this.unqueue(held);
-      this.held.delete(held.key);
-      this.out.push({ type: 'forget', key: held.key });
-      this.release(held, 0, 0);
-    }
-    this.pump(now);
-    this.stopWhenEmpty();
+    for (const held of this.held.values()) if (unwanted(held)) held.unwanted = true;
+    this.handBack(unwanted, now);
   }
 
   private unqueue(held: Held): void {
@@ -363,14 +358,19 @@ export class Worker implements Actor {
   private drain(now: number): void {
     if (this.chart.can('drain')) this.chart.move('drain');
     for (const [scheduler, epoch] of this.epochs) this.tell(scheduler, { type: 'worker.leaving', epoch });
-    const waiting = [...this.held.values()].filter((held) => held.startedAt === undefined);
+    this.handBack(() => true, now);
+    this.stopWhenEmpty();
+  }
+
+  /** What has not started goes back to its router, where that still wants it. */
+  private handBack(which: (held: Held) => boolean, now: number): void {
+    const waiting = [...this.held.values()].filter((held) => held.startedAt === undefined && which(held));
     // All leave their queues first, so that the end of one doesn't start another.
     for (const held of waiting) {
       held.codes.fill('returned');
       this.unqueue(held);
     }
     for (const held of waiting) this.finish(held, now);
-    this.stopWhenEmpty();
   }
 
   private stopWhenEmpty(): void {
@@ -382,11 +382,7 @@ export class Worker implements Actor {
   private tellShare(model: string, version: string): void {
     const share = this.shares.get(model, version);
     if (share === undefined) return;
-    for (const [scheduler, epoch] of this.epochs) if (epoch > 0) this.tellShareTo(scheduler, epoch, share);
-  }
-
-  private tellShareTo(scheduler: MemberId, epoch: number, share: WorkerShare): void {
-    this.tell(scheduler, share.toldAs(epoch));
+    for (const [scheduler, epoch] of this.epochs) if (epoch > 0) this.tell(scheduler, share.toldAs(epoch));
   }
 
   private arm(timer: string, at: number): void {

@@ -94,11 +94,21 @@ describe('answers', () => {
   });
 
   test('a batch that nobody knows of any more is placed again', () => {
-    const stage = RouterStage.usual();
-    stage.submit();
-    stage.assign([1]);
-    const effects = stage.hear({ type: 'batch.lost', worker, ...stage.word(1) }, scheduler);
-    assert.equal(said(effects, 'job.enqueue')[0]?.attempt, 2);
+    for (const [cause, company] of [
+      ['unanswered', 'any'],
+      ['silent', 'solo'],
+    ] as const) {
+      const stage = RouterStage.usual();
+      stage.submit();
+      stage.assign([1]);
+      const lost = { type: 'batch.lost', worker, ...stage.word(1), cause } as const;
+      const again = said(stage.hear(lost, scheduler), 'job.enqueue');
+      assert.deepEqual(
+        again.map((enqueue) => [enqueue.attempt, enqueue.company]),
+        [[2, company]],
+      );
+      assert.deepEqual(stage.hear(lost, scheduler), [], 'and once');
+    }
   });
 });
 

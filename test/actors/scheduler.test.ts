@@ -241,18 +241,28 @@ describe('a credit comes back', () => {
     assert.equal(stage.credits(), 1, 'it had it after all');
     const effects = report([]);
     assert.equal(stage.credits(), 0);
-    const lost = { batch: assign.batch, worker, epoch: 1, jobs: [1], attempts: [1] };
+    const lost = { batch: assign.batch, worker, epoch: 1, jobs: [1], attempts: [1], cause: 'unanswered' };
     assert.deepEqual(told(effects), [{ to: router, message: { type: 'batch.lost', ...lost } }]);
   });
 
-  for (const [how, heard] of [
-    ['when the worker is lost', { type: 'link.lost', member: worker, reason: '' }],
-    ['when its host says that it ended', { type: 'worker.exited', worker, cause: 'crashed', detail: '' }],
-    ['when health gives it up', { type: 'peer.judged', member: worker, verdict: 'down', reason: '' }],
+  // How a worker ended routers hear themselves.
+  for (const [how, heard, causes] of [
+    ['when the worker is lost', { type: 'link.lost', member: worker, reason: '' }, ['silent']],
+    ['when its host says that it ended', { type: 'worker.exited', worker, cause: 'crashed', detail: '' }, []],
+    [
+      'when health gives it up',
+      { type: 'peer.judged', member: worker, verdict: 'down', reason: '' },
+      ['silent'],
+    ],
   ] as const) {
     test(`with its whole record ${how}`, () => {
       const { stage, assign } = given();
-      assert.equal(notes(stage.hear(heard))[0]?.event, 'worker.dropped');
+      const effects = stage.hear(heard);
+      assert.equal(notes(effects)[0]?.event, 'worker.dropped');
+      assert.deepEqual(
+        said(effects, 'batch.lost').map(({ batch, cause }) => [batch, cause]),
+        causes.map((cause) => [assign.batch, cause]),
+      );
       assert.equal([...stage.scheduler.registry.all()].length, 0);
       assert.deepEqual(only(stage.release(assign), 'settle'), []);
       stage.hear({ type: 'batch.declined', batch: assign.batch }, router);
@@ -262,8 +272,15 @@ describe('a credit comes back', () => {
 
   test('anew with a new registration, whose epoch is higher', () => {
     const { stage, assign } = given();
-    assert.equal(stage.join(worker), 2);
+    const register = { name: worker, device: 'cpu', inlineCredits: 1, threadCredits: 1 };
+    const effects = stage.hear({ type: 'worker.register', ...register }, worker);
+    const lost = { batch: assign.batch, worker, epoch: 1, jobs: [1], attempts: [1], cause: 'silent' };
+    assert.deepEqual(
+      told(effects).find(({ message }) => message.type === 'batch.lost'),
+      { to: router, message: { type: 'batch.lost', ...lost } },
+    );
     assert.equal(stage.credits(), 0);
+    stage.share(worker, 2);
     stage.release(assign);
     assert.equal(stage.credits(), 0, 'the old epoch has nothing to give back');
     assert.equal(stage.place()?.epoch, 2);

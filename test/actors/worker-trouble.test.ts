@@ -95,13 +95,17 @@ describe('a run that hangs', () => {
 });
 
 describe('forgotten', () => {
-  test('by a scheduler: it registers again, and what waited from there goes', () => {
+  test('by a scheduler: it registers again, and what waited goes back to its router', () => {
     const stage = WorkerStage.ready();
     stage.run();
     stage.run();
     const effects = stage.hear({ type: 'worker.fenced', epoch: 1, reason: '' }, scheduler);
     assert.equal(said(effects, 'worker.register').length, 1);
     assert.deepEqual(only(effects, 'forget'), [{ type: 'forget', key: stage.key(2) }]);
+    assert.deepEqual(
+      said(effects, 'batch.finished').map((finished) => [finished.batch, finished.codes]),
+      [[2, ['returned']]],
+    );
     assert.equal(said(stage.ran(1), 'batch.finished').length, 0, 'its epoch is over');
     stage.hear({ type: 'worker.registered', epoch: 2 }, scheduler);
     assert.deepEqual(started(stage.run({ epoch: 2 })), [stage.key(3)]);
