@@ -48,7 +48,8 @@ export function judgeLoss(job: Job, cause: LossCause, limits: LossLimits): Verdi
 /** Notes the loss in the job. */
 export function noteLoss(job: Job, verdict: Verdict, cause: LossCause): void {
   const counted = verdict.deaths > job.deaths;
-  job.doubted = counted && silences.has(cause) ? job.worker : '';
+  // Of a loss that proves nothing an earlier doubt is neither settled nor forgotten.
+  if (counted) job.doubted = silences.has(cause) ? job.worker : '';
   job.proven ||= counted && breakdowns.has(cause);
   job.losses = verdict.losses;
   job.deaths = verdict.deaths;

@@ -152,6 +152,26 @@ describe('a worker is lost', () => {
     assert.deepEqual([end.ending, end.code], ['failed', 'WORKERS_LOST']);
   });
 
+  test('a harmless loss in between leaves a doubt open for the word that settles it', () => {
+    const third = 'worker-3.gggggg';
+    const doubted = (): RouterStage => {
+      const stage = running('first');
+      stage.link(third, 'worker');
+      stage.unlink(worker);
+      stage.assign([1], otherWorker, true);
+      stage.exit('killed', otherWorker);
+      assert.deepEqual([stage.router.job(1)?.doubted, stage.router.job(1)?.deaths], [worker, 1]);
+      return stage;
+    };
+    const innocent = doubted();
+    innocent.exit('killed');
+    assert.equal(innocent.router.job(1)?.deaths, 0, 'nothing is held against it any more');
+
+    const guilty = doubted();
+    guilty.exit('crashed');
+    assert.equal(guilty.router.job(1)?.proven, true);
+  });
+
   test('mates of a poisoned job succeed', () => {
     const stage = RouterStage.usual();
     stage.submit();
