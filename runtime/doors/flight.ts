@@ -5,16 +5,14 @@ export class Flight {
   #count = 0;
   #waiting: (() => void)[] = [];
 
-  enter(): void {
+  /** Returns how to leave; leaving again does nothing. */
+  enter(): () => void {
     this.#count++;
-  }
-
-  leave(): void {
-    this.#count--;
-    if (this.#count === 0) {
-      for (const tell of this.#waiting) tell();
-      this.#waiting = [];
-    }
+    let isHere = true;
+    return () => {
+      if (isHere) this.#leave();
+      isHere = false;
+    };
   }
 
   /** Resolves when nothing is under way any more, or after `graceMs`. */
@@ -27,6 +25,13 @@ export class Flight {
         resolve();
       });
     });
+  }
+
+  #leave(): void {
+    this.#count--;
+    if (this.#count > 0) return;
+    for (const tell of this.#waiting) tell();
+    this.#waiting = [];
   }
 }
 

@@ -55,6 +55,7 @@ export class Node {
   private routerDrained: () => void = () => {};
   private starting: Promise<void> = Promise.resolve();
   private stopping: Promise<void> | undefined;
+  private drainUntil = 0;
 
   constructor(config: Config, plan: Plan, log: Log) {
     this.config = config;
@@ -238,6 +239,7 @@ export class Node {
 
   /** Nothing new is taken; resolves when the last job has ended, or when the patience for that has. */
   private drainRouter(): Promise<void> {
+    this.drainUntil = now() + this.config.drainMs;
     return new Promise((resolve) => {
       const late = after(this.config.drainMs, () => {
         this.log.warn('node.drainedLate', { drainMs: this.config.drainMs });
@@ -254,7 +256,9 @@ export class Node {
   /** Back through the stages from where the chart is now. */
   private async goDown(): Promise<void> {
     if (this.chart.state === 'closing') {
-      await Promise.all(this.doors.map(({ door }) => door.stop(lingerMs)));
+      // A slow client may take for its answer what is left of the patience.
+      const graceMs = Math.max(lingerMs, this.drainUntil - now());
+      await Promise.all(this.doors.map(({ door }) => door.stop(graceMs)));
       this.chart.move('done');
     }
     if (this.chart.state === 'dismissing') {

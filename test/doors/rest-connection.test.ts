@@ -1,6 +1,8 @@
 // Connections that misbehave: bodies that never come, break off or lie, clients that go away, ports in use, stops.
 import assert from 'node:assert/strict';
+import { once } from 'node:events';
 import { after, before, beforeEach, test } from 'node:test';
+import { pause } from '../../runtime/clock.js';
 import { doorDefaults } from '../../runtime/doors/door.js';
 import { createRestDoor } from '../../runtime/doors/rest/door.js';
 import { bare, openRest, type RestScene } from './rest-client.js';
@@ -132,6 +134,23 @@ test('a port in use is said in a sentence with the flag', async () => {
 test('a host that this machine does not have is said as well', async () => {
   const door = createRestDoor(new StandIn(), { ...doorDefaults, host: '192.0.2.1' }, new KeptLog());
   await assert.rejects(door.start(), /this machine has no address 192.0.2.1/);
+});
+
+test('a stop lets an answer that is on its way out reach a client that reads slowly', async () => {
+  const other = await openRest();
+  const large = Buffer.alloc(32_000_000, 1);
+  other.engine.outputs = () => [{ name: 'y', datatype: 'UINT8', shape: [large.length], data: large }];
+  const asked = JSON.stringify({ ...JSON.parse(good), parameters: { binary_data_output: true } });
+  const { socket, closed } = bare(other.port, `${head(asked.length)}${asked}`);
+  await once(socket, 'data');
+  socket.pause();
+  const stopped = other.door.stop(20_000);
+  // Longer than a door waits for what is not under way.
+  await pause(400);
+  socket.resume();
+  const got = await closed;
+  assert.ok(got.length > large.length, `${got.length} ${got.slice(0, 400)}`);
+  await stopped;
 });
 
 test('a stop lets what runs finish, takes nothing new and ends', async () => {

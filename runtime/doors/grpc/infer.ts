@@ -29,10 +29,10 @@ export function inferUnary(floor: Floor, call: UnaryCall): void {
     const signature = floor.models.find(request.model, request.version);
     const submission = submissionOf(signature, request, budgetMs(call), floor.options);
     let over = false;
-    flight.enter();
+    const land = flight.enter();
     const ticket = engine.submit(submission, (answer) => {
       over = true;
-      flight.leave();
+      if (call.isGone()) land();
       if (answer.end.ending !== 'completed') {
         call.refuse(refusalOfAnswer(answer));
         return;
@@ -40,8 +40,10 @@ export function inferUnary(floor: Floor, call: UnaryCall): void {
       const head = heads.head(signature.model, signature.version, answer.outputs);
       call.answer(new InferAnswer(head, request.id, answer.outputs, false), trace(call, answer));
     });
+    // Until its answer is out a job that has ended is under way.
     call.onCancelled(() => {
-      if (!over) giveUp(call, ticket);
+      if (over) land();
+      else giveUp(call, ticket);
     });
   } catch (fault) {
     call.refuse(refusalOf(fault, log));
@@ -52,11 +54,16 @@ export function inferUnary(floor: Floor, call: UnaryCall): void {
 export function inferStream(floor: Floor, call: StreamCall): void {
   const { engine, log, flight, options } = floor;
   const tickets = new Set<Ticket>();
+  const unsent = new Set<() => void>();
   let open = 0;
   let ended = false;
 
-  function send(message: Message): void {
+  function send(message: Message, land: () => void = () => {}): void {
+    if (call.isGone()) land();
+    else unsent.add(land);
     call.write(message, () => {
+      unsent.delete(land);
+      land();
       open--;
       if (ended && open === 0) call.end();
       else if (open === options.streamInFlightMax - 1) call.resume();
@@ -72,14 +79,13 @@ export function inferStream(floor: Floor, call: StreamCall): void {
       id = request.id;
       const signature = floor.models.find(request.model, request.version);
       const submission = submissionOf(signature, request, budgetMs(call), options);
-      flight.enter();
+      const land = flight.enter();
       const ticket: Ticket = engine.submit(submission, (answer) => {
         tickets.delete(ticket);
-        flight.leave();
-        if (answer.end.ending !== 'completed') send(refusalMessage(refusalOfAnswer(answer), id));
+        if (answer.end.ending !== 'completed') send(refusalMessage(refusalOfAnswer(answer), id), land);
         else {
           const head = heads.head(signature.model, signature.version, answer.outputs);
-          send(new InferAnswer(head, id, answer.outputs, true));
+          send(new InferAnswer(head, id, answer.outputs, true), land);
         }
       });
       tickets.add(ticket);
@@ -93,6 +99,7 @@ export function inferStream(floor: Floor, call: StreamCall): void {
   });
   call.onCancelled(() => {
     for (const ticket of tickets) giveUp(call, ticket);
+    for (const land of unsent) land();
   });
 }
 

@@ -107,9 +107,9 @@ function submit(
     const features = request['features'] as readonly number[];
     const asked = featuresRequest(signature, features, Number(request['batch_size']));
     const submission = submissionOf(signature, asked, budgetMs(call), floor.options);
-    floor.flight.enter();
+    const land = floor.flight.enter();
     return floor.engine.submit(submission, (answer) => {
-      floor.flight.leave();
+      land();
       try {
         if (answer.end.ending === 'completed') {
           done(method.response.encode(response(signature, answer, now() - startedAt)));

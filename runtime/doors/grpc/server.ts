@@ -29,6 +29,11 @@ export class Call {
     return String(this.#call.metadata.get(name)[0] ?? '');
   }
 
+  /** Nobody is left to read an answer. */
+  isGone(): boolean {
+    return this.#call.cancelled;
+  }
+
   /** Runs when the client cancels, goes away or its deadline passes; and also after a normal end. */
   onCancelled(run: () => void): void {
     this.#call.on('cancelled', run);

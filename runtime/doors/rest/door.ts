@@ -1,5 +1,6 @@
 // The REST door: node:http, one handler, and answers in our shape also for what never becomes a request.
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
+import { Server as NetServer } from 'node:net';
 import type { Duplex } from 'node:stream';
 import { type ErrorCode, errors } from '../../../proto/errors.js';
 import { type Door, type DoorLog, type DoorOptions, listenFault } from '../door.js';
@@ -55,9 +56,9 @@ function listen(server: Server, options: DoorOptions, log: DoorLog): Promise<{ p
 
 async function stop(server: Server, floor: Floor, graceMs: number): Promise<void> {
   const closed = new Promise<void>((resolve) => {
-    server.close(() => resolve());
+    // Not node:http's own, which takes a connection for idle whose answer is still on its way out.
+    NetServer.prototype.close.call(server, () => resolve());
   });
-  server.closeIdleConnections();
   await within(Promise.race([closed, floor.flight.landed(graceMs)]), graceMs);
   server.closeIdleConnections();
   await within(closed, 100);

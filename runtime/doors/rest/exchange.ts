@@ -36,6 +36,11 @@ export class Exchange {
     this.#response.once('close', run);
   }
 
+  /** Nobody is left to read an answer. */
+  get isGone(): boolean {
+    return this.#response.closed || this.request.socket.destroyed;
+  }
+
   json(value: unknown, status = 200): void {
     this.reply(status, 'application/json', [Buffer.from(JSON.stringify(value))], {});
   }

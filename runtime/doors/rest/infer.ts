@@ -35,10 +35,10 @@ function run(floor: Floor, exchange: Exchange, model: string, version: string, b
     const request = readInferBody(signature, body, exchange.header('inference-header-content-length'));
     const submission = submissionOf(signature, request, Number.POSITIVE_INFINITY, floor.options);
     let over = false;
-    flight.enter();
+    const land = flight.enter();
     const ticket = engine.submit(submission, (answer) => {
       over = true;
-      flight.leave();
+      if (exchange.isGone) land();
       try {
         if (answer.end.ending === 'completed') reply(exchange, signature, request, answer);
         else exchange.refuse(refusalOfAnswer(answer));
@@ -46,8 +46,10 @@ function run(floor: Floor, exchange: Exchange, model: string, version: string, b
         exchange.refuse(refusalOf(fault, log));
       }
     });
+    // Until its answer is out a job that has ended is under way.
     exchange.onClosed(() => {
-      if (!over) ticket.cancel('the client went away');
+      if (over) land();
+      else ticket.cancel('the client went away');
     });
   } catch (fault) {
     exchange.refuse(refusalOf(fault, log));
