@@ -33,8 +33,11 @@ export function judgeLoss(job: Job, cause: LossCause, limits: LossLimits): Verdi
   }
   const losses = job.losses + 1;
   const fate = losses >= limits.lossesMax ? 'exhausted' : 'requeue';
-  if (cause === 'split' || cause === 'device') {
-    return { fate, company: company === 'any' ? 'alone' : company, deaths, losses };
+  if (cause === 'split') return { fate, company, deaths, losses };
+  if (cause === 'device') {
+    // Each lost device ends its worker. A second one under the job by itself is no chance: no third is risked.
+    if (company !== 'any') return { fate: 'exhausted', company, deaths, losses };
+    return { fate, company: 'alone', deaths, losses };
   }
   const broken = breakdowns.has(cause);
   if (!broken && !silences.has(cause)) return { fate, company, deaths, losses };

@@ -57,7 +57,7 @@ describe('a verdict', () => {
     returned: 'requeue solo 1',
     unanswered: 'requeue solo 1',
     split: 'requeue solo 1',
-    device: 'requeue solo 1',
+    device: 'exhausted solo 1',
   };
   for (const cause of everyCause) {
     test(`${cause}: at first, and under watch`, () => {
@@ -67,7 +67,8 @@ describe('a verdict', () => {
 
     test(`${cause}: under watch, before its start was noted, it is innocent`, () => {
       const verdict = judge({ ...watched, running: false }, cause);
-      assert.deepEqual([verdict.fate, verdict.deaths], ['requeue', 1]);
+      // A lost device is told by the run itself: that it had started is certain.
+      assert.deepEqual([verdict.fate, verdict.deaths], [cause === 'device' ? 'exhausted' : 'requeue', 1]);
     });
 
     test(`${cause}: no job is tried without end`, () => {
