@@ -66,7 +66,14 @@ const samples: { readonly [T in MessageType]: Omit<Said<T>, 'type'> } = {
     attempts: [1, 2],
   },
   'batch.declined': { batch: 9 },
-  'batch.lost': { batch: 9, worker: 'worker-1.k3f9x2', epoch: 3, jobs: [41, 42], attempts: [1, 2], cause: 'silent' },
+  'batch.lost': {
+    batch: 9,
+    worker: 'worker-1.k3f9x2',
+    epoch: 3,
+    jobs: [41, 42],
+    attempts: [1, 2],
+    cause: 'silent',
+  },
   'batch.run': {
     scheduler: 'node-1.aaaaaa',
     batch: 9,
