@@ -1,0 +1,151 @@
+// Each command of the README is run: as it stands where it ends by itself, and for nodes with ports and a cluster name of
+// the test's own given through the environment.
+import assert from 'node:assert/strict';
+import { type ChildProcess, execFile, spawn } from 'node:child_process';
+import { existsSync, readFileSync } from 'node:fs';
+import { createServer } from 'node:net';
+import { after, before, describe, test } from 'node:test';
+import { promisify } from 'node:util';
+import { root, until } from './harness.js';
+
+const readme = readFileSync(`${root}README.md`, 'utf8');
+const commands = [...readme.matchAll(/```sh\n([\s\S]*?)```/g)].flatMap(([, block]) =>
+  (block ?? '').split(/\n(?=npm|node|curl)/).map((command) => command.trim()),
+);
+const python = `${root}.cache/python/bin/python`;
+const environment = {
+  ...process.env,
+  SIGNALBOX_CLUSTER: `readme-${process.pid}`,
+  SIGNALBOX_HTTP_PORT: '0',
+  SIGNALBOX_GRPC_PORT: '0',
+};
+const run = promisify(execFile);
+
+interface Started {
+  readonly child: ChildProcess;
+  readonly lines: Record<string, unknown>[];
+}
+
+const started: Started[] = [];
+
+/** A process group of its own, as a terminal gives one. */
+function start(command: string, own: Record<string, string> = {}): Started {
+  const child = spawn('sh', ['-c', `exec ${command}`], {
+    cwd: root,
+    env: { ...environment, ...own },
+    stdio: ['ignore', 'pipe', 'inherit'],
+    detached: true,
+  });
+  const lines: Record<string, unknown>[] = [];
+  let rest = '';
+  child.stdout?.on('data', (bytes: Buffer) => {
+    const parts = (rest + bytes.toString()).split('\n');
+    rest = parts.pop() ?? '';
+    for (const part of parts)
+      if (part.startsWith('{')) lines.push(JSON.parse(part) as Record<string, unknown>);
+  });
+  const one = { child, lines };
+  started.push(one);
+  return one;
+}
+
+function has(one: Started, event: string, fields: Record<string, unknown> = {}): boolean {
+  return one.lines.some(
+    (line) => line.event === event && Object.entries(fields).every(([key, value]) => line[key] === value),
+  );
+}
+
+function portOf(one: Started, door: string): number {
+  return Number(one.lines.find((line) => line.event === 'door.opened' && line.door === door)?.port);
+}
+
+async function freePort(): Promise<number> {
+  const server = createServer();
+  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
+  const { port } = server.address() as { port: number };
+  await new Promise((resolve) => server.close(resolve));
+  return port;
+}
+
+async function interrupt({ child }: Started): Promise<number | null> {
+  const ended = new Promise<number | null>((resolve) => child.once('exit', resolve));
+  process.kill(-(child.pid as number), 'SIGINT');
+  return ended;
+}
+
+describe('the commands of the README', () => {
+  let node: Started;
+  before(async () => {
+    node = start('npm start');
+    await until('npm start is ready', () => has(node, 'router.moved', { to: 'ready' }), 60_000);
+    await until('its doors are open', () => has(node, 'node.serving'));
+  });
+  after(() => {
+    for (const { child } of started) {
+      if (child.exitCode === null && child.signalCode === null)
+        process.kill(-(child.pid as number), 'SIGKILL');
+    }
+  });
+
+  test('are these, no more and no fewer', () => {
+    assert.deepEqual(
+      commands.map((command) => command.split('\n')[0]?.slice(0, 60)),
+      [
+        'npm start',
+        'npm test',
+        'curl -s localhost:8000/v2/models/digits/infer -d \'{"inputs":[',
+        'node runtime --role worker',
+        'node runtime --role router,scheduler,health --endpoint tcp://',
+        'node runtime --role worker --join tcp://127.0.0.1:8003',
+        'npm run bench -- failover',
+        'npm run simulate -- --seeds 1000',
+      ].map((command) => command.slice(0, 60)),
+    );
+  });
+
+  test('curl is told that the picture is a 0', async () => {
+    const body = /-d '([\s\S]*)'/.exec(commands[2] as string)?.[1] as string;
+    const answer = await fetch(`http://127.0.0.1:${portOf(node, 'rest')}/v2/models/digits/infer`, {
+      method: 'POST',
+      body,
+    });
+    const told = (await answer.json()) as { outputs: { name: string; data: number[] }[] };
+    assert.deepEqual(told.outputs.find(({ name }) => name === 'label')?.data, [0]);
+  });
+
+  test('the Python snippet prints ten probabilities', {
+    skip: existsSync(python) ? false : 'tritonclient is not installed in .cache/python',
+  }, async () => {
+    const snippet = /```python\n([\s\S]*?)```/.exec(readme)?.[1] as string;
+    const { stdout } = await run(python, ['-c', snippet.replace('8001', String(portOf(node, 'grpc')))]);
+    assert.equal(stdout.replace(/[[\]]/g, '').trim().split(/\s+/).length, 10);
+  });
+
+  test('a second shell adds a worker, and Ctrl-C ends both with 0', async () => {
+    const worker = start(commands[3] as string, { SIGNALBOX_NAME: 'second' });
+    await until('its workers serve', () => has(worker, 'worker.moved', { to: 'serving' }), 60_000);
+    assert.equal(await interrupt(worker), 0);
+    assert.equal(await interrupt(node), 0);
+  });
+
+  test('nodes with roles of their own find each other over tcp', async () => {
+    const port = await freePort();
+    const own = { SIGNALBOX_NAME: 'apart' };
+    const here = (command: string): string => command.replace('8003', String(port));
+    const core = start(here(commands[4] as string), own);
+    const worker = start(here(commands[5] as string), own);
+    await until('they are ready together', () => has(core, 'router.moved', { to: 'ready' }), 60_000);
+    assert.equal(await interrupt(worker), 0);
+    assert.equal(await interrupt(core), 0);
+  });
+
+  test('the proofs run, here in short', async () => {
+    const cwd = root;
+    const failover = await run('sh', ['-c', `${commands[6]} --kills 2 --stops 1`], { cwd });
+    assert.match(failover.stdout, /clientErrors +0/);
+    const simulated = await run('sh', ['-c', (commands[7] as string).replace('1000', '30')], { cwd });
+    assert.match(simulated.stdout, /0 violations/);
+    assert.match((await run('npm', ['run', 'bench'], { cwd })).stdout, /failover/);
+    assert.match((await run('node', ['runtime', '--help'], { cwd })).stdout, /--http-port/);
+  });
+});
