@@ -50,7 +50,11 @@ describe('the end of a node', () => {
       await until('load is under way', () => answers > 100);
       const stopped = load.stop();
       const ended = await node.stop(signal);
-      assert.deepEqual((await stopped).errors, [], node.tail());
+      // Of the last ones, sent beside the signal, some may reach a node that drains already: it says so.
+      const { errors } = await stopped;
+      const lost = errors.filter((error) => !error.startsWith('DRAINING'));
+      assert.deepEqual(lost, [], node.tail());
+      assert.ok(errors.length < 16, 'not all that was in flight was turned away');
       assert.deepEqual(ended, { code: 0, signal: null }, node.tail());
       assert.deepEqual(
         workers.map(({ pid }) => isAlive(pid)),
