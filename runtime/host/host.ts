@@ -119,7 +119,8 @@ export class Host {
       const effects = resident.actor.receive(delivery.heard, delivery.from, now());
       for (const effect of effects) this.performOne(effect, resident, delivery);
     }
-    for (const run of this.watchers.get(delivery.heard.type) ?? []) run();
+    const watchers = this.watchers.get(delivery.heard.type);
+    if (watchers !== undefined) for (const run of watchers) run();
   }
 
   private performOne(effect: Effect, resident: Resident, occasion: Occasion): void {
