@@ -3,6 +3,7 @@
 // batch never has to look past jobs that do not fit.
 import type { JobNumber, MemberId } from '../../proto/ids.js';
 import type { Said } from '../../proto/messages.js';
+import { Numbered } from '../numbered.js';
 
 export interface Waiting {
   readonly router: MemberId;
@@ -22,7 +23,7 @@ export interface Waiting {
 
 /** What one router has waiting here. */
 interface Queued {
-  readonly jobs: Map<JobNumber, Waiting>;
+  readonly jobs: Numbered<Waiting>;
   readonly strands: Map<string, Strand>;
 }
 
@@ -47,7 +48,7 @@ export class LaneQueue {
   add(entry: Waiting): void {
     let queued = this.byRouter.get(entry.router);
     if (queued === undefined) {
-      queued = { jobs: new Map(), strands: new Map() };
+      queued = { jobs: new Numbered(), strands: new Map() };
       this.byRouter.set(entry.router, queued);
     }
     let strand = queued.strands.get(entry.shapeKey);
@@ -79,7 +80,7 @@ export class LaneQueue {
   }
 
   removeRouter(router: MemberId): void {
-    for (const entry of [...(this.byRouter.get(router)?.jobs.values() ?? [])]) this.remove(entry);
+    for (const entry of this.byRouter.get(router)?.jobs.values() ?? []) this.remove(entry);
     this.byRouter.delete(router);
   }
 

@@ -5,6 +5,7 @@ import type { JobNumber, MemberId } from '../../proto/ids.js';
 import type { JobSpec } from '../../proto/job.js';
 import type { Arm } from '../effects.js';
 import { Job } from '../job/job.js';
+import { Numbered } from '../numbered.js';
 import { Wheel } from './wheel.js';
 
 /** What a message says of the jobs of one batch. */
@@ -16,7 +17,7 @@ export interface BatchWord {
 }
 
 export class JobBook {
-  private readonly jobs = new Map<JobNumber, Job>();
+  private readonly jobs = new Numbered<Job>();
   private readonly wheel: Wheel<Job>;
   private readonly postponed: { readonly until: number; readonly job: Job }[] = [];
   private wakesAt = Number.POSITIVE_INFINITY;
@@ -37,7 +38,7 @@ export class JobBook {
   }
 
   all(): IterableIterator<Job> {
-    return this.jobs.values();
+    return this.jobs.values().values();
   }
 
   open(number: JobNumber, spec: JobSpec, now: number): Job {

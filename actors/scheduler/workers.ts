@@ -3,6 +3,7 @@
 import type { MemberId } from '../../proto/ids.js';
 import type { Place, Said } from '../../proto/messages.js';
 import { CostTable } from '../lane/cost.js';
+import { Numbered } from '../numbered.js';
 
 const costTablesMax = 512;
 
@@ -37,7 +38,7 @@ export class WorkerRecord {
   readonly shares = new Map<string, Share>();
   private readonly costs = new Map<string, Map<string, CostTable>>();
   private costTables = 0;
-  readonly batches = new Map<number, Batch>();
+  readonly batches = new Numbered<Batch>();
   rowsHeld = 0;
   lastChosen = 0;
   leaving = false;

@@ -1,10 +1,11 @@
 // The system as the doors see it, over the router actor of this process: keeps each request's payload and its client
 // until the job's end, and cuts the client's rows out of what the workers answer.
 import type { Reply, Slice } from '../../actors/effects.js';
+import { Numbered } from '../../actors/numbered.js';
 import { isUnavailable } from '../../actors/router/coverage.js';
 import { endOf } from '../../actors/router/endings.js';
 import type { Router } from '../../actors/router/router.js';
-import { type JobNumber, jobId, type MemberId } from '../../proto/ids.js';
+import { jobId, type MemberId } from '../../proto/ids.js';
 import type { Message, Said } from '../../proto/messages.js';
 import { byteSize, type Tensor } from '../../proto/tensor.js';
 import { settle, wallTime } from '../clock.js';
@@ -25,7 +26,7 @@ export class NodeEngine implements Engine {
   private readonly self: MemberId;
   private readonly router: Router;
   private readonly repository: Repository;
-  private readonly pending = new Map<JobNumber, Pending>();
+  private readonly pending = new Numbered<Pending>();
   private readonly statistics = new Statistics();
   private readonly watchers = new Set<() => void>();
   private host: Host | undefined;
