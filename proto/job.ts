@@ -19,9 +19,15 @@ export interface JobSpec {
   readonly priority: number;
   /** From admission to the last moment at which an answer is worth something. */
   readonly budgetMs: number;
+  /** False: once its run has begun it is never run again, whatever becomes of the worker. */
+  readonly idempotent: boolean;
+  /** Jobs of the same identity that are in flight together run once; empty for a job that shares with nobody. */
+  readonly identity: string;
+  /** A second worker may be asked when the first takes far longer than expected. */
+  readonly hedge: boolean;
 }
 
-export const jobEndings = ['completed', 'failed', 'expired', 'cancelled', 'rejected'] as const;
+export const jobEndings = ['completed', 'failed', 'expired', 'cancelled', 'rejected', 'displaced'] as const;
 
 export type JobEnding = (typeof jobEndings)[number];
 

@@ -1,7 +1,7 @@
 // The bounds of the protocol itself, the same on every node. What an operator may set is in the configuration.
 
 /** Raised whenever a message's positions change. Nodes of different versions refuse each other. */
-export const protocolVersion = 1;
+export const protocolVersion = 2;
 
 export const limits = {
   nameLengthMax: 128,
@@ -15,6 +15,8 @@ export const limits = {
   envelopeBytesMax: 1 << 20,
   framesPerEnvelopeMax: 65_536,
   pathStepsMax: 24,
+  tagsMax: 32,
+  batchSizesMax: 64,
 } as const;
 
 export const limitMeanings: Readonly<Record<keyof typeof limits, string>> = {
@@ -28,5 +30,7 @@ export const limitMeanings: Readonly<Record<keyof typeof limits, string>> = {
   envelopesPerFrameMax: 'Messages that share one frame.',
   envelopeBytesMax: 'Bytes of one message without its tensors.',
   framesPerEnvelopeMax: 'Tensor frames of one message.',
+  tagsMax: 'Tags of one worker, or that one model asks for.',
+  batchSizesMax: 'Sizes of batches that one model names or is measured at.',
   pathStepsMax: 'Steps of its path that a job keeps.',
 };

@@ -1,6 +1,7 @@
 // Everything that is said between processes. A message's number is never used twice: one that goes is listed under
 // `retired`. Requests are `noun.verb`, facts `noun.pastVerb`. On the wire a message is a MessagePack array: its number,
 // the count of its tensor frames, then its fields in the order in which they stand here.
+import { batchPolicies, workerChoices } from './batching.js';
 import { errorCodes } from './errors.js';
 import {
   count,
@@ -65,6 +66,7 @@ export const messages = {
   workerRegister: say(20, 'worker.register', {
     name,
     device: text,
+    tags: listOf(name, limits.tagsMax),
     inlineCredits: count,
     threadCredits: count,
   }),
@@ -91,6 +93,31 @@ export const messages = {
     /** Workers that could not load it; 0 once any had it ready, for then it is not the model's fault. */
     failed: count,
     reason: text,
+    /** How batches are formed at present, and why so. */
+    policy: oneOf(...batchPolicies),
+    why: text,
+  }),
+  /** How the model's owner wants it to be batched: said before its share is told ready. */
+  modelDescribed: say(27, 'model.described', {
+    epoch: count,
+    model: name,
+    version: name,
+    policy: oneOf(...batchPolicies),
+    preferred: listOf(count, limits.batchSizesMax),
+    delayMostMs: duration,
+    weight: duration,
+    depthMax: count,
+    bytesMax: count,
+    choice: oneOf('', ...workerChoices),
+    needs: listOf(name, limits.tagsMax),
+    prefers: listOf(name, limits.tagsMax),
+  }),
+  /** What runs cost that were made to find that out: rows and milliseconds. */
+  costsMeasured: say(28, 'costs.measured', {
+    epoch: count,
+    model: name,
+    version: name,
+    runs: listOf(tuple(count, duration), limits.batchSizesMax),
   }),
 
   // Routers and schedulers.
@@ -104,6 +131,8 @@ export const messages = {
     bytes: count,
     priority: count,
     budgetMs: duration,
+    /** It was taken before: it is not turned away for want of room or time. */
+    admitted: flag,
     /** `alone` asks for a batch of its own; `solo` besides for a worker that runs nothing else meanwhile. */
     company: oneOf('any', 'alone', 'solo'),
     /** A worker to keep away from while there is another; may be empty. */
@@ -124,6 +153,9 @@ export const messages = {
     solo: flag,
     jobs,
     attempts: jobs,
+    /** What the run will hardly take longer than, and its way there and back; 0 where nothing is known. */
+    costMs: duration,
+    transportMs: duration,
   }),
   batchDeclined: say(34, 'batch.declined', { batch: count }),
   batchLost: say(35, 'batch.lost', {

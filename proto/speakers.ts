@@ -17,6 +17,8 @@ const speakers: Readonly<Record<MessageType, Role | 'anybody'>> = {
   'worker.reported': 'worker',
   'share.changed': 'worker',
   'model.reported': 'scheduler',
+  'model.described': 'worker',
+  'costs.measured': 'worker',
   'job.enqueue': 'router',
   'job.withdraw': 'router',
   'job.refused': 'scheduler',

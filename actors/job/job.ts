@@ -46,6 +46,8 @@ export class Job implements Deadline {
   proven = false;
   /** The worker whose loss was not held against it in the end; else empty. */
   acquittedOf: MemberId = '';
+  /** A scheduler was asked to place it, and hasn't refused. */
+  admitted = false;
   /** While it is kept from being tried again. */
   waitsUntil = 0;
   scheduler: MemberId = '';

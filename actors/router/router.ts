@@ -220,10 +220,12 @@ export class Router implements Actor {
         bytes: spec.bytes,
         priority: spec.priority,
         budgetMs: Math.max(0, job.deadline - now),
+        admitted: job.admitted,
         company: job.company,
         avoid: job.avoid,
       }),
     );
+    job.admitted = true;
   }
 
   private assign(assign: Said<'batch.assign'>, from: MemberId, now: number): void {

@@ -7,7 +7,7 @@ import { Directory } from '../directory.js';
 import { type Effect, note, send } from '../effects.js';
 import { type Batch, WorkerRecord } from './workers.js';
 
-export type ModelCount = Omit<Said<'model.reported'>, 'type' | 'model' | 'version'>;
+export type ModelCount = Omit<Said<'model.reported'>, 'type' | 'model' | 'version' | 'policy' | 'why'>;
 
 const reportsToMiss = 2;
 

@@ -226,7 +226,19 @@ export class Scheduler implements Actor {
     worker.lastChosen = ++this.chosen;
     const solo = first.company === 'solo';
     const { id, epoch } = worker;
-    this.out.push(send(router, { type: 'batch.assign', batch, worker: id, epoch, solo, jobs, attempts }));
+    this.out.push(
+      send(router, {
+        type: 'batch.assign',
+        batch,
+        worker: id,
+        epoch,
+        solo,
+        jobs,
+        attempts,
+        costMs,
+        transportMs: 0,
+      }),
+    );
     return lane.queue.count > 0;
   }
 
@@ -298,7 +310,14 @@ export class Scheduler implements Actor {
 
   private report(lane: Lane, routers: readonly MemberId[]): void {
     const { model, version } = lane;
-    const report = { type: 'model.reported', model, version, ...this.registry.count(lane.key) } as const;
+    const report = {
+      type: 'model.reported',
+      model,
+      version,
+      ...this.registry.count(lane.key),
+      policy: 'eager',
+      why: '',
+    } as const;
     for (const router of routers) this.out.push(send(router, report));
   }
 }

@@ -134,7 +134,7 @@ export class Worker implements Actor {
     this.epochs.set(scheduler, 0);
     this.reviewRegistration();
     const { inline: inlineCredits, thread: threadCredits } = credits;
-    this.tell(scheduler, { type: 'worker.register', name, device, inlineCredits, threadCredits });
+    this.tell(scheduler, { type: 'worker.register', name, device, tags: [], inlineCredits, threadCredits });
     if (Number.isNaN(this.reportDueAt)) this.armReport(now);
   }
 

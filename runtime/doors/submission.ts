@@ -50,6 +50,9 @@ export function submissionOf(
     bytes,
     priority: priorityOf(request.parameters, options.priorityLevels, options.priorityDefault),
     budgetMs: budgetOf(signature, request, budgetMs, options),
+    idempotent: true,
+    identity: '',
+    hedge: false,
   };
   return { spec, payload };
 }

@@ -171,7 +171,16 @@ describe('the owner of a model', () => {
 
 describe('coverage', () => {
   const report = (ready: number, failed = 0, reason = '', loading = 0) =>
-    ({ type: 'model.reported', ...digits, ready, loading, failed, reason }) as const;
+    ({
+      type: 'model.reported',
+      ...digits,
+      ready,
+      loading,
+      failed,
+      reason,
+      policy: 'eager',
+      why: '',
+    }) as const;
   const listed = { ...digits, broken: '', runMaxMs: 1 };
 
   test('says what is missing', () => {

@@ -188,7 +188,7 @@ describe('dispatch', () => {
     for (let job = 0; job < 3; job++) stage.submit();
     stage.hear({ type: 'job.cancelled', job: 2, why: '' });
     const assign = { batch: 5, worker, epoch: 1, solo: false, jobs: [1, 2, 3], attempts: [1, 1, 2] };
-    const effects = stage.hear({ type: 'batch.assign', ...assign }, scheduler);
+    const effects = stage.hear({ type: 'batch.assign', ...assign, costMs: 0, transportMs: 0 }, scheduler);
     assert.deepEqual(said(effects, 'batch.run')[0]?.jobs, [1]);
     assert.equal(stage.state(3), 'queued');
   });
@@ -196,7 +196,7 @@ describe('dispatch', () => {
   test('declines when nobody is left', () => {
     const stage = RouterStage.usual();
     const assign = { batch: 5, worker, epoch: 1, solo: false, jobs: [9], attempts: [1] };
-    const effects = stage.hear({ type: 'batch.assign', ...assign }, scheduler);
+    const effects = stage.hear({ type: 'batch.assign', ...assign, costMs: 0, transportMs: 0 }, scheduler);
     assert.deepEqual(told(effects), [{ to: scheduler, message: { type: 'batch.declined', batch: 5 } }]);
   });
 

@@ -44,7 +44,7 @@ describe('word of models', () => {
     const stage = new Stage();
     stage.join(worker, 1, { state: 'failed' });
     stage.link(otherWorker, 'worker');
-    const register = { name: 'worker-2', device: 'cpu', inlineCredits: 1, threadCredits: 1 };
+    const register = { name: 'worker-2', device: 'cpu', tags: [], inlineCredits: 1, threadCredits: 1 };
     const effects = stage.hear({ type: 'worker.register', ...register }, otherWorker);
     assert.deepEqual(counts(effects), [0, 1, 1, '']);
     assert.deepEqual(counts(stage.share(otherWorker, 2, { model: 'tiny' })), [0, 0, 1, '']);

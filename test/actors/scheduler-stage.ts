@@ -40,7 +40,7 @@ export class SchedulerStage {
 
   join(member: MemberId, threadCredits = 1, share: Partial<Said<'share.changed'>> = {}): number {
     this.link(member, 'worker');
-    const register = { name: member, device: 'cpu', inlineCredits: 1, threadCredits };
+    const register = { name: member, device: 'cpu', tags: [], inlineCredits: 1, threadCredits };
     const effects = this.hear({ type: 'worker.register', ...register }, member);
     const epoch = (said(effects, 'worker.registered')[0] as Said<'worker.registered'>).epoch;
     this.share(member, epoch, share);
@@ -53,7 +53,7 @@ export class SchedulerStage {
   }
 
   enqueue(changes: Partial<Said<'job.enqueue'>> = {}, from: MemberId = router): Effect[] {
-    const sizes = { shapeKey: 'one', rows: 1, bytes: 10, priority: 0, budgetMs: 1000 };
+    const sizes = { shapeKey: 'one', rows: 1, bytes: 10, priority: 0, budgetMs: 1000, admitted: false };
     const job = { job: ++this.job, attempt: 1, ...digits, ...sizes, company: 'any', avoid: '' } as const;
     return this.hear({ type: 'job.enqueue', ...job, ...changes }, from);
   }

@@ -10,7 +10,17 @@ describe('placing', () => {
     const stage = Stage.with([worker]);
     assert.equal(only(stage.enqueue(), 'settle').length, 0, 'it was asked for already');
     stage.settle();
-    stage.release({ type: 'batch.assign', batch: 1, worker, epoch: 1, solo: false, jobs: [], attempts: [] });
+    stage.release({
+      type: 'batch.assign',
+      batch: 1,
+      worker,
+      epoch: 1,
+      solo: false,
+      jobs: [],
+      attempts: [],
+      costMs: 0,
+      transportMs: 0,
+    });
     stage.settle();
     const effects = [stage.enqueue(), stage.enqueue(), stage.enqueue()].flat();
     assert.equal(only(effects, 'settle').length, 1);
@@ -67,7 +77,17 @@ describe('placing', () => {
     stage.hear({ type: 'worker.leaving', epoch: epoch + 1 }, worker);
     assert.equal(stage.settle().length, 1, 'an old epoch says nothing about leaving');
     stage.hear({ type: 'worker.leaving', epoch }, worker);
-    stage.release({ type: 'batch.assign', batch: 1, worker, epoch, solo: false, jobs: [1], attempts: [1] });
+    stage.release({
+      type: 'batch.assign',
+      batch: 1,
+      worker,
+      epoch,
+      solo: false,
+      jobs: [1],
+      attempts: [1],
+      costMs: 0,
+      transportMs: 0,
+    });
     assert.equal(stage.place(), undefined);
   });
 
@@ -272,7 +292,7 @@ describe('a credit comes back', () => {
 
   test('anew with a new registration, whose epoch is higher', () => {
     const { stage, assign } = given();
-    const register = { name: worker, device: 'cpu', inlineCredits: 1, threadCredits: 1 };
+    const register = { name: worker, device: 'cpu', tags: [], inlineCredits: 1, threadCredits: 1 };
     const effects = stage.hear({ type: 'worker.register', ...register }, worker);
     const lost = { batch: assign.batch, worker, epoch: 1, jobs: [1], attempts: [1], cause: 'silent' };
     assert.deepEqual(

@@ -46,6 +46,9 @@ export function specOf(changes: Partial<JobSpec> = {}): JobSpec {
     bytes: 256,
     priority: 0,
     budgetMs: 1000,
+    idempotent: true,
+    identity: '',
+    hedge: false,
     ...changes,
   };
 }
@@ -85,7 +88,10 @@ export class RouterStage {
   }
 
   report(ready: number, failed: number, reason = '', loading = 0): Effect[] {
-    return this.hear({ type: 'model.reported', ...digits, ready, loading, failed, reason }, scheduler);
+    return this.hear(
+      { type: 'model.reported', ...digits, ready, loading, failed, reason, policy: 'eager', why: '' },
+      scheduler,
+    );
   }
 
   /** Submits a job; its number is `last`. */
@@ -105,7 +111,10 @@ export class RouterStage {
   assign(jobs: readonly number[], to: MemberId = worker, solo = false, epoch = 1): Effect[] {
     const attempts = jobs.map((job) => this.router.job(job)?.attempt ?? 1);
     const batch = ++this.batches;
-    return this.hear({ type: 'batch.assign', batch, worker: to, epoch, solo, jobs, attempts }, scheduler);
+    return this.hear(
+      { type: 'batch.assign', batch, worker: to, epoch, solo, jobs, attempts, costMs: 0, transportMs: 0 },
+      scheduler,
+    );
   }
 
   /** What the worker says of the last batch, before its own fields. */

@@ -9,7 +9,14 @@ describe('a worker joins', () => {
   test('registers with each scheduler and tells its models under the epoch it was given', () => {
     const stage = new WorkerStage();
     assert.deepEqual(said(stage.link(scheduler, 'scheduler'), 'worker.register'), [
-      { type: 'worker.register', name: 'worker-1', device: 'cpu', inlineCredits: 1, threadCredits: 2 },
+      {
+        type: 'worker.register',
+        name: 'worker-1',
+        device: 'cpu',
+        tags: [],
+        inlineCredits: 1,
+        threadCredits: 2,
+      },
     ]);
     const listing = stage.hear({
       type: 'models.listed',

@@ -103,7 +103,11 @@ class System {
       this.tell(router, { type: 'link.opened', member: worker, roles: ['worker'] }, router);
       this.tell(scheduler, { type: 'link.opened', member: worker, roles: ['worker'] }, scheduler);
       const credits = { inlineCredits: 2, threadCredits: 2 };
-      this.tell(scheduler, { type: 'worker.register', name: worker, device: 'cpu', ...credits }, worker);
+      this.tell(
+        scheduler,
+        { type: 'worker.register', name: worker, device: 'cpu', tags: [], ...credits },
+        worker,
+      );
     }
     this.deliver();
     for (const [index, worker] of workers.entries()) {
@@ -137,6 +141,9 @@ class System {
       priority: 0,
       // In no order, so that the queue has something to sort.
       budgetMs: 30_000 + ((this.submitted * 7919) % 30_011),
+      idempotent: true,
+      identity: '',
+      hedge: false,
     };
     this.tell(router, { type: 'job.submitted', job: ++this.submitted, spec }, router);
   }

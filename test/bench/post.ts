@@ -110,6 +110,7 @@ function request(job: number): Said<'job.enqueue'> {
     bytes: 256,
     priority: 0,
     budgetMs: 1000,
+    admitted: false,
     company: 'any',
     avoid: '',
   };

@@ -172,7 +172,14 @@ const samples: Uint8Array[][] = [
   [
     joinEnvelopes([
       encodeMessage(
-        { type: 'worker.register', name: 'worker-1', device: 'cpu', inlineCredits: 4, threadCredits: 2 },
+        {
+          type: 'worker.register',
+          name: 'worker-1',
+          device: 'cpu',
+          tags: [],
+          inlineCredits: 4,
+          threadCredits: 2,
+        },
         1,
       ),
       encodeMessage({ type: 'worker.reported', epoch: 3, held: [1, 2, 3, 4] }, 1),
@@ -190,6 +197,8 @@ const samples: Uint8Array[][] = [
       solo: false,
       jobs: [1, 2],
       attempts: [1, 1],
+      costMs: 1.5,
+      transportMs: 0.25,
     }),
   ],
 ];

@@ -37,6 +37,9 @@ export class Clients {
         bytes: rows * jobBytes,
         priority,
         budgetMs,
+        idempotent: true,
+        identity: '',
+        hedge: false,
       },
     });
     if (job.ending !== '') return;

@@ -24,6 +24,8 @@ const office = new PostOffice({
         solo: false,
         jobs: [job],
         attempts: [attempt],
+        costMs: 0,
+        transportMs: 0,
       });
     },
     opened: () => {},
