@@ -23,6 +23,7 @@ describe('admission', () => {
           bytes: 256,
           priority: 2,
           budgetMs: 1000,
+          admitted: false,
           company: 'any',
           avoid: '',
         },

@@ -26,6 +26,7 @@ describe('the error table', () => {
       DEADLINE_EXCEEDED: 4,
       NOT_FOUND: 5,
       RESOURCE_EXHAUSTED: 8,
+      ABORTED: 10,
       UNIMPLEMENTED: 12,
       INTERNAL: 13,
       UNAVAILABLE: 14,
