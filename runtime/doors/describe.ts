@@ -1,4 +1,5 @@
 // What the doors tell of the server and its models, as the fields of the protocol: the same for gRPC and REST.
+import type { ErrorCode } from '../../proto/errors.js';
 import type { Datatype } from '../../proto/tensor.js';
 import type { ModelEntry, ModelTensor } from '../models/repository.js';
 import type { Engine, ModelStatus, Sum } from './engine.js';
@@ -86,7 +87,15 @@ function statisticsOf(engine: Engine, { name, version }: ModelEntry): Fields {
         compute_infer: duration(sums.computeInfer),
         compute_output: duration(sums.computeOutput),
       })),
+    response_stats: Object.fromEntries(
+      [...counters.codes].map(([code, count]) => [code, byCode(code, count)]),
+    ),
   };
+}
+
+/** Every end that was not a good one is counted under its code; a cancel is nobody's failure. */
+function byCode(code: ErrorCode, count: number): Fields {
+  return { [code === 'CANCELLED' ? 'cancel' : 'fail']: { count, ns: 0 } };
 }
 
 const nothing = { count: 0, ns: 0 };

@@ -1,7 +1,7 @@
 // What the doors have in common: how they are started and stopped, what they log to, which bounds they keep, and how
 // a refusal looks before it becomes a gRPC status or an HTTP answer.
 import type { ErrorCode } from '../../proto/errors.js';
-import { SignalboxError } from '../../proto/errors.js';
+import { errors, SignalboxError } from '../../proto/errors.js';
 import type { JobStep } from '../../proto/job.js';
 import type { Log } from '../log.js';
 import { version } from '../version.js';
@@ -48,6 +48,10 @@ export const doorDefaults: DoorOptions = {
   bodyTimeoutMs: 30_000,
 };
 
+const tooMany = 429;
+/** Who is told to come back is told when, also where nobody could estimate it. */
+const unknownRetryMs = 1000;
+
 export interface Refusal {
   readonly code: ErrorCode;
   readonly message: string;
@@ -82,6 +86,12 @@ export function refusalOfAnswer(answer: Answer): Refusal {
     path: pathText(answer.path()),
     retryAfterMs,
   };
+}
+
+/** When another try is worth it, in whole milliseconds; 0 where nothing is to be said of that. */
+export function retryAfterMs({ code, retryAfterMs: given }: Refusal): number {
+  if (given > 0) return Math.ceil(given);
+  return errors[code].http === tooMany ? unknownRetryMs : 0;
 }
 
 /** The states that a job went through, small enough for a header: `queued@0ms > assigned@1.3ms(worker-1)`. */

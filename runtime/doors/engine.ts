@@ -1,5 +1,6 @@
 // What the doors (gRPC, REST) see of the system behind them: submit a request, hear its end, ask what is there. The
 // node implements it over the router actor; tests may stand in for it.
+import type { ErrorCode } from '../../proto/errors.js';
 import type { JobEnd, JobSpec, JobStep, JobTimes } from '../../proto/job.js';
 import type { Tensor } from '../../proto/tensor.js';
 import type { ModelEntry } from '../models/repository.js';
@@ -41,6 +42,8 @@ export interface ModelCounters {
   readonly executionCount: number;
   readonly success: Sum;
   readonly fail: Sum;
+  /** Of those that failed: how many by each code. */
+  readonly codes: ReadonlyMap<ErrorCode, number>;
   readonly queue: Sum;
   readonly computeInput: Sum;
   readonly computeInfer: Sum;
@@ -71,4 +74,6 @@ export interface Engine {
   models(): readonly ModelEntry[];
   status(name: string, version: string): ModelStatus;
   counters(name: string, version: string): ModelCounters;
+  /** A door has refused a request to this model that never became a job. */
+  turnedAway(name: string, version: string, code: ErrorCode): void;
 }

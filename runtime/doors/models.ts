@@ -73,14 +73,7 @@ export function statusOf(engine: Engine, entry: ModelEntry): ModelStatus {
 
 function signatureOf(entry: ModelEntry): Signature {
   const { name, version, maxBatch, inputs, outputs, config } = entry;
-  return makeSignature(
-    name,
-    version,
-    maxBatch,
-    inputs.map(portOf),
-    outputs.map(portOf),
-    config.deadlineDefaultMs,
-  );
+  return makeSignature(name, version, maxBatch, inputs.map(portOf), outputs.map(portOf), config);
 }
 
 function portOf(tensor: ModelTensor): Port {

@@ -44,34 +44,27 @@ export function refuseUnsupported(where: string, name: string): void {
 
 /** The milliseconds of the `timeout` parameter (microseconds, as a number or its digits); Infinity when there is none. */
 export function timeoutMs(parameters: Parameters | undefined): number {
-  const microseconds = wholeParameter(parameters, 'timeout', 'microseconds');
-  return microseconds === undefined || microseconds === 0 ? Number.POSITIVE_INFINITY : microseconds / 1000;
+  if (parameters === undefined) return Number.POSITIVE_INFINITY;
+  const wanted = `a whole number of microseconds from 0 (none) to ${Number.MAX_SAFE_INTEGER}`;
+  const microseconds = wholeParameter(parameters, 'timeout', Number.MAX_SAFE_INTEGER, wanted);
+  return microseconds === 0 ? Number.POSITIVE_INFINITY : microseconds / 1000;
 }
 
 /** Levels count from 0 inside; clients count from 1 and say 0 for the default. */
 export function priorityOf(parameters: Parameters | undefined, levels: number, byDefault: number): number {
-  const priority = wholeParameter(parameters, 'priority', `a level from 1 (first) to ${levels}, or 0`);
-  if (priority === undefined || priority === 0) return byDefault - 1;
-  if (priority > levels) {
-    throw invalidInput(
-      `parameter "priority" is ${priority}, wanted is a level from 1 (first) to ${levels}, or 0`,
-    );
-  }
-  return priority - 1;
+  if (parameters === undefined) return byDefault - 1;
+  const wanted = `a level from 1 (first) to ${levels}, or 0 for the default (${byDefault})`;
+  const priority = wholeParameter(parameters, 'priority', levels, wanted);
+  return (priority === 0 ? byDefault : priority) - 1;
 }
 
-function wholeParameter(
-  parameters: Parameters | undefined,
-  name: string,
-  wanted: string,
-): number | undefined {
-  const given = parameters?.get(name);
-  if (given === undefined) return undefined;
-  const value = typeof given === 'string' && /^\d{1,20}$/.test(given) ? Number(given) : given;
-  const number = typeof value === 'bigint' ? Number(value) : value;
-  if (typeof number !== 'number' || number < 0 || !Number.isInteger(number)) {
-    const shown = typeof given === 'string' ? quote(given) : String(given);
-    throw invalidInput(`parameter ${quote(name)} is ${shown}, wanted is a whole number from 0 (${wanted})`);
-  }
-  return number;
+/** 0 where it is not given. */
+function wholeParameter(parameters: Parameters, name: string, most: number, wanted: string): number {
+  const given = parameters.get(name);
+  if (given === undefined) return 0;
+  const isWhole = typeof given === 'bigint' || (typeof given === 'string' && /^\d{1,20}$/.test(given));
+  const value = isWhole ? Number(given) : given;
+  if (typeof value === 'number' && Number.isInteger(value) && value >= 0 && value <= most) return value;
+  const shown = typeof given === 'string' ? quote(given) : String(given);
+  throw invalidInput(`parameter ${quote(name)} is ${shown}, wanted is ${wanted}`);
 }

@@ -10,7 +10,7 @@ export interface Port {
   readonly optional: boolean;
 }
 
-export interface Signature {
+export interface Signature extends Wishes {
   readonly model: string;
   readonly version: string;
   readonly batches: boolean;
@@ -24,8 +24,14 @@ export interface Signature {
   readonly rowBytes: readonly number[];
   /** The shape key of a request that names no outputs, where it can be no other; else undefined. */
   readonly onlyKey: string | undefined;
-  /** Of the model's configuration, if it has one. */
-  readonly deadlineDefaultMs: number | undefined;
+}
+
+/** What the model's configuration says of its requests. */
+export interface Wishes {
+  readonly deadlineDefaultMs?: number | undefined;
+  readonly idempotent: boolean;
+  readonly shareIdentical: boolean;
+  readonly hedge: boolean;
 }
 
 export function makeSignature(
@@ -34,7 +40,7 @@ export function makeSignature(
   rowsMax: number,
   inputs: readonly Port[],
   outputs: readonly Port[],
-  deadlineDefaultMs: number | undefined,
+  { deadlineDefaultMs, idempotent, shareIdentical, hedge }: Wishes,
 ): Signature {
   const batches = rowsMax > 0;
   const bare: Signature = {
@@ -49,6 +55,9 @@ export function makeSignature(
     rowBytes: inputs.map((port) => rowBytesOf(port, batches)),
     onlyKey: undefined,
     deadlineDefaultMs,
+    idempotent,
+    shareIdentical,
+    hedge,
   };
   const only = inputs.every(
     (port) => !port.optional && rowShape(port.shape, batches).every((size) => size >= 0),

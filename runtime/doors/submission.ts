@@ -11,17 +11,26 @@ import {
   type TensorHeader,
 } from '../../proto/tensor.js';
 import type { DoorOptions } from './door.js';
-import type { Submission } from './engine.js';
+import type { Engine, Submission } from './engine.js';
+import { identityOf } from './identity.js';
 import { type InferRequest, invalidInput, priorityOf, type RequestTensor, timeoutMs } from './request.js';
 import { list, portText, quote, shapeText } from './sentence.js';
 import { type Port, type Signature, shapeKeyOf } from './signature.js';
 
+export interface Judge {
+  readonly engine: Pick<Engine, 'turnedAway'>;
+  readonly options: DoorOptions;
+}
+
+/** `leftMs`: until the client's deadline, if it has one. `spentMs`: of the time that its parameters allow, already. */
 export function submissionOf(
   signature: Signature,
   request: InferRequest,
-  budgetMs: number,
-  options: DoorOptions,
+  leftMs: number,
+  judge: Judge,
+  spentMs = 0,
 ): Submission {
+  const { options } = judge;
   const tensors = inOrder(signature, request.inputs);
   checkOutputs(signature, request.outputs);
   let rows = -1;
@@ -49,10 +58,10 @@ export function submissionOf(
     outputs: request.outputs,
     bytes,
     priority: priorityOf(request.parameters, options.priorityLevels, options.priorityDefault),
-    budgetMs: budgetOf(signature, request, budgetMs, options),
-    idempotent: true,
-    identity: '',
-    hedge: false,
+    budgetMs: budgetOf(signature, request, leftMs, judge, spentMs),
+    idempotent: signature.idempotent,
+    identity: signature.shareIdentical ? identityOf(signature, tensors, request.outputs) : '',
+    hedge: signature.hedge,
   };
   return { spec, payload };
 }
@@ -184,15 +193,24 @@ function keyOf(
   );
 }
 
-function budgetOf(signature: Signature, request: InferRequest, leftMs: number, options: DoorOptions): number {
-  let budgetMs = Math.min(leftMs, timeoutMs(request.parameters));
+function budgetOf(
+  signature: Signature,
+  request: InferRequest,
+  leftMs: number,
+  { engine, options }: Judge,
+  spentMs: number,
+): number {
+  const budgetMs = Math.min(leftMs, timeoutMs(request.parameters) - spentMs);
   if (budgetMs === Number.POSITIVE_INFINITY) {
-    budgetMs = signature.deadlineDefaultMs ?? options.deadlineDefaultMs;
+    return Math.min(signature.deadlineDefaultMs ?? options.deadlineDefaultMs, options.deadlineMaxMs);
   }
-  if (budgetMs <= 0) {
-    throw new SignalboxError('DEADLINE_EXCEEDED', 'the deadline had passed before the request was read');
-  }
-  return Math.min(budgetMs, options.deadlineMaxMs);
+  if (budgetMs > 0) return Math.min(budgetMs, options.deadlineMaxMs);
+  engine.turnedAway(signature.model, signature.version, 'DEADLINE_PAST');
+  const agoMs = Math.round(-budgetMs * 10) / 10;
+  throw new SignalboxError(
+    'DEADLINE_PAST',
+    `the deadline had passed ${agoMs} ms before the request was read; ${model(signature)} was not asked`,
+  );
 }
 
 function model(signature: Signature): string {

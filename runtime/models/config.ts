@@ -25,6 +25,12 @@ const modelConfig = z.strictObject({
   deadlineDefaultMs: decimal(1, dayMs).optional(),
   /** A run that takes longer is taken for hung. */
   runLongestMs: decimal(10, dayMs).optional(),
+  /** False: a run that has begun is never made again, whatever becomes of its worker. */
+  idempotent: z.boolean().default(true),
+  /** Requests that are equal to the byte and in flight together run once. */
+  shareIdentical: z.boolean().default(false),
+  /** A second worker may be asked when the first takes far longer than expected. */
+  hedge: z.boolean().default(false),
   /** Read from the ONNX file where they are left out. */
   inputs: z.array(tensor).max(limits.tensorsPerJobMax).optional(),
   outputs: z.array(tensor).max(limits.tensorsPerJobMax).optional(),

@@ -5,6 +5,7 @@ import { Numbered } from '../../actors/numbered.js';
 import { isUnavailable } from '../../actors/router/coverage.js';
 import { endOf } from '../../actors/router/endings.js';
 import type { Router } from '../../actors/router/router.js';
+import type { ErrorCode } from '../../proto/errors.js';
 import { jobId, type MemberId } from '../../proto/ids.js';
 import type { Message, Said } from '../../proto/messages.js';
 import { byteSize, type Tensor } from '../../proto/tensor.js';
@@ -95,6 +96,10 @@ export class NodeEngine implements Engine {
     return this.statistics.of(name, version);
   }
 
+  turnedAway(name: string, version: string, code: ErrorCode): void {
+    this.statistics.failed(name, version, code);
+  }
+
   /** The tensors that go along with a batch: each job's own frames, or one frame per input with all rows in it. */
   payloadOf(run: Said<'batch.run'>): Frames {
     const payloads = run.jobs.map((job) => this.pending.get(job)?.submission.payload ?? noFrames);
@@ -114,10 +119,12 @@ export class NodeEngine implements Engine {
     const rows = effect.slice && rowsOf(heard as Said<'batch.finished'>, frames, effect.slice);
     const isWrong = typeof rows === 'string';
     const slice = isWrong ? undefined : effect.slice;
-    this.statistics.count(spec.model, spec.version, slice, wallTime());
+    const end = isWrong ? endOf('failed', 'RESULT_INVALID', rows) : effect.end;
+    if (slice === undefined) this.statistics.failed(spec.model, spec.version, end.code ?? 'INTERNAL');
+    else this.statistics.answered(spec.model, spec.version, slice, wallTime());
     const answer: Answer = {
       jobId: jobId(this.self, effect.job),
-      end: isWrong ? endOf('failed', 'RESULT_INVALID', rows) : effect.end,
+      end,
       outputs: isWrong ? [] : (rows ?? []),
       times: slice?.times,
       path: () => effect.record.path(),

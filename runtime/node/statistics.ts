@@ -1,5 +1,6 @@
 // Counts and sums per model since the start, in the shape in which clients of the statistics call expect them.
 import type { Slice } from '../../actors/effects.js';
+import type { ErrorCode } from '../../proto/errors.js';
 import { modelKey } from '../../proto/ids.js';
 import type { ModelCounters } from '../doors/engine.js';
 
@@ -19,6 +20,7 @@ class Counters implements ModelCounters {
   executionCount = 0;
   readonly success = new Sum();
   readonly fail = new Sum();
+  readonly codes = new Map<ErrorCode, number>();
   readonly queue = new Sum();
   readonly computeInput = new Sum();
   readonly computeInfer = new Sum();
@@ -35,15 +37,9 @@ export class Statistics {
     return this.models.get(modelKey(model, version)) ?? nothing;
   }
 
-  /** A job's end; without a slice it was no good one. */
-  count(model: string, version: string, slice: Slice | undefined, wallMs: number): void {
-    const key = modelKey(model, version);
-    let counters = this.models.get(key);
-    if (counters === undefined) {
-      counters = new Counters();
-      this.models.set(key, counters);
-    }
-    if (slice === undefined) return counters.fail.add(0);
+  /** A request that was answered. */
+  answered(model: string, version: string, slice: Slice, wallMs: number): void {
+    const counters = this.countersOf(model, version);
     const { times } = slice;
     const { queueMs, computeInputMs, computeMs, computeOutputMs } = times;
     counters.lastInferenceMs = wallMs;
@@ -64,5 +60,22 @@ export class Statistics {
     batch.computeInput.add(computeInputMs);
     batch.computeInfer.add(computeMs);
     batch.computeOutput.add(computeOutputMs);
+  }
+
+  /** One that was not, and why. */
+  failed(model: string, version: string, code: ErrorCode): void {
+    const { fail, codes } = this.countersOf(model, version);
+    fail.add(0);
+    codes.set(code, (codes.get(code) ?? 0) + 1);
+  }
+
+  private countersOf(model: string, version: string): Counters {
+    const key = modelKey(model, version);
+    let counters = this.models.get(key);
+    if (counters === undefined) {
+      counters = new Counters();
+      this.models.set(key, counters);
+    }
+    return counters;
   }
 }

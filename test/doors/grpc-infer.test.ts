@@ -186,6 +186,30 @@ test('a job that fails tells its code, its id, its path and when to try again', 
   assert.deepEqual(outcome.trailers.get('retry-after-ms'), ['42']);
 });
 
+test('whoever is turned away for load is always told when to try again', async () => {
+  const codes = ['OVERLOADED', 'DISPLACED', 'QUEUE_FULL'] as const;
+  for (const code of codes) {
+    for (const [retryAfterMs, told] of [
+      [0, '1000'],
+      [3.5, '4'],
+    ] as const) {
+      scene.engine.ending = {
+        ending: 'rejected',
+        code,
+        message: 'estimate 80 ms, deadline 50 ms',
+        retryAfterMs,
+      };
+      const outcome = await scene.client.call('ModelInfer', digits);
+      assert.equal(outcome.code, status.RESOURCE_EXHAUSTED);
+      assert.equal(outcome.details, `${code}: estimate 80 ms, deadline 50 ms`);
+      assert.deepEqual(outcome.trailers.get('retry-after-ms'), [told]);
+    }
+  }
+  scene.engine.ending = { ending: 'failed', code: 'MODEL_FAILED', message: 'no' };
+  const failed = await scene.client.call('ModelInfer', digits);
+  assert.deepEqual(failed.trailers.get('retry-after-ms'), []);
+});
+
 test('the path of a good answer is told to whoever asks', async () => {
   const outcome = await scene.client.call('ModelInfer', digits, { metadata: { 'signalbox-trace': '1' } });
   assert.equal(outcome.code, status.OK);

@@ -87,6 +87,9 @@ test('statistics are in nanoseconds, for one model or all', async () => {
     assert.deepEqual(sums[part], { count: '3', ns: '1500000' }, part);
   }
   assert.equal((one['batch_stats'] as Fields[])[0]?.['batch_size'], '4');
+  const byCode = one['response_stats'] as Record<string, Fields>;
+  assert.deepEqual(byCode['DEADLINE_PAST']?.['fail'], { count: '2', ns: '0' });
+  assert.deepEqual(byCode['CANCELLED']?.['cancel'], { count: '1', ns: '0' });
   const twice = (await answer('ModelStatistics', { name: 'twice' }))['model_stats'] as Fields[];
   assert.deepEqual(
     twice.map((entry) => entry['version']),

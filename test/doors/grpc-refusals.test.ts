@@ -273,6 +273,24 @@ const refused: readonly Refused[] = [
     request: { ...digits, parameters: { timeout: { int64_param: -5 } } },
     says: [/parameter "timeout" is -5/],
   },
+  ...(
+    [
+      ['timeout', { double_param: 1.5 }, /"timeout" is 1.5, wanted is a whole number of microseconds/],
+      ['timeout', { double_param: Number.NaN }, /"timeout" is NaN, wanted/],
+      ['timeout', { int64_param: 2 ** 53 }, /"timeout" is 9007199254740992, .* to 9007199254740991$/],
+      ['timeout', { uint64_param: '18446744073709551615' }, /"timeout" is 18446744073709551615, wanted/],
+      ['timeout', { string_param: '-1' }, /"timeout" is "-1", wanted/],
+      ['timeout', { bool_param: true }, /"timeout" is true, wanted/],
+      ['priority', { int64_param: -1 }, /"priority" is -1, wanted is a level from 1 \(first\) to 3, or 0/],
+      ['priority', { string_param: '4' }, /"priority" is "4", wanted is a level/],
+      ['priority', { string_param: 'high' }, /"priority" is "high", wanted is a level/],
+      ['priority', { double_param: Number.POSITIVE_INFINITY }, /"priority" is Infinity, wanted/],
+    ] as const
+  ).map(([name, value, says]) => ({
+    what: `${name} ${JSON.stringify(value)}`,
+    request: { ...digits, parameters: { [name]: value } },
+    says: [says],
+  })),
   { what: 'no model at all', request: {}, status: status.NOT_FOUND, says: [/no model ""/] },
 ];
 

@@ -131,6 +131,23 @@ const refused: readonly [string, unknown, RegExp, string?][] = [
     { inputs: [x], parameters: { binary_data_output: 1 } },
     /"binary_data_output" of the request is neither/,
   ],
+  ...(
+    [
+      ['timeout', 1.5, /"timeout" is 1.5, wanted is a whole number of microseconds from 0 \(none\)/],
+      ['timeout', -1, /"timeout" is -1, wanted/],
+      ['timeout', 1e300, /"timeout" is 1e\+300, wanted/],
+      ['timeout', '99999999999999999999', /"timeout" is "99999999999999999999", wanted/],
+      ['timeout', false, /"timeout" is false, wanted/],
+      ['priority', 4, /"priority" is 4, wanted is a level from 1 \(first\) to 3, or 0 for the default \(2\)/],
+      ['priority', -1, /"priority" is -1, wanted/],
+      ['priority', 0.5, /"priority" is 0.5, wanted/],
+      ['priority', 'high', /"priority" is "high", wanted/],
+    ] as const
+  ).map(([name, value, says]): [string, unknown, RegExp] => [
+    `${name} ${value}`,
+    { inputs: [x], parameters: { [name]: value } },
+    says,
+  ]),
   ['a timeout that is no number', { inputs: [x], parameters: { timeout: 'soon' } }, /"timeout" is "soon"/],
 ];
 

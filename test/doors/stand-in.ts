@@ -1,4 +1,5 @@
 // A system behind the doors that answers at once, holds or refuses, as a test wants it; and the models that it has.
+import type { ErrorCode } from '../../proto/errors.js';
 import type { JobEnd } from '../../proto/job.js';
 import { type Datatype, datatypes, type Tensor } from '../../proto/tensor.js';
 import { settle } from '../../runtime/clock.js';
@@ -48,6 +49,7 @@ export class StandIn implements Engine {
   readonly held: Held[] = [];
   readonly submissions: Submission[] = [];
   readonly states = new Map<string, ModelState>();
+  readonly refused: string[] = [];
   isReady = true;
   /** What a job ends as instead of completing. */
   ending: Partial<JobEnd> | undefined;
@@ -132,6 +134,10 @@ export class StandIn implements Engine {
     return { name, version, state, reason: state === 'READY' ? '' : 'no worker has it' };
   }
 
+  turnedAway(name: string, version: string, code: ErrorCode): void {
+    this.refused.push(`${name}:${version} ${code}`);
+  }
+
   counters(): ModelCounters {
     const sum = { count: 3, ms: 1.5 };
     return {
@@ -139,7 +145,11 @@ export class StandIn implements Engine {
       inferenceCount: 7,
       executionCount: 3,
       success: sum,
-      fail: { count: 0, ms: 0 },
+      fail: { count: 3, ms: 0 },
+      codes: new Map<ErrorCode, number>([
+        ['DEADLINE_PAST', 2],
+        ['CANCELLED', 1],
+      ]),
       queue: sum,
       computeInput: sum,
       computeInfer: sum,

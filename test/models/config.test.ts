@@ -7,7 +7,14 @@ test('an empty file means the defaults', () => {
   for (const content of ['', '# only a comment\n', '{}', '---\n']) {
     assert.deepEqual(readModelConfig(content), defaultModelConfig);
   }
-  assert.deepEqual(defaultModelConfig, { backend: 'onnxruntime', maxBatch: 0, placement: 'auto' });
+  assert.deepEqual(defaultModelConfig, {
+    backend: 'onnxruntime',
+    maxBatch: 0,
+    placement: 'auto',
+    idempotent: true,
+    shareIdentical: false,
+    hedge: false,
+  });
 });
 
 test('everything that can be said is read', () => {
@@ -17,6 +24,9 @@ maxBatch: 16
 placement: thread
 deadlineDefaultMs: 250.5
 runLongestMs: 5000
+idempotent: false
+shareIdentical: true
+hedge: true
 inputs: [{ name: x, datatype: BYTES, shape: [-1, 3], optional: true }]
 outputs:
   - name: y
@@ -30,6 +40,9 @@ simulated: { alphaMs: 2, faultInput: { die: 666 } }
     placement: 'thread',
     deadlineDefaultMs: 250.5,
     runLongestMs: 5000,
+    idempotent: false,
+    shareIdentical: true,
+    hedge: true,
     inputs: [{ name: 'x', datatype: 'BYTES', shape: [-1, 3], optional: true }],
     outputs: [{ name: 'y', datatype: 'FP32', shape: [] }],
     simulated: { alphaMs: 2, faultInput: { die: 666 } },
@@ -48,6 +61,7 @@ const wrong: [content: string, says: string][] = [
   ['placement: gpu', 'placement is "gpu"; wanted is one of auto, inline, thread'],
   ['deadlineDefaultMs: 0', 'deadlineDefaultMs is 0; wanted is a number from 1 to 86400000'],
   ['deadlineDefaultMs: .nan', 'deadlineDefaultMs is NaN; wanted is a number from 1 to 86400000'],
+  ['idempotent: never', 'idempotent is "never"; wanted is true or false'],
   ['runLongestMs: soon', 'runLongestMs is "soon"; wanted is a number from 10 to 86400000'],
   ['inputs: x', 'inputs is "x"; wanted is a list'],
   ['inputs: [x]', 'inputs[0] is "x"; wanted is keys with values, as in `key: value`'],
@@ -72,7 +86,7 @@ const wrong: [content: string, says: string][] = [
   ['placment: auto', 'placment is not a known key; did you mean placement?'],
   [
     'gpu: 1',
-    'gpu is not a known key; known are backend, maxBatch, placement, deadlineDefaultMs, runLongestMs, inputs, outputs, simulated',
+    'gpu is not a known key; known are backend, maxBatch, placement, deadlineDefaultMs, runLongestMs, idempotent, shareIdentical, hedge, inputs, outputs, simulated',
   ],
   [
     'inputs: [{ name: x, datatype: FP32, shap: [], shape: [] }]',

@@ -80,3 +80,23 @@ test('the node is as ready as its router', () => {
   assert.deepEqual([engine.ready(), stage.router.chart.has('ready')], [false, true]);
   assert.match(engine.unreadyReason(), /invariant/);
 });
+
+test('what did not end well is counted under its code, also what never became a job', () => {
+  const engine = new NodeEngine('node-1.aaaaaa', RouterStage.usual().router, new Repository([]));
+  const { model, version } = specOf();
+  engine.turnedAway(model, version, 'DEADLINE_PAST');
+  engine.turnedAway(model, version, 'DEADLINE_PAST');
+  engine.submit({ spec: specOf(), payload: [] }, () => {});
+  const end = { ending: 'expired', code: 'DEADLINE_EXCEEDED', message: 'late', retryAfterMs: 0 } as const;
+  const reply = { type: 'reply', job: 1, end, record: { path: () => [] }, slice: undefined } as const;
+  engine.reply(reply, { heard: finished, frames: [] });
+  const { fail, codes, success } = engine.counters(model, version);
+  assert.deepEqual([fail.count, success.count], [3, 0]);
+  assert.deepEqual(
+    [...codes],
+    [
+      ['DEADLINE_PAST', 2],
+      ['DEADLINE_EXCEEDED', 1],
+    ],
+  );
+});

@@ -1,6 +1,13 @@
 // ModelInfer and ModelStreamInfer: a request becomes a job, the job's end an answer or a refusal.
 import { errors } from '../../../proto/errors.js';
-import { type DoorLog, type DoorOptions, pathText, refusalOf, refusalOfAnswer } from '../door.js';
+import {
+  type DoorLog,
+  type DoorOptions,
+  pathText,
+  refusalOf,
+  refusalOfAnswer,
+  retryAfterMs,
+} from '../door.js';
 import type { Answer, Engine, Ticket } from '../engine.js';
 import type { Flight } from '../flight.js';
 import type { Models } from '../models.js';
@@ -27,7 +34,7 @@ export function inferUnary(floor: Floor, call: UnaryCall): void {
   try {
     const request = decodeInferRequest(call.request);
     const signature = floor.models.find(request.model, request.version);
-    const submission = submissionOf(signature, request, budgetMs(call), floor.options);
+    const submission = submissionOf(signature, request, budgetMs(call), floor);
     let over = false;
     const land = flight.enter();
     const ticket = engine.submit(submission, (answer) => {
@@ -78,7 +85,7 @@ export function inferStream(floor: Floor, call: StreamCall): void {
       const request = decodeInferRequest(bytes);
       id = request.id;
       const signature = floor.models.find(request.model, request.version);
-      const submission = submissionOf(signature, request, budgetMs(call), options);
+      const submission = submissionOf(signature, request, budgetMs(call), floor);
       const land = flight.enter();
       const ticket: Ticket = engine.submit(submission, (answer) => {
         tickets.delete(ticket);
@@ -124,7 +131,7 @@ function trace(call: Call, answer: Answer): Trailers | undefined {
 }
 
 function refusalMessage(refusal: ReturnType<typeof refusalOf>, id: string): Message {
-  const again = errors[refusal.code].retryable && refusal.retryAfterMs > 0;
-  const when = again ? ` (try again in ${Math.ceil(refusal.retryAfterMs)} ms)` : '';
+  const againMs = errors[refusal.code].retryable ? retryAfterMs(refusal) : 0;
+  const when = againMs > 0 ? ` (try again in ${againMs} ms)` : '';
   return streamRefusal(`${refusal.code}: ${refusal.message}${when}`, id);
 }

@@ -106,7 +106,7 @@ function submit(
     const signature = signatureFor(floor, String(request['model_version'] ?? ''));
     const features = request['features'] as readonly number[];
     const asked = featuresRequest(signature, features, Number(request['batch_size']));
-    const submission = submissionOf(signature, asked, budgetMs(call), floor.options);
+    const submission = submissionOf(signature, asked, budgetMs(call), floor);
     const land = floor.flight.enter();
     return floor.engine.submit(submission, (answer) => {
       land();

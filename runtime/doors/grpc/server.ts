@@ -2,7 +2,7 @@
 import * as grpc from '@grpc/grpc-js';
 import { errors, grpcStatus } from '../../../proto/errors.js';
 import { wallTime } from '../../clock.js';
-import { type DoorOptions, listenFault, type Refusal } from '../door.js';
+import { type DoorOptions, listenFault, type Refusal, retryAfterMs } from '../door.js';
 import { headerSafe, tidyText } from '../sentence.js';
 import type { Message } from './infer-answer.js';
 
@@ -176,7 +176,8 @@ function statusOf(refusal: Refusal): Partial<grpc.StatusObject> {
   const trailers: [string, string][] = [['signalbox-code', refusal.code]];
   if (refusal.job !== '') trailers.push(['signalbox-job', refusal.job]);
   if (refusal.path !== '') trailers.push(['signalbox-path', refusal.path]);
-  if (refusal.retryAfterMs > 0) trailers.push(['retry-after-ms', String(Math.ceil(refusal.retryAfterMs))]);
+  const againMs = retryAfterMs(refusal);
+  if (againMs > 0) trailers.push(['retry-after-ms', String(againMs)]);
   return {
     code: grpcStatus[errors[refusal.code].grpc],
     details: fitting(`${refusal.code}: ${refusal.message}`),

@@ -3,7 +3,7 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import { errors } from '../../../proto/errors.js';
 import { after } from '../../clock.js';
-import type { DoorOptions, Refusal } from '../door.js';
+import { type DoorOptions, type Refusal, retryAfterMs } from '../door.js';
 import { headerSafe } from '../sentence.js';
 import { compress, compressedSizeMin, encodingFor } from './encoding.js';
 
@@ -68,8 +68,10 @@ export class Exchange {
     const headers: Headers = { ...extra, 'signalbox-code': refusal.code };
     if (refusal.job !== '') headers['signalbox-job'] = headerSafe(refusal.job, 200);
     if (refusal.path !== '') headers['signalbox-path'] = headerSafe(refusal.path, 4000);
-    if (refusal.retryAfterMs > 0 || row.http === 429) {
-      headers['retry-after'] = Math.max(1, Math.ceil(refusal.retryAfterMs / 1000));
+    const againMs = retryAfterMs(refusal);
+    if (againMs > 0) {
+      headers['retry-after'] = Math.ceil(againMs / 1000);
+      headers['retry-after-ms'] = againMs;
     }
     const body = Buffer.from(JSON.stringify({ error: refusal.message }));
     this.#send(row.http, 'application/json', [body], body.length, headers);

@@ -1,5 +1,6 @@
 // POST …/infer: a body becomes a job, the job's end an answer or a refusal; a client that goes away cancels it.
 import type { Tensor } from '../../../proto/tensor.js';
+import { now } from '../../clock.js';
 import { type DoorLog, type DoorOptions, pathText, refusalOf, refusalOfAnswer } from '../door.js';
 import type { Answer, Engine } from '../engine.js';
 import type { Flight } from '../flight.js';
@@ -20,20 +21,28 @@ export interface Floor {
 }
 
 export function infer(floor: Floor, exchange: Exchange, model: string, version: string): void {
+  const cameAt = now();
   readBody(
     exchange.request,
     floor.options,
-    (body) => run(floor, exchange, model, version, body),
+    (body) => run(floor, exchange, model, version, body, now() - cameAt),
     (fault) => exchange.refuse(refusalOf(fault, floor.log)),
   );
 }
 
-function run(floor: Floor, exchange: Exchange, model: string, version: string, body: Buffer): void {
+function run(
+  floor: Floor,
+  exchange: Exchange,
+  model: string,
+  version: string,
+  body: Buffer,
+  spentMs: number,
+): void {
   const { engine, log, flight } = floor;
   try {
     const signature = floor.models.find(model, version);
     const request = readInferBody(signature, body, exchange.header('inference-header-content-length'));
-    const submission = submissionOf(signature, request, Number.POSITIVE_INFINITY, floor.options);
+    const submission = submissionOf(signature, request, Number.POSITIVE_INFINITY, floor, spentMs);
     let over = false;
     const land = flight.enter();
     const ticket = engine.submit(submission, (answer) => {
