@@ -8,14 +8,14 @@ import { ownerOf } from './owner.js';
 
 type Report = Said<'model.reported'>;
 
-export type ModelCondition = Pick<Report, 'ready' | 'loading' | 'failed' | 'reason'>;
+export type ModelCondition = Pick<Report, 'ready' | 'loading' | 'failed' | 'reason' | 'policy' | 'why'>;
 
 /** No worker could load it, and none is about to try. */
 export function isUnavailable({ ready, loading, failed }: ModelCondition): boolean {
   return ready === 0 && loading === 0 && failed > 0;
 }
 
-const unknown: ModelCondition = { ready: 0, loading: 0, failed: 0, reason: '' };
+const unknown: ModelCondition = { ready: 0, loading: 0, failed: 0, reason: '', policy: 'auto', why: '' };
 
 export class Coverage {
   private readonly listed = new Map<string, ListedModel>();
@@ -39,7 +39,7 @@ export class Coverage {
   condition(key: string, schedulers: readonly MemberId[]): ModelCondition {
     const listed = this.listed.get(key);
     if (listed !== undefined && listed.broken !== '') {
-      return { ready: 0, loading: 0, failed: 1, reason: listed.broken };
+      return { ...unknown, failed: 1, reason: listed.broken };
     }
     const owner = ownerOf(key, schedulers);
     return (owner === undefined ? undefined : this.reports.get(owner)?.get(key)) ?? unknown;

@@ -1,5 +1,5 @@
-// Where the nodes of one user on one machine find each other when nobody says anything else.
-import { tmpdir, userInfo } from 'node:os';
+// Where the nodes of one user on one machine find each other, and what they have kept, when nobody says anything else.
+import { homedir, tmpdir, userInfo } from 'node:os';
 import { join } from 'node:path';
 import type { MemberId } from '../../proto/ids.js';
 
@@ -18,4 +18,9 @@ export function wellKnownEndpoint(cluster: string): string {
 
 export function ownEndpoint(member: MemberId): string {
   return `ipc://${join(folder(), `${member}.sock`)}`;
+}
+
+/** What may be lost, but is costly to find out again. */
+export function ownCacheFolder(): string {
+  return join(process.env.XDG_CACHE_HOME || join(homedir(), '.cache'), 'signalbox');
 }

@@ -1,6 +1,6 @@
 // Every setting of a node, in the order in which people are told of them. Units stand in the names.
 import { choices } from '../../actors/scheduler/choice.js';
-import { choice, decimal, flag, type Setting, several, text, type ValueOf, whole } from './setting.js';
+import { choice, decimal, flag, type Setting, several, tags, text, type ValueOf, whole } from './setting.js';
 
 export const askedRoles = ['all', 'router', 'scheduler', 'worker', 'health'] as const;
 
@@ -68,6 +68,11 @@ export const settings = {
   queueDepthMax: whole(16_384, 1, 1_000_000, 'Jobs that wait for one model at a scheduler.'),
   queueBytesMax: whole(2 ** 29, 1024, 2 ** 40, 'Bytes of requests that wait for one model.'),
   streamInFlightMax: whole(128, 1, 65_536, 'Requests of one gRPC stream that are answered at the same time.'),
+  admission: choice(
+    'on',
+    ['on', 'off'],
+    'Whether requests are refused at once that could only be answered after their deadline.',
+  ),
   workerChoice: choice('earliest-finish', choices, 'Which of the workers that could take a batch gets it.'),
   inlineCreditCount: whole(2, 1, 64, 'Batches of tiny models that a worker takes at once.'),
   threadCreditCount: whole(
@@ -76,6 +81,16 @@ export const settings = {
     64,
     'Batches of other models that a worker takes at once: one runs, the others wait.',
   ),
+  workerTags: tags('Tags of the workers of this node, for models that ask for such workers.'),
+  cacheFolder: text(
+    '',
+    anyText,
+    'a folder',
+    'Where is kept what costs to find out, such as how long models run. Default: a folder of this user.',
+  ),
+  attemptsMax: whole(3, 1, 100, 'How often a job is tried at most, where workers fail or are lost under it.'),
+  retryShare: decimal(0.1, 0, 1, 'Tries beyond the first that are allowed, as a share of the jobs taken.'),
+  retryPerSecond: decimal(3, 0, 10_000, 'Tries beyond the first that are allowed in each second besides.'),
   lossesMax: whole(5, 1, 100, 'Workers that a job may lose before it is given up.'),
   runLongestMs: whole(
     60_000,

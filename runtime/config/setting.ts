@@ -1,5 +1,6 @@
 // One setting: its kind, its default and what it means. From this the flags, the environment, the file, `--help` and the
 // README's table follow.
+import { limits } from '../../proto/limits.js';
 
 export interface Setting<T> {
   readonly meaning: string;
@@ -89,6 +90,25 @@ export function several<const T extends string>(
       );
       const known = parts.every((part) => (values as readonly string[]).includes(part));
       return known && parts.length > 0 && new Set(parts).size === parts.length ? parts.join(',') : undefined;
+    },
+  };
+}
+
+const tag = /^[A-Za-z0-9][A-Za-z0-9._:/-]{0,127}$/;
+
+/** A list, possibly empty: `a,b` as text, a list in a file. */
+export function tags(meaning: string): Setting<string> {
+  return {
+    meaning,
+    fallback: '',
+    allowed: `up to ${limits.tagsMax} tags, separated by commas, each of letters, digits, . _ : / or -`,
+    read(given) {
+      if (given === '') return '';
+      if (!Array.isArray(given) && typeof given !== 'string') return undefined;
+      const list = Array.isArray(given) ? given : given.split(',');
+      const parts = list.map((part) => String(part).trim());
+      const fits = parts.length <= limits.tagsMax && parts.every((part) => tag.test(part));
+      return fits && new Set(parts).size === parts.length ? parts.join(',') : undefined;
     },
   };
 }

@@ -31,7 +31,7 @@ export function describeMetadata(engine: Engine, entry: ModelEntry): Fields {
   };
 }
 
-export function describeConfig(entry: ModelEntry): Fields {
+export function describeConfig(engine: Engine, entry: ModelEntry): Fields {
   const batches = entry.maxBatch > 0;
   const config: Fields = {
     name: entry.name,
@@ -44,8 +44,17 @@ export function describeConfig(entry: ModelEntry): Fields {
     instance_group: [{ name: `${entry.name}_0`, kind: 'KIND_CPU', count: 1 }],
     model_transaction_policy: { decoupled: false },
   };
-  if (batches) config['dynamic_batching'] = { max_queue_delay_microseconds: 0 };
+  if (batches) config['dynamic_batching'] = batchingConfig(entry);
+  const { policy, why } = engine.manner(entry.name, entry.version);
+  config['parameters'] = {
+    batching_policy: { string_value: policy },
+    batching_why: { string_value: why === '' ? 'no scheduler has reported on it yet' : why },
+  };
   return config;
+}
+
+function batchingConfig(_entry: ModelEntry): Fields {
+  return { max_queue_delay_microseconds: 0 };
 }
 
 export function describeStatistics(models: Models, engine: Engine, name: string, version: string): Fields {

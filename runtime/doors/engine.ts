@@ -1,5 +1,6 @@
 // What the doors (gRPC, REST) see of the system behind them: submit a request, hear its end, ask what is there. The
 // node implements it over the router actor; tests may stand in for it.
+import type { BatchPolicy } from '../../proto/batching.js';
 import type { ErrorCode } from '../../proto/errors.js';
 import type { JobEnd, JobSpec, JobStep, JobTimes } from '../../proto/job.js';
 import type { Tensor } from '../../proto/tensor.js';
@@ -33,6 +34,12 @@ export interface ModelStatus {
   readonly version: string;
   readonly state: ModelState;
   readonly reason: string;
+}
+
+/** How a model's requests are put into batches at present, and why so; the reason is empty until somebody knows. */
+export interface BatchManner {
+  readonly policy: BatchPolicy;
+  readonly why: string;
 }
 
 /** Counts and sums since the start, in the shape in which the statistics call reports them. */
@@ -73,6 +80,7 @@ export interface Engine {
   model(name: string, version: string): ModelEntry | undefined;
   models(): readonly ModelEntry[];
   status(name: string, version: string): ModelStatus;
+  manner(name: string, version: string): BatchManner;
   counters(name: string, version: string): ModelCounters;
   /** A door has refused a request to this model that never became a job. */
   turnedAway(name: string, version: string, code: ErrorCode): void;

@@ -10,7 +10,15 @@ import { jobId, type MemberId } from '../../proto/ids.js';
 import type { Message, Said } from '../../proto/messages.js';
 import { byteSize, type Tensor } from '../../proto/tensor.js';
 import { settle, wallTime } from '../clock.js';
-import type { Answer, Engine, ModelCounters, ModelStatus, Submission, Ticket } from '../doors/engine.js';
+import type {
+  Answer,
+  BatchManner,
+  Engine,
+  ModelCounters,
+  ModelStatus,
+  Submission,
+  Ticket,
+} from '../doors/engine.js';
 import type { Frames, Host, Occasion } from '../host/host.js';
 import type { ModelEntry, Repository } from '../models/repository.js';
 import { Statistics } from './statistics.js';
@@ -90,6 +98,11 @@ export class NodeEngine implements Engine {
     const started = this.router.chart.state !== 'starting';
     const reason = started ? 'no worker has it ready at present' : 'no worker has reported it ready yet';
     return { ...about, state: started ? 'UNAVAILABLE' : 'LOADING', reason };
+  }
+
+  manner(name: string, version: string): BatchManner {
+    const { policy, why } = this.router.condition(name, version);
+    return { policy, why };
   }
 
   counters(name: string, version: string): ModelCounters {

@@ -12,8 +12,17 @@ const joinBytesMax = 64 * 1024;
 const reconcileMs = 400;
 
 export function routerLimits(config: Config): RouterLimits {
-  const { jobsMax, payloadBytesMax, lossesMax } = config;
-  return { jobsMax, payloadBytesMax, lossesMax, joinBytesMax };
+  const { jobsMax, payloadBytesMax, lossesMax, attemptsMax, retryShare, retryPerSecond } = config;
+  const limits = {
+    jobsMax,
+    payloadBytesMax,
+    lossesMax,
+    attemptsMax,
+    retryShare,
+    retryPerSecond,
+    joinBytesMax,
+  };
+  return limits;
 }
 
 export function schedulerSettings(config: Config): SchedulerSettings {

@@ -208,6 +208,8 @@ describe('coverage', () => {
       loading: 0,
       failed: 1,
       reason: 'config.yaml: unknown key',
+      policy: 'auto',
+      why: '',
     });
   });
 

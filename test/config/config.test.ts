@@ -46,6 +46,10 @@ test('a mistake is named with its place, its value and what is allowed', () => {
     [['--http-port'], {}, /--http-port needs a value/],
     [['--http-prt', '1'], {}, /argument --http-prt is not known; did you mean --http-port\?/],
     [['--name', 'a', '--name', 'b'], {}, /--name is given twice/],
+    [['--admission', 'maybe'], {}, /--admission is "maybe"; allowed is one of on, off/],
+    [['--attempts-max', '0'], {}, /--attempts-max is "0"; allowed is a whole number from 1 to 100/],
+    [['--retry-share', '1.5'], {}, /--retry-share is "1.5"; allowed is a number from 0 to 1/],
+    [['--retry-per-second', '-1'], {}, /--retry-per-second is "-1"; allowed is a number from 0/],
     [['serve'], {}, /argument serve is not known/],
     [
       ['--role', 'wroker'],
@@ -70,6 +74,17 @@ test('a mistake in the file is named with file and key', () => {
   ];
   for (const [content, message] of wrong)
     assert.throws(() => loadConfig(['--config', file(content)], {}), message);
+});
+
+test('tags are a list, which may be empty', () => {
+  const tagsOf = (given: string) => loadConfig(['--worker-tags', given], {}).config.workerTags;
+  assert.equal(tagsOf('gpu, zone:a,rack/7'), 'gpu,zone:a,rack/7');
+  assert.equal(tagsOf(''), '');
+  assert.equal(loadConfig(['--config', file('workerTags: [gpu, big]')], {}).config.workerTags, 'gpu,big');
+  for (const wrong of ['gpu,', 'a b', 'gpu,gpu', '-x', 'x'.repeat(129), Array(33).fill('t').join()]) {
+    assert.throws(() => tagsOf(wrong), /--worker-tags is .*; allowed is up to 32 tags, separated by commas/);
+  }
+  assert.throws(() => loadConfig(['--config', file('workerTags: 7')], {}), /key workerTags is 7/);
 });
 
 test('roles can be combined, in flags and in a file', () => {

@@ -73,6 +73,9 @@ test('the configuration has dims without rows where the model batches', async ()
   assert.equal((config['instance_group'] as Fields[]).length, 1);
   assert.equal((config['model_transaction_policy'] as Fields)['decoupled'], false);
   assert.ok(config['version_policy'] !== null);
+  const { batching_policy: policy, batching_why: why } = config['parameters'] as Record<string, Fields>;
+  assert.deepEqual(policy, { string_value: 'deferred' });
+  assert.deepEqual(why, { string_value: 'two workers and a large fixed cost' });
   const plain = (await answer('ModelConfig', { name: 'echo_BYTES' }))['config'] as Fields;
   assert.equal((plain['input'] as Fields[])[0]?.['data_type'], 'TYPE_STRING');
   const single = (await answer('ModelConfig', { name: 'twice' }))['config'] as Fields;

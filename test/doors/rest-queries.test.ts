@@ -37,6 +37,8 @@ test('metadata, configuration, statistics: numbers, never texts', async () => {
   const config = await scene.get('/v2/models/digits/versions/1/config');
   assert.deepEqual(config.json.input, [{ name: 'image', data_type: 'TYPE_FP32', dims: [64] }]);
   assert.equal(config.json.max_batch_size, 32);
+  assert.equal(config.json.parameters.batching_policy.string_value, 'deferred');
+  assert.equal(config.json.parameters.batching_why.string_value, 'two workers and a large fixed cost');
   const { json } = await scene.get('/v2/models/digits/stats');
   assert.deepEqual(json.model_stats[0].inference_stats.queue, { count: 3, ns: 1_500_000 });
   assert.equal((await scene.get('/v2/models/stats')).json.model_stats.length, models.length);

@@ -6,6 +6,7 @@ import { settle } from '../../runtime/clock.js';
 import type { DoorLog } from '../../runtime/doors/door.js';
 import type {
   Answer,
+  BatchManner,
   Engine,
   ModelCounters,
   ModelState,
@@ -132,6 +133,10 @@ export class StandIn implements Engine {
   status(name: string, version: string): ModelStatus {
     const state = this.states.get(name) ?? 'READY';
     return { name, version, state, reason: state === 'READY' ? '' : 'no worker has it' };
+  }
+
+  manner(): BatchManner {
+    return { policy: 'deferred', why: 'two workers and a large fixed cost' };
   }
 
   turnedAway(name: string, version: string, code: ErrorCode): void {

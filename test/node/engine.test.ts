@@ -8,7 +8,7 @@ import type { Said } from '../../proto/messages.js';
 import type { Answer } from '../../runtime/doors/engine.js';
 import { Repository } from '../../runtime/models/repository.js';
 import { NodeEngine } from '../../runtime/node/engine.js';
-import { RouterStage, specOf } from '../actors/stage.js';
+import { RouterStage, scheduler, specOf } from '../actors/stage.js';
 import { sample } from '../proto/samples.js';
 
 /** Two members ran, with one and three rows; the third was cancelled. */
@@ -99,4 +99,18 @@ test('what did not end well is counted under its code, also what never became a 
       ['DEADLINE_EXCEEDED', 1],
     ],
   );
+});
+
+test('how a model is batched is what its scheduler has reported last', () => {
+  const stage = RouterStage.usual();
+  const engine = new NodeEngine('node-1.aaaaaa', stage.router, new Repository([]));
+  const { model, version } = specOf();
+  const counts = { ready: 1, loading: 0, failed: 0, reason: '' };
+  const policy = 'window';
+  stage.hear(
+    { type: 'model.reported', model, version, ...counts, policy, why: 'its owner said so' },
+    scheduler,
+  );
+  assert.deepEqual(engine.manner(model, version), { policy, why: 'its owner said so' });
+  assert.deepEqual(engine.manner('another', '1'), { policy: 'auto', why: '' });
 });

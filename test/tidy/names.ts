@@ -14,7 +14,8 @@ const shortened =
   /\b(?:const|let|var|function|class)\s+(cfg|ctx|msg|req|idx|tmp|mgr|evt|cb|opts|buf|arr|obj|impl|cnt|svc|srv|conn|addr|hdr|pkt|cnf|usr|pwd|fnc|elem|resp|dest|src)\b/g;
 
 /** Unit or bound with which the name of a number ends. Phi is the unit of suspicion. */
-const units = /(?:Us|Ms|Seconds|Bytes|Rows|Pixels|Percent|Ratio|Factor|PerSecond|Phi|Max|Min|Count|Port)$/;
+const units =
+  /(?:Us|Ms|Seconds|Bytes|Rows|Pixels|Percent|Ratio|Factor|PerSecond|Share|Phi|Max|Min|Count|Port)$/;
 const numericKey = /^[ \t]+([a-zA-Z_$][\w$]*):\s*[\w$.]+\(\s*-?[\d.]/gm;
 const numericValue = /^[ \t]+([a-zA-Z_$][\w$]*):\s*(?:z\.(?:coerce\.)?(?:number|int)\b|[\d(])/gm;
 const configSchema = /^runtime\/config\/schema[^/]*\.ts$/;

@@ -24,7 +24,7 @@ function queries(floor: Floor): Record<string, Query> {
     ServerMetadata: () => describeServer(options.serverVersion),
     ModelMetadata: (request) => describeMetadata(engine, floor.models.known(name(request), version(request))),
     ModelConfig: (request) => ({
-      config: describeConfig(floor.models.known(name(request), version(request))),
+      config: describeConfig(engine, floor.models.known(name(request), version(request))),
     }),
     ModelStatistics: (request) => describeStatistics(floor.models, engine, name(request), version(request)),
     RepositoryIndex: (request) => ({ models: describeIndex(engine, request['ready'] === true) }),

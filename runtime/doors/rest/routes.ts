@@ -97,7 +97,7 @@ function findModel(floor: Floor, exchange: Exchange, rest: readonly string[]): P
     case undefined:
       return get(() => exchange.json(describeMetadata(engine, models.known(model, version))));
     case 'config':
-      return get(() => exchange.json(describeConfig(models.known(model, version))));
+      return get(() => exchange.json(describeConfig(engine, models.known(model, version))));
     case 'stats':
       return get(() => exchange.json(describeStatistics(models, engine, model, version)));
     case 'ready':
