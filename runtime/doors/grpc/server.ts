@@ -5,6 +5,7 @@ import { wallTime } from '../../clock.js';
 import { type DoorOptions, listenFault, type Refusal, retryAfterMs } from '../door.js';
 import { headerSafe, tidyText } from '../sentence.js';
 import type { Message } from './infer-answer.js';
+import { widenWindows } from './windows.js';
 
 const detailsLengthMax = 3500;
 
@@ -120,6 +121,7 @@ export class GrpcServer {
       'grpc.max_send_message_length': -1,
       'grpc.max_metadata_size': 32 * 1024,
     });
+    widenWindows(this.#server);
   }
 
   /** For services that bring their own methods (health, reflection). */
