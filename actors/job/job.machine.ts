@@ -10,8 +10,18 @@ export const jobMachine = createMachine({
     arriving: {
       on: {
         admit: { target: 'queued', actions: 'enqueue' },
+        share: 'sharing',
         reject: 'rejected',
         expire: 'expired',
+      },
+    },
+    sharing: {
+      on: {
+        lead: { target: 'queued', actions: 'enqueue' },
+        complete: 'completed',
+        fail: 'failed',
+        expire: 'expired',
+        cancel: 'cancelled',
       },
     },
     queued: {
@@ -19,6 +29,7 @@ export const jobMachine = createMachine({
         assign: 'assigned',
         orphan: { target: 'queued', actions: 'enqueue' },
         reject: 'rejected',
+        displace: 'displaced',
         expire: { target: 'expired', actions: 'withdraw' },
         cancel: { target: 'cancelled', actions: 'withdraw' },
       },
@@ -55,5 +66,6 @@ export const jobMachine = createMachine({
     expired: { type: 'final' },
     cancelled: { type: 'final' },
     rejected: { type: 'final' },
+    displaced: { type: 'final' },
   },
 });

@@ -4,6 +4,7 @@ import { jobMachine } from './job.machine.js';
 
 export type JobState =
   | 'arriving'
+  | 'sharing'
   | 'queued'
   | 'assigned'
   | 'running'
@@ -12,11 +13,15 @@ export type JobState =
   | 'failed'
   | 'expired'
   | 'cancelled'
-  | 'rejected';
+  | 'rejected'
+  | 'displaced';
 
 export type JobEvent =
   | 'admit'
+  | 'share'
+  | 'lead'
   | 'reject'
+  | 'displace'
   | 'assign'
   | 'orphan'
   | 'start'

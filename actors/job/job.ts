@@ -14,8 +14,15 @@ import {
   nextState,
   stateOf,
 } from './job.table.js';
+import type { Placement } from './placement.js';
 
 export type Company = Said<'job.enqueue'>['company'];
+
+/** Jobs that ask for the same and run once: one runs, the others wait for its answer. */
+export interface Sharers {
+  readonly leader: Job;
+  readonly followers: Job[];
+}
 
 const stepsKept = limits.pathStepsMax * 3;
 /** Times in the path are whole hundredths of a millisecond: small integers weigh nothing in an array. */
@@ -38,6 +45,8 @@ export class Job implements Deadline {
   losses = 0;
   /** Workers lost under it with evidence that it may be the cause. */
   deaths = 0;
+  /** Runs of it that its worker itself called a failure of the machinery. */
+  failures = 0;
   /** In a row handed back by a worker that did not run it. */
   returns = 0;
   /** The worker whose loss counts among the deaths while it isn't known whether it broke down; else empty. */
@@ -56,8 +65,12 @@ export class Job implements Deadline {
   epoch = 0;
   batch = 0;
   assignedAt = 0;
+  /** Of its latest attempt; undefined before the first. */
+  placement: Placement | undefined = undefined;
+  /** Who shares its run, or whose run it shares. */
+  sharers: Sharers | undefined = undefined;
   /** Flat triples of state, time since admission, reason: cheaper than an object a step. */
-  private readonly steps: (number | string)[] = [];
+  private readonly steps: (number | string | Placement)[] = [];
 
   constructor(number: JobNumber, spec: JobSpec, now: number) {
     this.number = number;
@@ -67,7 +80,7 @@ export class Job implements Deadline {
   }
 
   /** The actions of the move, or nothing when the chart has no such move. */
-  move(event: JobEvent, now: number, why: string): readonly JobAction[] | undefined {
+  move(event: JobEvent, now: number, why: string | Placement): readonly JobAction[] | undefined {
     const column = eventOf[event];
     const next = nextState(this.state, column);
     if (next < 0) return undefined;
@@ -98,7 +111,7 @@ export class Job implements Deadline {
       path.push({
         state: jobTable.states[this.steps[at] as number] as string,
         afterMs: (this.steps[at + 1] as number) / ticksPerMs,
-        why: this.steps[at + 2] as string,
+        why: String(this.steps[at + 2]),
       });
     }
     return path;

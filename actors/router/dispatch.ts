@@ -1,9 +1,29 @@
-// What is said of jobs on their way: to a worker the jobs of one router that were placed together and the shape of their
-// rows, to a scheduler that nobody waits any more, to a client where the time went.
+// What is said of jobs on their way: to a scheduler that one is to be placed or that nobody waits for it any more, to a
+// worker the jobs that were placed together and the shape of their rows, to a client where the time went.
 import type { MemberId } from '../../proto/ids.js';
 import type { JobTimes } from '../../proto/job.js';
 import type { Said } from '../../proto/messages.js';
 import type { Job } from '../job/job.js';
+
+/** Asks a scheduler to place a job, or to place it again. */
+export function enqueueMessage(job: Job, now: number): Said<'job.enqueue'> {
+  const { spec } = job;
+  return {
+    type: 'job.enqueue',
+    job: job.number,
+    attempt: job.attempt,
+    model: spec.model,
+    version: spec.version,
+    shapeKey: spec.shapeKey,
+    rows: spec.rows,
+    bytes: spec.bytes,
+    priority: spec.priority,
+    budgetMs: Math.max(0, job.deadline - now),
+    admitted: job.admitted,
+    company: job.company,
+    avoid: job.avoid,
+  };
+}
 
 export function dispatchMessage(
   assign: Said<'batch.assign'>,

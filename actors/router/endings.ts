@@ -2,6 +2,7 @@
 import type { ErrorCode } from '../../proto/errors.js';
 import type { JobEnd, JobEnding } from '../../proto/job.js';
 import { type Note, note } from '../effects.js';
+import { figure } from '../job/figure.js';
 import type { Job } from '../job/job.js';
 import type { LossCause } from './loss.js';
 
@@ -13,7 +14,7 @@ export function endOf(ending: JobEnding, code: ErrorCode, message: string): JobE
 
 export function lossEnd(
   job: Job,
-  fate: 'poisoned' | 'exhausted',
+  fate: 'poisoned' | 'exhausted' | 'begun',
   cause: LossCause,
   code: ErrorCode,
   reason: string,
@@ -29,13 +30,31 @@ export function lossEnd(
       const because = reason === '' ? `the last worker was lost (${cause})` : reason;
       return endOf('failed', code, `given up after ${job.losses} attempts: ${because}`);
     }
+    case 'begun': {
+      const once = 'the model is not to be run twice for one request';
+      if (reason === '' || code === 'DEVICE_LOST') {
+        const lost = reason === '' ? cause : `${cause}: ${reason}`;
+        return endOf(
+          'failed',
+          'RUN_LOST',
+          `${job.worker} was lost (${lost}) when the run may have begun; ${once}`,
+        );
+      }
+      return endOf('failed', code, `${reason}; ${once}`);
+    }
   }
+}
+
+/** `lack`: why there is no other try. */
+export function spentEnd(job: Job, reason: string, lack: string): JobEnd {
+  const runs = `after ${job.failures} failed run${job.failures === 1 ? '' : 's'}`;
+  return endOf('failed', 'RETRIES_SPENT', `given up ${runs} (${reason}): ${lack}`);
 }
 
 /** `lack`: what kept it from being run at all; empty when nothing did. */
 export function lateEnd(job: Job, lack: string): JobEnd {
   const why = lack === '' ? '' : `; ${lack}`;
-  const message = `the deadline of ${whole(job.spec.budgetMs)} ms passed: ${story(job)}${why}`;
+  const message = `the deadline of ${figure(job.spec.budgetMs)} ms passed: ${story(job)}${why}`;
   return endOf('expired', 'DEADLINE_EXCEEDED', message);
 }
 
@@ -56,10 +75,6 @@ export function jobNote(job: Job, end: JobEnd): Note {
 function story(job: Job): string {
   return job
     .path()
-    .map((step) => `${step.state} at ${whole(step.afterMs)} ms${step.why === '' ? '' : ` (${step.why})`}`)
+    .map((step) => `${step.state} at ${figure(step.afterMs)} ms${step.why === '' ? '' : ` (${step.why})`}`)
     .join(', ');
-}
-
-function whole(value: number): string {
-  return String(Math.round(value * 10) / 10);
 }

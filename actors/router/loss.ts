@@ -6,15 +6,21 @@ import type { Cause } from '../../proto/messages.js';
 import type { Company, Job } from '../job/job.js';
 
 export interface LossLimits {
-  /** Losses without guilt after which a job is given up. */
+  /** Workers that a job may lose without guilt before it is given up: a reserve apart from the budget of retries. */
   readonly lossesMax: number;
+  /** Runs of one job, the first included, that may fail for a fault of the machinery. */
+  readonly attemptsMax: number;
 }
 
-/** `silent`: suspicion gave the worker up. `returned`: the worker never ran it. `unanswered`: nobody knows of it. */
-export type LossCause = Cause | 'silent' | 'returned' | 'unanswered' | 'split' | 'device';
+/**
+ * `silent`: suspicion gave the worker up. `returned`: the worker never ran it. `unanswered`: nobody knows of it. `split`:
+ * its batch failed, maybe for another member. `device` and `garbled`: the worker lost its device, or its answer was none.
+ */
+export type LossCause = Cause | 'silent' | 'returned' | 'unanswered' | 'split' | 'device' | 'garbled';
 
 export interface Verdict {
-  readonly fate: 'requeue' | 'poisoned' | 'exhausted' | 'undecided';
+  /** `begun`: its run may have begun, and it is not to be run twice. */
+  readonly fate: 'requeue' | 'poisoned' | 'exhausted' | 'undecided' | 'begun';
   readonly company: Company;
   readonly deaths: number;
   readonly losses: number;
@@ -27,6 +33,8 @@ const silences: ReadonlySet<LossCause> = new Set(['unknown', 'silent']);
 export function judgeLoss(job: Job, cause: LossCause, limits: LossLimits): Verdict {
   const { deaths, company } = job;
   if (cause === 'returned') return { fate: 'requeue', company, deaths, losses: job.losses };
+  // Even of one that was only assigned: word of its start may have been lost with the worker.
+  if (!job.spec.idempotent) return { fate: 'begun', company, deaths, losses: job.losses + 1 };
   // The fault of a batch may be another member's. Nobody is given up for that, and by itself it happens no more.
   if (cause === 'split' && company === 'any') {
     return { fate: 'requeue', company: 'alone', deaths, losses: job.losses };
@@ -34,10 +42,15 @@ export function judgeLoss(job: Job, cause: LossCause, limits: LossLimits): Verdi
   const losses = job.losses + 1;
   const fate = losses >= limits.lossesMax ? 'exhausted' : 'requeue';
   if (cause === 'split') return { fate, company, deaths, losses };
-  if (cause === 'device') {
+  if (isFailure(cause)) {
     // Each lost device ends its worker. A second one under the job by itself is no chance: no third is risked.
-    if (company !== 'any') return { fate: 'exhausted', company, deaths, losses };
-    return { fate, company: 'alone', deaths, losses };
+    const spent = job.failures + 1 >= limits.attemptsMax || (cause === 'device' && company !== 'any');
+    return {
+      fate: spent ? 'exhausted' : fate,
+      company: company === 'any' ? 'alone' : company,
+      deaths,
+      losses,
+    };
   }
   const broken = breakdowns.has(cause);
   if (!broken && !silences.has(cause)) return { fate, company, deaths, losses };
@@ -48,8 +61,14 @@ export function judgeLoss(job: Job, cause: LossCause, limits: LossLimits): Verdi
   return { fate: broken ? 'poisoned' : fate === 'requeue' ? 'undecided' : fate, ...second };
 }
 
+/** The machinery failed and said so itself: trying again is what the budget of retries is for. */
+export function isFailure(cause: LossCause): boolean {
+  return cause === 'device' || cause === 'garbled';
+}
+
 /** Notes the loss in the job. */
 export function noteLoss(job: Job, verdict: Verdict, cause: LossCause): void {
+  if (isFailure(cause)) job.failures++;
   const counted = verdict.deaths > job.deaths;
   // Of a loss that proves nothing an earlier doubt is neither settled nor forgotten.
   if (counted) job.doubted = silences.has(cause) ? job.worker : '';

@@ -56,17 +56,24 @@ describe('answers', () => {
     assert.equal(replyOf(stage.finish([2], ['MODEL_FAILED'])).end.code, 'MODEL_FAILED');
   });
 
-  test('a lost device or a wrong result is tried elsewhere once', () => {
-    const stage = RouterStage.usual();
-    stage.submit();
-    stage.assign([1]);
-    const [enqueue] = said(stage.finish([1], ['DEVICE_LOST']), 'job.enqueue');
-    assert.deepEqual([enqueue?.avoid, enqueue?.company], [worker, 'alone']);
-    stage.assign([1]);
-    const { end } = replyOf(stage.finish([1], ['RESULT_INVALID']));
-    assert.deepEqual([end.ending, end.code], ['failed', 'RESULT_INVALID']);
-    assert.equal(end.message, 'given up after 2 attempts: the model said so');
-  });
+  for (const [code, runs] of [
+    ['DEVICE_LOST', 2],
+    ['RESULT_INVALID', 3],
+  ] as const) {
+    test(`${code} is tried elsewhere, ${runs} runs in all`, () => {
+      const stage = RouterStage.usual();
+      stage.submit();
+      for (let run = 1; run < runs; run++) {
+        stage.assign([1]);
+        const [enqueue] = said(stage.finish([1], [code]), 'job.enqueue');
+        assert.deepEqual([enqueue?.attempt, enqueue?.avoid, enqueue?.company], [run + 1, worker, 'alone']);
+      }
+      stage.assign([1]);
+      const { end } = replyOf(stage.finish([1], [code]));
+      assert.deepEqual([end.ending, end.code], ['failed', code]);
+      assert.equal(end.message, `given up after ${runs} attempts: the model said so`);
+    });
+  }
 
   test('what a worker hands back goes on at once; again and again, after a pause', () => {
     const stage = RouterStage.usual();
@@ -136,7 +143,7 @@ describe('the deadline', () => {
     const effects = stage.fire('deadlines');
     assert.equal(
       replyOf(effects).end.message,
-      `the deadline of 200 ms passed: queued at 0 ms, assigned at 20 ms (${worker}), running at 20 ms (${worker})`,
+      `the deadline of 200 ms passed: queued at 0 ms, assigned at 20 ms (${worker}, batch of 1 row), running at 20 ms (${worker})`,
     );
     const recall = { type: 'batch.recall', scheduler, batch: 1, jobs: [1] };
     assert.deepEqual(told(effects), [{ to: worker, message: recall }]);

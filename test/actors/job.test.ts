@@ -19,6 +19,11 @@ import { only, RouterStage, replyOf, said, scheduler, specOf, worker } from './s
 
 /** Brings a new job into a state, as life would. */
 const ways: Record<Exclude<JobState, 'arriving'>, (stage: RouterStage) => void> = {
+  sharing: (stage) => {
+    stage.submit({ identity: 'the same' });
+    stage.assign([stage.last]);
+    stage.submit({ identity: 'the same' });
+  },
   queued: (stage) => stage.submit(),
   assigned: (stage) => {
     stage.submit();
@@ -55,7 +60,17 @@ const ways: Record<Exclude<JobState, 'arriving'>, (stage: RouterStage) => void> 
   rejected: (stage) => {
     stage.submit({ bytes: 2e6 });
   },
+  displaced: (stage) => {
+    ways.queued(stage);
+    refuse(stage, 'DISPLACED');
+  },
 };
+
+function refuse(stage: RouterStage, code: 'QUEUE_FULL' | 'DISPLACED'): Effect[] {
+  const attempt = stage.router.job(stage.last)?.attempt ?? 1;
+  const refusal = { attempt, code, reason: 'full', retryAfterMs: 5 } as const;
+  return stage.hear({ type: 'job.refused', job: stage.last, ...refusal }, scheduler);
+}
 
 /** What the router says when it does what the chart names. */
 const deeds: Record<JobAction, 'job.enqueue' | 'job.withdraw' | 'batch.recall'> = {
@@ -64,7 +79,12 @@ const deeds: Record<JobAction, 'job.enqueue' | 'job.withdraw' | 'batch.recall'> 
   recall: 'batch.recall',
 };
 
-type Stimulus = Exclude<JobEvent, 'admit' | 'giveUp'>;
+type Stimulus = Exclude<JobEvent, 'admit' | 'share' | 'giveUp'>;
+
+/** Whose run the job waits for: its own, or that of the one that it shares with. */
+function runner(stage: RouterStage): number {
+  return stage.router.job(stage.last)?.sharers?.leader.number ?? stage.last;
+}
 
 /** What makes each event happen. Where the job is in no state for it, it must be as if nothing had been said. */
 const stimuli: Record<Stimulus, (stage: RouterStage) => Effect[]> = {
@@ -73,14 +93,15 @@ const stimuli: Record<Stimulus, (stage: RouterStage) => Effect[]> = {
     stage.link('scheduler-2.ffffff', 'scheduler');
     return stage.unlink(scheduler);
   },
-  reject: (stage) => {
-    const attempt = stage.router.job(stage.last)?.attempt ?? 1;
-    const refusal = { attempt, code: 'QUEUE_FULL', reason: 'full', retryAfterMs: 5 } as const;
-    return stage.hear({ type: 'job.refused', job: stage.last, ...refusal }, scheduler);
-  },
+  reject: (stage) => refuse(stage, 'QUEUE_FULL'),
+  displace: (stage) => refuse(stage, 'DISPLACED'),
   start: (stage) => stage.start([stage.last]),
-  complete: (stage) => stage.finish([stage.last], ['']),
-  fail: (stage) => stage.finish([stage.last], ['MODEL_FAILED']),
+  complete: (stage) => stage.finish([runner(stage)], ['']),
+  fail: (stage) => stage.finish([runner(stage)], ['MODEL_FAILED']),
+  lead: (stage) => {
+    const leader = runner(stage);
+    return leader === stage.last ? [] : stage.hear({ type: 'job.cancelled', job: leader, why: 'went away' });
+  },
   lose: (stage) => stage.exit('killed'),
   requeue: (stage) => {
     stage.now += 200;
@@ -103,12 +124,15 @@ describe('a job, heard through its router', () => {
         assert.equal(stage.state(), isFinal ? undefined : state, 'the way there');
         const effects = stimulus(stage);
         const next = nextState(stateOf[state], eventOf[event]);
-        const replies = only(effects, 'reply');
+        const replies = only(effects, 'reply').filter(({ job }) => job === stage.last);
         if (next < 0) {
           assert.equal(stage.state(), isFinal ? undefined : state, 'it stays');
           assert.equal(replies.length, 0);
         } else if (jobTable.final[next] === true) {
-          assert.equal(replyOf(effects).end.ending, jobTable.states[next]);
+          assert.deepEqual(
+            replies.map(({ end }) => end.ending),
+            [jobTable.states[next]],
+          );
           assert.equal(stage.router.job(stage.last), undefined, 'it is out of the book');
         } else {
           // A lost job is tried again at once.
@@ -119,7 +143,7 @@ describe('a job, heard through its router', () => {
         for (const action of actionsOf(stateOf[state], eventOf[event])) {
           assert.equal(said(effects, deeds[action]).length, 1, `it does what the chart names: ${action}`);
         }
-        assert.equal(stage.router.illegalMoves, 0, 'and nothing is blamed on the chart');
+        assert.equal(stage.router.violations, 0, 'and nothing is blamed on the chart');
       });
     }
   }
@@ -180,7 +204,7 @@ describe("a job's path", () => {
     const { record } = replyOf(stage.finish([stage.last], ['']));
     assert.deepEqual(record.path(), [
       { state: 'queued', afterMs: 0, why: '' },
-      { state: 'assigned', afterMs: 2.5, why: worker },
+      { state: 'assigned', afterMs: 2.5, why: `${worker}, batch of 1 row` },
       { state: 'completed', afterMs: 3, why: '' },
     ]);
   });

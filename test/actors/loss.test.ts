@@ -24,7 +24,7 @@ function judge(before: Before, cause: LossCause, lossesMax = 5): Verdict {
   job.company = before.company;
   job.deaths = before.deaths;
   job.losses = before.losses;
-  return judgeLoss(job, cause, { lossesMax });
+  return judgeLoss(job, cause, { lossesMax, attemptsMax: 3 });
 }
 
 function row(verdict: Verdict): string {
@@ -32,7 +32,15 @@ function row(verdict: Verdict): string {
 }
 
 describe('a verdict', () => {
-  const everyCause: readonly LossCause[] = [...causes, 'silent', 'returned', 'unanswered', 'split', 'device'];
+  const everyCause: readonly LossCause[] = [
+    ...causes,
+    'silent',
+    'returned',
+    'unanswered',
+    'split',
+    'device',
+    'garbled',
+  ];
   const first: Record<LossCause, string> = {
     crashed: 'requeue solo 1',
     exhausted: 'requeue solo 1',
@@ -45,6 +53,7 @@ describe('a verdict', () => {
     unanswered: 'requeue any 0',
     split: 'requeue alone 0',
     device: 'requeue alone 0',
+    garbled: 'requeue alone 0',
   };
   const second: Record<LossCause, string> = {
     crashed: 'poisoned solo 2',
@@ -58,6 +67,7 @@ describe('a verdict', () => {
     unanswered: 'requeue solo 1',
     split: 'requeue solo 1',
     device: 'exhausted solo 1',
+    garbled: 'requeue solo 1',
   };
   for (const cause of everyCause) {
     test(`${cause}: at first, and under watch`, () => {

@@ -66,8 +66,8 @@ describe('admission', () => {
   test('a request without time is answered at once', () => {
     const stage = RouterStage.usual();
     const { end } = replyOf(stage.submit({ budgetMs: 0 }));
-    assert.deepEqual([end.ending, end.code], ['expired', 'DEADLINE_EXCEEDED']);
-    assert.equal(stage.router.liveJobs, 0);
+    assert.deepEqual([end.ending, end.code], ['expired', 'DEADLINE_PAST']);
+    assert.deepEqual([stage.router.liveJobs, stage.router.ended('DEADLINE_PAST')], [0, 1]);
   });
 
   test('what the scheduler refuses is refused, if it still means this attempt', () => {

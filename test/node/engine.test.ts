@@ -76,7 +76,9 @@ test('the node is as ready as its router', () => {
   const stage = RouterStage.usual();
   const engine = new NodeEngine('node-1.aaaaaa', stage.router, new Repository([]));
   assert.deepEqual([engine.ready(), engine.unreadyReason()], [true, '']);
-  stage.router.illegalMoves++;
+  stage.submit();
+  stage.assign([1]);
+  stage.finish([1], ['QUEUE_FULL']);
   assert.deepEqual([engine.ready(), stage.router.chart.has('ready')], [false, true]);
   assert.match(engine.unreadyReason(), /invariant/);
 });

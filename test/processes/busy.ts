@@ -38,5 +38,6 @@ export function stepsOf(path: string): PathStep[] {
 function lastWorkerOf(path: string): string | undefined {
   return stepsOf(path)
     .filter((step) => step.state === 'assigned')
-    .at(-1)?.why;
+    .at(-1)
+    ?.why.split(',')[0];
 }

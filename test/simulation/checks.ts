@@ -20,7 +20,8 @@ export function checkResident(process: Process, resident: Resident, scenario: Sc
 
 function checkRouter(process: Process, { inner, timers }: Resident, { jobsMax, lossesMax }: Scenario): void {
   const router = inner as Router;
-  require(router.illegalMoves === 0, 'chart', () => `${process.id} made a move that the chart doesn't have`);
+  require(router.violations === 0, 'chart', () =>
+    `${process.id} moved a job against its chart or ended it for no listed reason`);
   require(router.liveJobs <= jobsMax, 'I5', () =>
     `${process.id} holds ${router.liveJobs} jobs, at most ${jobsMax}`);
   let soonest = Number.POSITIVE_INFINITY;

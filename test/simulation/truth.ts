@@ -223,7 +223,10 @@ export class Truth {
     else if (code === 'MODEL_FAILED') fits(nature === 'bad', 'I8');
     // Where an answer may vanish without a word, who gave it may be taken for running still.
     else if (code === 'JOB_POISONED') fits(job.ended.size > 0 || !this.scenario.network.honest, 'I11');
-    else fits(code === 'DEVICE_LOST' || code === 'RESULT_INVALID' || code === 'WORKERS_LOST');
+    else {
+      const infrastructure = ['DEVICE_LOST', 'RESULT_INVALID', 'WORKERS_LOST', 'RETRIES_SPENT'];
+      fits(code !== undefined && infrastructure.includes(code));
+    }
   }
 
   private answered(job: TrueJob, reply: Reply, { heard, from, tokens }: Delivery): void {

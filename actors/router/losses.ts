@@ -1,0 +1,102 @@
+// Jobs whose worker or whose run was lost: the judgement over each is carried out here, and what is heard later of a
+// worker's end or life is held against those that were lost with it.
+import type { ErrorCode } from '../../proto/errors.js';
+import type { MemberId } from '../../proto/ids.js';
+import type { Cause } from '../../proto/messages.js';
+import type { Job } from '../job/job.js';
+import type { JobBook } from './book.js';
+import type { Conductor } from './conductor.js';
+import { lossEnd, spentEnd } from './endings.js';
+import {
+  hearEnd,
+  hearLife,
+  isFailure,
+  judgeLoss,
+  type LossCause,
+  type LossLimits,
+  noteLoss,
+  type WordFate,
+} from './loss.js';
+import type { Neighbours } from './neighbours.js';
+import type { Retries } from './retries.js';
+
+const backoffFirstMs = 4;
+const backoffMostMs = 128;
+/** How long word of a worker's end is waited for: on a busy machine a process takes its time to end. */
+const wordWaitMs = 3000;
+
+export class Losses {
+  private readonly book: JobBook;
+  private readonly neighbours: Neighbours;
+  private readonly conductor: Conductor;
+  private readonly retries: Retries;
+  private readonly limits: LossLimits;
+
+  constructor(
+    book: JobBook,
+    neighbours: Neighbours,
+    conductor: Conductor,
+    retries: Retries,
+    limits: LossLimits,
+  ) {
+    this.book = book;
+    this.neighbours = neighbours;
+    this.conductor = conductor;
+    this.retries = retries;
+    this.limits = limits;
+  }
+
+  lose(job: Job, cause: LossCause, now: number, code: ErrorCode = 'WORKERS_LOST', reason = ''): void {
+    const verdict = judgeLoss(job, cause, this.limits);
+    if (!this.conductor.move(job, 'lose', now, `${job.worker} ${cause}`)) return;
+    job.attempt++;
+    noteLoss(job, verdict, cause);
+    job.avoid = job.worker;
+    job.returns = cause === 'returned' ? job.returns + 1 : 0;
+    if (verdict.fate === 'undecided') {
+      return this.conductor.wake(this.book.postpone(job, now + wordWaitMs));
+    }
+    if (verdict.fate !== 'requeue') {
+      return this.conductor.end(job, 'giveUp', now, lossEnd(job, verdict.fate, cause, code, reason));
+    }
+    const lack = isFailure(cause) ? this.retries.take(job, now) : '';
+    if (lack !== '') return this.conductor.end(job, 'giveUp', now, spentEnd(job, reason, lack));
+    // Handed back again and again: it would go round in circles without a pause.
+    const pauseMs = Math.min(backoffMostMs, backoffFirstMs * 2 ** Math.min(job.returns, 10));
+    if (job.returns < 2) this.conductor.move(job, 'requeue', now, `attempt ${job.attempt}`);
+    else this.conductor.wake(this.book.postpone(job, now + pauseMs));
+  }
+
+  loseWorker(worker: MemberId, cause: Cause | 'silent', now: number): void {
+    for (const job of this.book.all()) if (job.worker === worker && job.placed) this.lose(job, cause, now);
+  }
+
+  exited(worker: MemberId, cause: Cause, now: number): void {
+    this.loseWorker(worker, cause, now);
+    this.reconsider((job) => hearEnd(job, worker, cause), cause, `${worker} ${cause}`, now);
+  }
+
+  /** Whoever fell silent under these jobs lives. Of one without a link such word may be older than its end. */
+  vouch(worker: MemberId, now: number): void {
+    if (!this.neighbours.hasLink(worker)) return;
+    this.reconsider((job) => hearLife(job, worker), 'unknown', `${worker} lives`, now);
+  }
+
+  /** It has waited long enough. No third worker is risked for a job that may have ended two. */
+  retry(job: Job, now: number): void {
+    if (job.deaths < 2) this.conductor.move(job, 'requeue', now, `attempt ${job.attempt}`);
+    else {
+      const end = lossEnd(job, 'exhausted', 'unknown', 'WORKERS_LOST', '');
+      this.conductor.end(job, 'giveUp', now, end);
+    }
+  }
+
+  private reconsider(judge: (job: Job) => WordFate, cause: Cause, why: string, now: number): void {
+    for (const job of this.book.all()) {
+      const fate = judge(job);
+      if (fate === 'poisoned') {
+        this.conductor.end(job, 'giveUp', now, lossEnd(job, fate, cause, 'JOB_POISONED', ''));
+      } else if (fate === 'requeue') this.conductor.move(job, 'requeue', now, why);
+    }
+  }
+}

@@ -1,0 +1,113 @@
+// How a job gets to a worker: what a scheduler says of it (it goes there, it is refused, it gave way), what a worker asks
+// before it starts a job under watch, and to whom a job goes when its scheduler is gone.
+import type { MemberId } from '../../proto/ids.js';
+import type { Said } from '../../proto/messages.js';
+import { send } from '../effects.js';
+import type { Job } from '../job/job.js';
+import { Placement } from '../job/placement.js';
+import type { JobBook } from './book.js';
+import type { Conductor } from './conductor.js';
+import { dispatchMessage, goMessage } from './dispatch.js';
+import type { Losses } from './losses.js';
+import type { Neighbours } from './neighbours.js';
+
+export interface PlacingLimits {
+  /** Batches larger than this leave their rows in frames of their own, to be put together off the main thread. */
+  readonly joinBytesMax: number;
+}
+
+export class Placing {
+  private readonly book: JobBook;
+  private readonly neighbours: Neighbours;
+  private readonly conductor: Conductor;
+  private readonly losses: Losses;
+  private readonly limits: PlacingLimits;
+
+  constructor(
+    book: JobBook,
+    neighbours: Neighbours,
+    conductor: Conductor,
+    losses: Losses,
+    limits: PlacingLimits,
+  ) {
+    this.book = book;
+    this.neighbours = neighbours;
+    this.conductor = conductor;
+    this.losses = losses;
+    this.limits = limits;
+  }
+
+  assign(assign: Said<'batch.assign'>, from: MemberId, now: number): void {
+    const taken = this.wanted(assign);
+    const reachable = this.neighbours.trusts(assign.worker);
+    const rows = taken.reduce((sum, job) => sum + job.spec.rows, 0);
+    const placement = new Placement(assign.worker, rows, assign.costMs, assign.transportMs);
+    for (const job of taken) {
+      job.scheduler = from;
+      job.worker = assign.worker;
+      job.epoch = assign.epoch;
+      job.batch = assign.batch;
+      job.assignedAt = now;
+      job.placement = placement;
+      this.conductor.move(job, 'assign', now, placement);
+    }
+    if (taken.length > 0 && reachable) {
+      const run = dispatchMessage(assign, from, taken, now, this.limits.joinBytesMax);
+      return this.conductor.perform(send(assign.worker, run));
+    }
+    this.conductor.tell(from, { type: 'batch.declined', batch: assign.batch });
+    for (const job of taken) this.losses.lose(job, 'returned', now);
+  }
+
+  /** Those of the batch that still wait at that attempt. */
+  private wanted(assign: Said<'batch.assign'>): Job[] {
+    const wanted: Job[] = [];
+    for (let member = 0; member < assign.jobs.length; member++) {
+      const job = this.book.get(assign.jobs[member] as number);
+      if (job?.is('queued') === true && job.attempt === assign.attempts[member]) wanted.push(job);
+    }
+    return wanted;
+  }
+
+  started(started: Said<'batch.started'>, from: MemberId, now: number): void {
+    for (const job of this.book.allCurrent(started, from)) this.start(job, now);
+  }
+
+  /** A job under watch starts only once that has been noted here. */
+  letGo(prepared: Said<'batch.prepared'>, from: MemberId, now: number): void {
+    const jobs = this.book.allCurrent(prepared, from).filter((job) => job.is('assigned'));
+    for (const job of jobs) this.start(job, now);
+    const { scheduler, batch } = prepared;
+    const [first] = jobs;
+    if (first !== undefined && jobs.length === prepared.jobs.length) {
+      return this.conductor.tell(from, goMessage(first));
+    }
+    this.conductor.tell(from, { type: 'batch.recall', scheduler, batch, jobs: prepared.jobs });
+  }
+
+  private start(job: Job, now: number): void {
+    if (job.is('assigned')) this.conductor.move(job, 'start', now, job.worker);
+  }
+
+  refused(refused: Said<'job.refused'>, from: MemberId, now: number): void {
+    const job = this.book.get(refused.job);
+    if (job === undefined || !job.is('queued') || job.attempt !== refused.attempt || job.scheduler !== from)
+      return;
+    const { code, reason: message, retryAfterMs } = refused;
+    const [event, ending] =
+      code === 'DISPLACED' ? (['displace', 'displaced'] as const) : (['reject', 'rejected'] as const);
+    this.conductor.end(job, event, now, { ending, code, message, retryAfterMs });
+  }
+
+  /** Jobs whose scheduler is gone, or that never had one, go to the owner that there is now. */
+  reviewSchedulers(now: number): void {
+    const { schedulers } = this.neighbours;
+    for (const job of this.book.all()) {
+      if (!job.is('queued') || schedulers.includes(job.scheduler)) continue;
+      const why = job.scheduler === '' ? 'a scheduler came' : `${job.scheduler} was lost`;
+      // Should the same one come back, it will have forgotten the job.
+      job.scheduler = '';
+      if (schedulers.length > 0) this.conductor.move(job, 'orphan', now, why);
+    }
+  }
+}
