@@ -64,7 +64,6 @@ export class Job implements Deadline {
   avoid: MemberId = '';
   epoch = 0;
   batch = 0;
-  assignedAt = 0;
   /** Of its latest attempt; undefined before the first. */
   placement: Placement | undefined = undefined;
   /** Who shares its run, or whose run it shares. */

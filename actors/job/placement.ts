@@ -4,17 +4,18 @@ import { figure } from './figure.js';
 
 export class Placement {
   readonly worker: MemberId;
-  readonly rows: number;
+  rows = 0;
   /** What its run will hardly take longer than; 0 where nothing is known. */
   readonly costMs: number;
   /** The way there and back. */
   readonly transportMs: number;
+  readonly at: number;
 
-  constructor(worker: MemberId, rows: number, costMs: number, transportMs: number) {
+  constructor(worker: MemberId, costMs: number, transportMs: number, now: number) {
     this.worker = worker;
-    this.rows = rows;
     this.costMs = costMs;
     this.transportMs = transportMs;
+    this.at = now;
   }
 
   /** What another try would hardly take longer than. */

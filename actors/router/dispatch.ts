@@ -72,7 +72,7 @@ export function dispatchMessage(
 /** Where a job's time went, when it is answered. */
 export function timesOf(job: Job, finished: Said<'batch.finished'>, batchRows: number): JobTimes {
   return {
-    queueMs: job.assignedAt - job.admittedAt,
+    queueMs: (job.placement?.at ?? job.admittedAt) - job.admittedAt,
     computeInputMs: finished.inputMs,
     computeMs: finished.computeMs,
     computeOutputMs: finished.outputMs,

@@ -38,18 +38,20 @@ export class Placing {
   }
 
   assign(assign: Said<'batch.assign'>, from: MemberId, now: number): void {
-    const taken = this.wanted(assign);
+    const taken: Job[] = [];
+    const placement = new Placement(assign.worker, assign.costMs, assign.transportMs, now);
     const reachable = this.neighbours.trusts(assign.worker);
-    const rows = taken.reduce((sum, job) => sum + job.spec.rows, 0);
-    const placement = new Placement(assign.worker, rows, assign.costMs, assign.transportMs);
-    for (const job of taken) {
+    for (let member = 0; member < assign.jobs.length; member++) {
+      const job = this.book.get(assign.jobs[member] as number);
+      if (job === undefined || !job.is('queued') || job.attempt !== assign.attempts[member]) continue;
       job.scheduler = from;
       job.worker = assign.worker;
       job.epoch = assign.epoch;
       job.batch = assign.batch;
-      job.assignedAt = now;
       job.placement = placement;
+      placement.rows += job.spec.rows;
       this.conductor.move(job, 'assign', now, placement);
+      taken.push(job);
     }
     if (taken.length > 0 && reachable) {
       const run = dispatchMessage(assign, from, taken, now, this.limits.joinBytesMax);
@@ -57,16 +59,6 @@ export class Placing {
     }
     this.conductor.tell(from, { type: 'batch.declined', batch: assign.batch });
     for (const job of taken) this.losses.lose(job, 'returned', now);
-  }
-
-  /** Those of the batch that still wait at that attempt. */
-  private wanted(assign: Said<'batch.assign'>): Job[] {
-    const wanted: Job[] = [];
-    for (let member = 0; member < assign.jobs.length; member++) {
-      const job = this.book.get(assign.jobs[member] as number);
-      if (job?.is('queued') === true && job.attempt === assign.attempts[member]) wanted.push(job);
-    }
-    return wanted;
   }
 
   started(started: Said<'batch.started'>, from: MemberId, now: number): void {

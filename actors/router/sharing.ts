@@ -75,7 +75,7 @@ export class Sharing {
   private endWith(follower: Job, leader: Job, end: JobEnd, slice: Slice | undefined, now: number): void {
     follower.sharers = undefined;
     if (slice === undefined) return this.conductor.end(follower, 'fail', now, end);
-    const queueMs = Math.max(0, leader.assignedAt - follower.admittedAt);
+    const queueMs = Math.max(0, (leader.placement?.at ?? now) - follower.admittedAt);
     this.conductor.end(follower, 'complete', now, end, { ...slice, times: { ...slice.times, queueMs } });
   }
 
