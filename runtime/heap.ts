@@ -1,5 +1,5 @@
-// How the garbage collector of a node sees its memory. A router holds few objects and passes large buffers through; by
-// its own measure the collector then marks the whole heap many times a second, which costs more than all our work.
+// How the garbage collector of our processes sees their memory. Routers and workers hold few objects and pass large buffers
+// through; by its own measure the collector then marks the whole heap many times a second, which costs more than all our work.
 import { setFlagsFromString } from 'node:v8';
 
 /** Lets the heap, buffers included, grow to five times what is live before all of it is marked again. */

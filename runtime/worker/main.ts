@@ -6,6 +6,7 @@ import { Worker } from '../../actors/worker/worker.js';
 import { after, settle } from '../clock.js';
 import type { RunResult } from '../executor/executor.js';
 import { createExecutor } from '../executor/factory.js';
+import { letHeapGrow } from '../heap.js';
 import { createLog } from '../log.js';
 import { scanRepository } from '../models/repository.js';
 import { listedModels } from '../node/listed.js';
@@ -22,6 +23,8 @@ const answersMs = 50;
 const order = JSON.parse(process.argv[2] ?? '{}') as WorkerOrder;
 const log = createLog(order.logLevel, order.member);
 let starting = true;
+
+letHeapGrow();
 
 // A terminal's Ctrl-C reaches the whole group: the node decides when its workers end.
 process.on('SIGINT', () => {});
