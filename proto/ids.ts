@@ -21,6 +21,13 @@ export function jobId(router: MemberId, job: JobNumber): string {
   return `${router}/${job.toString(36)}`;
 }
 
+/** The reverse; the router is empty where the number stands alone. Undefined when it is no such id. */
+export function parseJobId(id: string): { readonly router: MemberId; readonly job: JobNumber } | undefined {
+  const parts = /^(?:([^/]{1,128})\/)?([0-9a-z]{1,10})$/.exec(id);
+  if (parts === null) return undefined;
+  return { router: parts[1] ?? '', job: Number.parseInt(parts[2] as string, 36) };
+}
+
 export function modelKey(model: string, version: string): string {
   return `${model}:${version}`;
 }

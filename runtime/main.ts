@@ -5,6 +5,7 @@ import { environment } from './config/environment.js';
 import { helpText } from './config/help.js';
 import { ConfigError, loadConfig } from './config/load.js';
 import { letHeapGrow } from './heap.js';
+import { jobsText } from './jobs/command.js';
 import { createLog } from './log.js';
 import { Node } from './node/node.js';
 import { planOf } from './node/plan.js';
@@ -17,6 +18,8 @@ const exitInterrupted = 130;
 const repeatMs = 500;
 
 async function main(): Promise<void> {
+  const [first, ...rest] = process.argv.slice(2);
+  if (first === 'jobs') return print(await jobsText(rest, environment()));
   letHeapGrow();
   const asked = loadConfig(process.argv.slice(2), environment());
   if (asked.help) return print(helpText());
@@ -43,6 +46,7 @@ try {
   await main();
 } catch (fault) {
   printError(`signalbox: ${(fault as Error).message}`);
-  if (fault instanceof ConfigError) printError('`node runtime --help` lists what can be set.');
+  const command = process.argv[2] === 'jobs' ? 'node runtime jobs' : 'node runtime';
+  if (fault instanceof ConfigError) printError(`\`${command} --help\` lists what can be set.`);
   process.exit(fault instanceof ConfigError ? exitWrongUse : exitFailed);
 }

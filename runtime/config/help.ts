@@ -14,6 +14,7 @@ export function helpText(): string {
     'Starts a node of Signalbox. Without arguments: a whole system on this machine.',
     '  node runtime                    router, scheduler, health and two workers',
     '  node runtime --role worker      one more node with workers, joined to the local system',
+    '  node runtime jobs --help        what became of the latest requests to a node that runs',
     '  node runtime --config node.yaml settings from a file, by the names below without dashes: httpPort, not http-port',
     '',
     `Settings, with [defaults]. Flags go before the environment (${environmentOf('httpPort')}), that before the file.`,

@@ -65,6 +65,12 @@ export const settings = {
   deadlineLongestMs: whole(3_600_000, 1, 86_400_000, 'A longer deadline is cut to this.'),
   jobsMax: whole(32_768, 1, 1_000_000, 'Jobs that a router holds at once.'),
   payloadBytesMax: whole(2 ** 30, 1024, 2 ** 40, 'Bytes of requests that a router holds at once.'),
+  jobsKeptMax: whole(
+    1024,
+    0,
+    100_000,
+    'Jobs that ended well and are remembered for `node runtime jobs`; of those that did not as many besides.',
+  ),
   queueDepthMax: whole(16_384, 1, 1_000_000, 'Jobs that wait for one model at a scheduler.'),
   queueBytesMax: whole(2 ** 29, 1024, 2 ** 40, 'Bytes of requests that wait for one model.'),
   streamInFlightMax: whole(128, 1, 65_536, 'Requests of one gRPC stream that are answered at the same time.'),

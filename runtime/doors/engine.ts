@@ -2,9 +2,11 @@
 // node implements it over the router actor; tests may stand in for it.
 import type { BatchPolicy } from '../../proto/batching.js';
 import type { ErrorCode } from '../../proto/errors.js';
+import type { JobNumber, MemberId } from '../../proto/ids.js';
 import type { JobEnd, JobSpec, JobStep, JobTimes } from '../../proto/job.js';
 import type { Tensor } from '../../proto/tensor.js';
 import type { ModelEntry } from '../models/repository.js';
+import type { JobList, JobQuery, JobView } from './jobs.js';
 
 export interface Submission {
   readonly spec: JobSpec;
@@ -82,6 +84,11 @@ export interface Engine {
   status(name: string, version: string): ModelStatus;
   manner(name: string, version: string): BatchManner;
   counters(name: string, version: string): ModelCounters;
+  /** The member that takes requests here, as ids of jobs begin. */
+  router(): MemberId;
+  jobs(query: JobQuery): JobList;
+  /** Undefined when it is not known, or not any more. */
+  job(number: JobNumber): JobView | undefined;
   /** A door has refused a request to this model that never became a job. */
   turnedAway(name: string, version: string, code: ErrorCode): void;
 }

@@ -5,6 +5,7 @@ import { limits } from '../../proto/limits.js';
 import {
   byteSize,
   bytesElementOffsets,
+  type Datatype,
   datatypes,
   elementCount,
   isDatatype,
@@ -46,7 +47,8 @@ export function submissionOf(
     rows = own;
     checkBytes(signature, index, tensor, own);
     bytes += tensor.data.length;
-    inputs.push(tensor as TensorHeader);
+    // Without its data: the spec outlives that.
+    inputs.push({ name: tensor.name, datatype: tensor.datatype as Datatype, shape: tensor.shape });
     payload.push(tensor.data);
   }
   const spec = {

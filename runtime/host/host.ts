@@ -2,8 +2,8 @@
 // want done. What needs the world beyond post and timers (running models, processes, clients) is done by performers
 // that the process brings along.
 import type { Actor, Heard } from '../../actors/actor.js';
-import type { Effect } from '../../actors/effects.js';
-import type { MemberId } from '../../proto/ids.js';
+import type { Effect, Note } from '../../actors/effects.js';
+import { jobId, type MemberId } from '../../proto/ids.js';
 import type { Message } from '../../proto/messages.js';
 import { after, now, settle, type Timer } from '../clock.js';
 import type { Log } from '../log.js';
@@ -137,7 +137,7 @@ export class Host {
       case 'disarm':
         return this.disarm(resident, effect.timer);
       case 'note':
-        if (this.log.takes(effect.level)) this.log[effect.level](effect.event, effect.fields);
+        if (this.log.takes(effect.level)) this.log[effect.level](effect.event, this.shown(effect.fields));
         return;
       default: {
         const performer = this.performers[effect.type] as Performer<typeof effect.type> | undefined;
@@ -145,6 +145,12 @@ export class Host {
         (performer as (effect: Effect, occasion: Occasion) => void)(effect, occasion);
       }
     }
+  }
+
+  /** A job by the id that its client was told. */
+  private shown(fields: Note['fields']): Note['fields'] {
+    const { job } = fields;
+    return typeof job === 'number' ? { ...fields, job: jobId(this.self, job) } : fields;
   }
 
   private send(to: MemberId, message: Message, outputsOf: string): void {

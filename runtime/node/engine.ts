@@ -6,7 +6,8 @@ import { isUnavailable } from '../../actors/router/coverage.js';
 import { endOf } from '../../actors/router/endings.js';
 import type { Router } from '../../actors/router/router.js';
 import type { ErrorCode } from '../../proto/errors.js';
-import { jobId, type MemberId } from '../../proto/ids.js';
+import { type JobNumber, jobId, type MemberId, modelKey } from '../../proto/ids.js';
+import type { JobSpec } from '../../proto/job.js';
 import type { Message, Said } from '../../proto/messages.js';
 import { byteSize, type Tensor } from '../../proto/tensor.js';
 import { settle, wallTime } from '../clock.js';
@@ -19,9 +20,12 @@ import type {
   Submission,
   Ticket,
 } from '../doors/engine.js';
+import type { JobList, JobQuery, JobView } from '../doors/jobs.js';
 import type { Frames, Host, Occasion } from '../host/host.js';
 import type { ModelEntry, Repository } from '../models/repository.js';
+import { Journal } from './journal.js';
 import { Statistics } from './statistics.js';
+import { endedView, viewOf } from './views.js';
 
 interface Pending {
   readonly submission: Submission;
@@ -33,18 +37,20 @@ const pooledBytesMax = 4096;
 
 export class NodeEngine implements Engine {
   private readonly self: MemberId;
-  private readonly router: Router;
+  private readonly actor: Router;
   private readonly repository: Repository;
   private readonly pending = new Numbered<Pending>();
   private readonly statistics = new Statistics();
+  private readonly journal: Journal;
   private readonly watchers = new Set<() => void>();
   private host: Host | undefined;
-  private jobs = 0;
+  private submitted = 0;
   private submitting = 0;
 
-  constructor(self: MemberId, router: Router, repository: Repository) {
+  constructor(self: MemberId, router: Router, repository: Repository, jobsKeptMax = 0) {
+    this.journal = new Journal(jobsKeptMax);
     this.self = self;
-    this.router = router;
+    this.actor = router;
     this.repository = repository;
   }
 
@@ -53,7 +59,7 @@ export class NodeEngine implements Engine {
   }
 
   submit(submission: Submission, reply: (answer: Answer) => void): Ticket {
-    const job = ++this.jobs;
+    const job = ++this.submitted;
     this.pending.set(job, { submission, reply });
     this.submitting = job;
     this.host?.hear({ type: 'job.submitted', job, spec: submission.spec });
@@ -61,16 +67,20 @@ export class NodeEngine implements Engine {
     return { cancel: (why) => this.host?.hear({ type: 'job.cancelled', job, why }) };
   }
 
+  router(): MemberId {
+    return this.self;
+  }
+
   live(): boolean {
     return true;
   }
 
   ready(): boolean {
-    return this.router.ready;
+    return this.actor.ready;
   }
 
   unreadyReason(): string {
-    return this.router.unreadyReason();
+    return this.actor.unreadyReason();
   }
 
   onReadiness(changed: () => void): () => void {
@@ -91,22 +101,40 @@ export class NodeEngine implements Engine {
   }
 
   status(name: string, version: string): ModelStatus {
-    const condition = this.router.condition(name, version);
+    const condition = this.actor.condition(name, version);
     const about = { name, version };
     if (condition.ready > 0) return { ...about, state: 'READY', reason: '' };
     if (isUnavailable(condition)) return { ...about, state: 'UNAVAILABLE', reason: condition.reason };
-    const started = this.router.chart.state !== 'starting';
+    const started = this.actor.chart.state !== 'starting';
     const reason = started ? 'no worker has it ready at present' : 'no worker has reported it ready yet';
     return { ...about, state: started ? 'UNAVAILABLE' : 'LOADING', reason };
   }
 
   manner(name: string, version: string): BatchManner {
-    const { policy, why } = this.router.condition(name, version);
+    const { policy, why } = this.actor.condition(name, version);
     return { policy, why };
   }
 
   counters(name: string, version: string): ModelCounters {
     return this.statistics.of(name, version);
+  }
+
+  jobs({ last, failed, model }: JobQuery): JobList {
+    const fits = (spec: JobSpec): boolean =>
+      model === '' || model === spec.model || model === modelKey(spec.model, spec.version);
+    const live = failed ? [] : [...this.actor.allJobs()].filter((job) => fits(job.spec)).slice(-last);
+    return {
+      router: this.self,
+      ended: this.journal.last(last, failed, fits).map((ended) => endedView(this.self, ended)),
+      live: live.map((job) => viewOf(this.self, job.number, job.spec, job.path())),
+    };
+  }
+
+  job(number: JobNumber): JobView | undefined {
+    const live = this.actor.job(number);
+    if (live !== undefined) return viewOf(this.self, number, live.spec, live.path());
+    const ended = this.journal.find(number);
+    return ended && endedView(this.self, ended);
   }
 
   turnedAway(name: string, version: string, code: ErrorCode): void {
@@ -133,8 +161,10 @@ export class NodeEngine implements Engine {
     const isWrong = typeof rows === 'string';
     const slice = isWrong ? undefined : effect.slice;
     const end = isWrong ? endOf('failed', 'RESULT_INVALID', rows) : effect.end;
+    const endedAt = wallTime();
     if (slice === undefined) this.statistics.failed(spec.model, spec.version, end.code ?? 'INTERNAL');
-    else this.statistics.answered(spec.model, spec.version, slice, wallTime());
+    else this.statistics.answered(spec.model, spec.version, slice, endedAt);
+    this.journal.keep(effect.job, spec, end, effect.record, slice?.times, endedAt);
     const answer: Answer = {
       jobId: jobId(this.self, effect.job),
       end,

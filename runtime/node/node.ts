@@ -140,7 +140,7 @@ export class Node {
   private async bind(): Promise<void> {
     const { self, founder } = this.plan;
     const router = new Router(routerLimits(this.config), now());
-    this.engine = new NodeEngine(self.id, router, this.repository as Repository);
+    this.engine = new NodeEngine(self.id, router, this.repository as Repository, this.config.jobsKeptMax);
     const engine = this.engine;
     this.member = new MemberProcess({
       self,

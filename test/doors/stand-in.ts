@@ -1,5 +1,6 @@
 // A system behind the doors that answers at once, holds or refuses, as a test wants it; and the models that it has.
 import type { ErrorCode } from '../../proto/errors.js';
+import { type JobNumber, jobId, type MemberId } from '../../proto/ids.js';
 import type { JobEnd } from '../../proto/job.js';
 import { type Datatype, datatypes, type Tensor } from '../../proto/tensor.js';
 import { settle } from '../../runtime/clock.js';
@@ -14,6 +15,7 @@ import type {
   Submission,
   Ticket,
 } from '../../runtime/doors/engine.js';
+import type { JobList, JobQuery, JobView } from '../../runtime/doors/jobs.js';
 import type { ModelEntry } from '../../runtime/models/repository.js';
 import { entry, port } from './entries.js';
 
@@ -51,6 +53,9 @@ export class StandIn implements Engine {
   readonly submissions: Submission[] = [];
   readonly states = new Map<string, ModelState>();
   readonly refused: string[] = [];
+  readonly queries: JobQuery[] = [];
+  /** The jobs that it tells of. */
+  views: JobView[] = [];
   isReady = true;
   /** What a job ends as instead of completing. */
   ending: Partial<JobEnd> | undefined;
@@ -133,6 +138,19 @@ export class StandIn implements Engine {
   status(name: string, version: string): ModelStatus {
     const state = this.states.get(name) ?? 'READY';
     return { name, version, state, reason: state === 'READY' ? '' : 'no worker has it' };
+  }
+
+  router(): MemberId {
+    return 'router-1';
+  }
+
+  jobs(query: JobQuery): JobList {
+    this.queries.push(query);
+    return { router: this.router(), ended: this.views, live: [] };
+  }
+
+  job(number: JobNumber): JobView | undefined {
+    return this.views.find(({ id }) => id === jobId(this.router(), number));
   }
 
   manner(): BatchManner {

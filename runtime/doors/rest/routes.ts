@@ -15,6 +15,7 @@ import { readBody } from './body.js';
 import type { Exchange } from './exchange.js';
 import { type Floor, infer } from './infer.js';
 import { parseJson } from './infer-request.js';
+import { listJobs, showJob } from './jobs.js';
 
 type Method = 'GET' | 'POST' | 'any';
 
@@ -67,6 +68,8 @@ function find(floor: Floor, exchange: Exchange, segments: readonly string[]): Pl
       return findModel(floor, exchange, segments.slice(2));
     case 'health':
       return findHealth(floor, exchange, segments.slice(2));
+    case 'signalbox':
+      return findOwn(floor, exchange, segments.slice(2));
     case 'repository':
       return findRepository(floor, exchange, segments.slice(2));
     case 'systemsharedmemory':
@@ -131,6 +134,14 @@ function findHealth(floor: Floor, exchange: Exchange, rest: readonly string[]): 
     if (engine.ready()) exchange.json({ ready: true });
     else exchange.refuse(refuse('MODEL_UNAVAILABLE', `the server is not ready: ${engine.unreadyReason()}`));
   });
+}
+
+/** What is ours alone and no part of the protocol. */
+function findOwn({ engine }: Floor, exchange: Exchange, rest: readonly string[]): Place | undefined {
+  const [what, ...id] = rest;
+  if (what !== 'jobs' || id.length > 2) return undefined;
+  if (id.length === 0) return get(() => exchange.json(listJobs(engine, exchange.request.url ?? '')));
+  return get(() => exchange.json(showJob(engine, id)));
 }
 
 function findRepository(floor: Floor, exchange: Exchange, rest: readonly string[]): Place | undefined {

@@ -1,0 +1,21 @@
+// A job of this node's router as it is shown to people, while it lives and after its end.
+import { type JobNumber, jobId, type MemberId } from '../../proto/ids.js';
+import type { JobSpec } from '../../proto/job.js';
+import type { JobView } from '../doors/jobs.js';
+import type { Ended } from './journal.js';
+
+export function viewOf(self: MemberId, number: JobNumber, spec: JobSpec, path: JobView['path']): JobView {
+  const { model, version, rows, bytes, priority, budgetMs } = spec;
+  const open = { ending: null, code: null, message: '', retryAfterMs: 0, endedAt: null, times: null };
+  return { id: jobId(self, number), model, version, rows, bytes, priority, budgetMs, ...open, path };
+}
+
+export function endedView(self: MemberId, { number, spec, end, record, times, endedAt }: Ended): JobView {
+  const { ending, code, message, retryAfterMs } = end;
+  return {
+    ...viewOf(self, number, spec, record.path()),
+    ...{ ending, code: code ?? null, message, retryAfterMs },
+    endedAt: new Date(endedAt).toISOString(),
+    times: times ?? null,
+  };
+}
