@@ -5,10 +5,10 @@ import { figure } from '../job/figure.js';
 import type { Job } from '../job/job.js';
 
 export interface RetryLimits {
-  /** For each hundred jobs that are admitted. */
-  readonly retryPercent: number;
+  /** For each job that is admitted. */
+  readonly retryShare: number;
   /** Besides, so that a router with little to do may try again at all. */
-  readonly retriesPerSecond: number;
+  readonly retryPerSecond: number;
 }
 
 /** What was saved up is forgotten over that time. */
@@ -16,15 +16,15 @@ const memoryMs = 10_000;
 
 /** A bucket of tokens. It fills with what is admitted and with time, and leaks, so that it never holds much. */
 export class TokenBucket {
-  private readonly percent: number;
+  private readonly share: number;
   private readonly perSecond: number;
   private tokens: number;
   private filledAt: number;
   /** Since it was last looked into. */
   admitted = 0;
 
-  constructor(percent: number, perSecond: number, now: number) {
-    this.percent = percent;
+  constructor(share: number, perSecond: number, now: number) {
+    this.share = share;
     this.perSecond = perSecond;
     this.filledAt = now;
     this.tokens = (perSecond * memoryMs) / 1000;
@@ -40,7 +40,7 @@ export class TokenBucket {
   /** What came since the last look is taken for having come evenly. */
   private fill(now: number): void {
     const elapsedMs = now - this.filledAt;
-    const earned = (this.admitted * this.percent) / 100;
+    const earned = this.admitted * this.share;
     if (elapsedMs <= 0) this.tokens += earned;
     else {
       const level = memoryMs * (earned / elapsedMs + this.perSecond / 1000);
@@ -57,7 +57,7 @@ export class Retries {
 
   constructor(limits: RetryLimits, now: number) {
     this.limits = limits;
-    this.bucket = new TokenBucket(limits.retryPercent, limits.retriesPerSecond, now);
+    this.bucket = new TokenBucket(limits.retryShare, limits.retryPerSecond, now);
   }
 
   admitted(): void {
@@ -72,7 +72,7 @@ export class Retries {
       return `another may take ${figure(wantedMs)} ms, and ${figure(Math.max(0, leftMs))} ms are left`;
     }
     if (this.bucket.take(now)) return '';
-    const { retryPercent, retriesPerSecond } = this.limits;
-    return `the budget of retries is spent (${retryPercent} % of what is admitted and ${retriesPerSecond} a second)`;
+    const { retryShare, retryPerSecond } = this.limits;
+    return `the budget of retries is spent (${figure(retryShare * 100)} % of what is admitted and ${retryPerSecond} a second)`;
   }
 }

@@ -27,8 +27,8 @@ interface AllLimits extends AdmissionLimits, LossLimits, PlacingLimits, RetryLim
 /** What a router goes by where nobody says otherwise. */
 export const routerDefaults = {
   attemptsMax: 3,
-  retryPercent: 10,
-  retriesPerSecond: 3,
+  retryShare: 0.1,
+  retryPerSecond: 3,
   sharersMax: 64,
 } as const satisfies Partial<AllLimits>;
 

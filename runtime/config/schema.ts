@@ -94,10 +94,15 @@ export const settings = {
     'a folder',
     'Where is kept what costs to find out, such as how long models run. Default: a folder of this user.',
   ),
-  attemptsMax: whole(3, 1, 100, 'How often a job is tried at most, where workers fail or are lost under it.'),
+  attemptsMax: whole(3, 1, 100, 'Runs of one job that may fail for a fault of the machinery.'),
   retryShare: decimal(0.1, 0, 1, 'Tries beyond the first that are allowed, as a share of the jobs taken.'),
   retryPerSecond: decimal(3, 0, 10_000, 'Tries beyond the first that are allowed in each second besides.'),
-  lossesMax: whole(5, 1, 100, 'Workers that a job may lose before it is given up.'),
+  lossesMax: whole(
+    5,
+    1,
+    100,
+    'Workers that a job may lose before it is given up, apart from the tries above.',
+  ),
   runLongestMs: whole(
     60_000,
     10,

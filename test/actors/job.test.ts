@@ -62,15 +62,9 @@ const ways: Record<Exclude<JobState, 'arriving'>, (stage: RouterStage) => void> 
   },
   displaced: (stage) => {
     ways.queued(stage);
-    refuse(stage, 'DISPLACED');
+    stage.refuse('DISPLACED');
   },
 };
-
-function refuse(stage: RouterStage, code: 'QUEUE_FULL' | 'DISPLACED'): Effect[] {
-  const attempt = stage.router.job(stage.last)?.attempt ?? 1;
-  const refusal = { attempt, code, reason: 'full', retryAfterMs: 5 } as const;
-  return stage.hear({ type: 'job.refused', job: stage.last, ...refusal }, scheduler);
-}
 
 /** What the router says when it does what the chart names. */
 const deeds: Record<JobAction, 'job.enqueue' | 'job.withdraw' | 'batch.recall'> = {
@@ -93,8 +87,8 @@ const stimuli: Record<Stimulus, (stage: RouterStage) => Effect[]> = {
     stage.link('scheduler-2.ffffff', 'scheduler');
     return stage.unlink(scheduler);
   },
-  reject: (stage) => refuse(stage, 'QUEUE_FULL'),
-  displace: (stage) => refuse(stage, 'DISPLACED'),
+  reject: (stage) => stage.refuse('QUEUE_FULL'),
+  displace: (stage) => stage.refuse('DISPLACED'),
   start: (stage) => stage.start([stage.last]),
   complete: (stage) => stage.finish([runner(stage)], ['']),
   fail: (stage) => stage.finish([runner(stage)], ['MODEL_FAILED']),

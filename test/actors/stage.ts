@@ -56,6 +56,9 @@ export function specOf(changes: Partial<JobSpec> = {}): JobSpec {
 export class RouterStage {
   readonly router: Router;
   now = 0;
+  /** What the scheduler says of each batch's run and way. */
+  costMs = 0;
+  transportMs = 0;
   private submitted = 0;
   private batches = 0;
 
@@ -111,8 +114,9 @@ export class RouterStage {
   assign(jobs: readonly number[], to: MemberId = worker, solo = false, epoch = 1): Effect[] {
     const attempts = jobs.map((job) => this.router.job(job)?.attempt ?? 1);
     const batch = ++this.batches;
+    const { costMs, transportMs } = this;
     return this.hear(
-      { type: 'batch.assign', batch, worker: to, epoch, solo, jobs, attempts, costMs: 0, transportMs: 0 },
+      { type: 'batch.assign', batch, worker: to, epoch, solo, jobs, attempts, costMs, transportMs },
       scheduler,
     );
   }
@@ -139,6 +143,16 @@ export class RouterStage {
     const word = this.word(...jobs);
     const finished = { ...word, rows, codes, reason, outputs: [], sizes: [], ...times, ...changes };
     return this.hear({ type: 'batch.finished', ...finished }, from);
+  }
+
+  /** What the scheduler says of a job that it does not keep. */
+  refuse(code: Said<'job.refused'>['code'], job = this.last, reason = 'no room', retryAfterMs = 5): Effect[] {
+    const attempt = this.router.job(job)?.attempt ?? 1;
+    return this.hear({ type: 'job.refused', job, attempt, code, reason, retryAfterMs }, scheduler);
+  }
+
+  cancel(job = this.last): Effect[] {
+    return this.hear({ type: 'job.cancelled', job, why: 'the client went away' });
   }
 
   exit(cause: Said<'worker.exited'>['cause'], of: MemberId = worker): Effect[] {
