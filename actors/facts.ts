@@ -1,5 +1,6 @@
 // What an actor is told by its own process, beside what others say: these never travel on a wire.
 
+import type { Batching } from '../proto/batching.js';
 import type { ErrorCode } from '../proto/errors.js';
 import type { JobNumber, MemberId, Role } from '../proto/ids.js';
 import type { JobSpec } from '../proto/job.js';
@@ -23,6 +24,8 @@ export type Fact =
       readonly place: Place;
       readonly rowsMax: number;
       readonly runMs: number;
+      /** What runs cost that were made to find that out: rows, ascending, and milliseconds. */
+      readonly costs: readonly (readonly [number, number])[];
     }
   | {
       readonly type: 'model.failed';
@@ -47,6 +50,7 @@ export interface ListedModel {
   readonly broken: string;
   /** A run that takes longer is taken for hung. */
   readonly runMaxMs: number;
+  readonly batching: Batching;
 }
 
 export interface RunFinished {

@@ -1,5 +1,5 @@
 // A batch that a worker holds: which of its members are still wanted, whether it has started, and how it is answered.
-import { type MemberId, modelKey } from '../../proto/ids.js';
+import type { MemberId } from '../../proto/ids.js';
 import type { Place, Said } from '../../proto/messages.js';
 import type { RunFinished } from '../facts.js';
 
@@ -95,9 +95,4 @@ export function finishedMessage(
     computeMs: result?.computeMs ?? 0,
     outputMs: result?.outputMs ?? 0,
   };
-}
-
-export function hungReason(held: Held, startedAt: number, now: number): string {
-  const { model, version } = held.run;
-  return `a run of ${modelKey(model, version)} hangs since ${Math.round(now - startedAt)} ms`;
 }

@@ -1,14 +1,19 @@
 // What waits and what runs in the places of a worker: one run at a time in each, in order of arrival, and who of those
-// under watch is next.
+// under watch is next. Loading a model takes the thread as a run does, so that nothing started ever waits behind it.
 import { type Place, places } from '../../proto/messages.js';
 import type { Held } from './held.js';
+import type { WorkerShare } from './shares.js';
 
 export class Places {
   private readonly queues: Record<Place, Held[]> = { inline: [], thread: [] };
   private readonly running: Record<Place, Held | undefined> = { inline: undefined, thread: undefined };
+  private toLoad: WorkerShare[] = [];
+  private loading: WorkerShare | undefined;
+  /** After each load batches have their turn. */
+  private loadedLast = false;
 
   idle(): boolean {
-    return this.running.inline === undefined && this.running.thread === undefined;
+    return this.running.inline === undefined && this.isFree('thread');
   }
 
   add(held: Held): void {
@@ -40,12 +45,13 @@ export class Places {
   /** Takes out of its queue whoever may start in this place; nobody while something runs there. */
   takeNext(place: Place): Held | undefined {
     const next = this.queues[place][0];
-    if (this.running[place] !== undefined || next === undefined || next.run.solo) return undefined;
+    if (!this.isFree(place) || next === undefined || next.run.solo) return undefined;
     return this.queues[place].shift();
   }
 
   run(held: Held): void {
     this.running[held.place] = held;
+    if (held.place === 'thread') this.loadedLast = false;
   }
 
   /** False when it was not running. */
@@ -53,5 +59,30 @@ export class Places {
     if (this.running[held.place] !== held) return false;
     this.running[held.place] = undefined;
     return true;
+  }
+
+  addLoad(share: WorkerShare): void {
+    this.toLoad.push(share);
+  }
+
+  /** The model that is to be loaded now. */
+  takeLoad(): WorkerShare | undefined {
+    if (!this.isFree('thread') || (this.loadedLast && this.queues.thread.length > 0)) return undefined;
+    this.loading = this.toLoad.shift();
+    return this.loading;
+  }
+
+  loaded(share: WorkerShare): void {
+    if (this.loading !== share) return;
+    this.loading = undefined;
+    this.loadedLast = true;
+  }
+
+  dropLoads(): void {
+    this.toLoad = [];
+  }
+
+  private isFree(place: Place): boolean {
+    return this.running[place] === undefined && (place === 'inline' || this.loading === undefined);
   }
 }

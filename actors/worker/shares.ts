@@ -1,9 +1,11 @@
-// The models of one worker: each with its chart, where it runs and what schedulers are told of it.
+// The models of one worker: each with its chart, where it runs, what its runs cost and what schedulers are told of it.
 import { modelKey } from '../../proto/ids.js';
 import type { Place, Said, ShareState } from '../../proto/messages.js';
 import { type Chart, startChart } from '../chart.js';
 import type { Fact, ListedModel } from '../facts.js';
 import { shareMachine } from '../share/share.machine.js';
+
+type Told = Said<'model.described'> | Said<'costs.measured'> | Said<'share.changed'>;
 
 export class WorkerShare {
   readonly listed: ListedModel;
@@ -12,6 +14,8 @@ export class WorkerShare {
   rowsMax = 1;
   runMs = 0;
   reason = '';
+  /** Rows and milliseconds of the runs that were made to find out what they cost. */
+  costs: readonly (readonly [number, number])[] = [];
 
   constructor(listed: ListedModel) {
     this.listed = listed;
@@ -25,11 +29,16 @@ export class WorkerShare {
     return this.listed.runMaxMs;
   }
 
-  toldAs(epoch: number): Said<'share.changed'> {
+  /** Everything that a scheduler is to know of it; its state comes last, so that a ready one is known in full. */
+  toldAs(epoch: number): Told[] {
     const { model, version } = this.listed;
-    const { place, rowsMax, runMs, reason } = this;
+    const { place, rowsMax, runMs, reason, costs } = this;
+    const of = { epoch, model, version };
+    const told: Told[] = [{ type: 'model.described', ...of, ...this.listed.batching }];
+    if (costs.length > 0) told.push({ type: 'costs.measured', ...of, runs: costs });
     const state = this.chart.state as ShareState;
-    return { type: 'share.changed', epoch, model, version, state, place, rowsMax, runMs, reason };
+    told.push({ type: 'share.changed', ...of, state, place, rowsMax, runMs, reason });
+    return told;
   }
 }
 
@@ -44,28 +53,31 @@ export class Shares {
     return this.shares.get(modelKey(model, version));
   }
 
-  /** True when it is now to be loaded. */
-  list(model: ListedModel): boolean {
+  /** The share when it is now to be loaded. */
+  list(model: ListedModel): WorkerShare | undefined {
     const key = modelKey(model.model, model.version);
-    if (this.shares.has(key) || model.broken !== '') return false;
+    if (this.shares.has(key) || model.broken !== '') return undefined;
     const share = new WorkerShare(model);
     this.shares.set(key, share);
-    return share.chart.move('load');
+    return share.chart.move('load') ? share : undefined;
   }
 
-  loaded(fact: Extract<Fact, { type: 'model.loaded' }>): void {
+  loaded(fact: Extract<Fact, { type: 'model.loaded' }>): WorkerShare | undefined {
     const share = this.get(fact.model, fact.version);
-    if (share === undefined) return;
+    if (share === undefined) return undefined;
     share.place = fact.place;
     share.rowsMax = fact.rowsMax;
     share.runMs = fact.runMs;
+    share.costs = fact.costs;
     share.chart.move('ready');
+    return share;
   }
 
-  failed(fact: Extract<Fact, { type: 'model.failed' }>): void {
+  failed(fact: Extract<Fact, { type: 'model.failed' }>): WorkerShare | undefined {
     const share = this.get(fact.model, fact.version);
-    if (share === undefined) return;
+    if (share === undefined) return undefined;
     share.reason = fact.reason;
     share.chart.move('fail');
+    return share;
   }
 }

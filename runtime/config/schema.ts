@@ -45,6 +45,12 @@ export const settings = {
   models: text('examples/models', /^.{1,4000}$/s, 'a folder', 'The model repository.'),
   defaultModel: text('digits', anyText, 'a model of the repository', 'What the simple ModelService serves.'),
   workerCount: whole(2, 0, 64, 'Worker processes that this node starts.'),
+  workerTags: text(
+    '',
+    /^([A-Za-z0-9][A-Za-z0-9._:/-]{0,127}(,(?=.)|$)){0,24}$/,
+    'up to 24 tags of letters, digits, . _ : / -, separated by commas',
+    'What models may ask for in the workers of this node, beside their device and `host:` with its name.',
+  ),
   threadCount: whole(1, 1, 64, 'Compute threads of each worker.'),
   host: text(
     '127.0.0.1',

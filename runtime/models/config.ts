@@ -4,6 +4,7 @@ import { type Datatype, datatypes } from '../../proto/tensor.js';
 import { readSimulated } from '../executor/simulated.js';
 import { decimal, readShape, whole, word, z } from '../shape.js';
 import { parseYaml } from '../yaml.js';
+import { batchingShape, misbatched } from './batching.js';
 
 const dayMs = 86_400_000;
 
@@ -18,7 +19,8 @@ const tensor = z.strictObject({
 const modelConfig = z.strictObject({
   backend: z.enum(['onnxruntime', 'echo', 'simulated']).default('onnxruntime'),
   /** Rows that a batch may have. From 1 on the first dimension of every tensor counts rows; 0: it does not. */
-  maxBatch: whole(0, limits.jobsPerBatchMax).default(0),
+  maxBatch: whole(0, limits.jobsPerBatchMax).optional(),
+  batching: batchingShape.optional(),
   /** Where it runs in a worker: tiny models on the main thread, others in the compute thread. */
   placement: z.enum(['auto', 'inline', 'thread']).default('auto'),
   /** For requests that bring no deadline. */
@@ -38,10 +40,10 @@ const modelConfig = z.strictObject({
   simulated: z.record(z.string(), z.unknown()).optional(),
 });
 
-export type ModelConfig = z.infer<typeof modelConfig>;
+export type ModelConfig = Omit<z.infer<typeof modelConfig>, 'maxBatch'> & { readonly maxBatch: number };
 export type TensorConfig = z.infer<typeof tensor>;
 
-export const defaultModelConfig: ModelConfig = modelConfig.parse({});
+export const defaultModelConfig: ModelConfig = { ...modelConfig.parse({}), maxBatch: 0 };
 
 /** The configuration, or the sentence that says what is wrong with it. */
 export function readModelConfig(content: string): ModelConfig | string {
@@ -49,7 +51,12 @@ export function readModelConfig(content: string): ModelConfig | string {
   if (!parsed.ok) return `it is not YAML: ${parsed.reason}`;
   const read = readShape(modelConfig, parsed.value ?? {});
   if (!read.ok) return read.mistakes.join('; ');
-  return misplaced(read.value) ?? read.value;
+  const { maxBatch: said, batching } = read.value;
+  if (said !== undefined && batching?.maxBatch !== undefined && said !== batching.maxBatch)
+    return `maxBatch is ${said} and batching.maxBatch is ${batching.maxBatch}; wanted is one of them, or twice the same`;
+  const maxBatch = said ?? batching?.maxBatch ?? 0;
+  const config: ModelConfig = { ...read.value, maxBatch };
+  return misplaced(config) ?? (batching && misbatched(batching, maxBatch)) ?? config;
 }
 
 function misplaced({ backend, simulated }: ModelConfig): string | undefined {

@@ -1,5 +1,6 @@
 // The repository as the actors are told of it.
 import type { ListedModel } from '../../actors/facts.js';
+import { batchingOf } from '../models/batching.js';
 import type { Repository } from '../models/repository.js';
 
 export function listedModels(repository: Repository, runLongestMs: number): ListedModel[] {
@@ -8,5 +9,6 @@ export function listedModels(repository: Repository, runLongestMs: number): List
     version: entry.version,
     broken: entry.state === 'available' ? '' : entry.reason,
     runMaxMs: entry.config.runLongestMs ?? runLongestMs,
+    batching: batchingOf(entry.config.batching),
   }));
 }

@@ -71,6 +71,7 @@ export function workerOrder(
     threadCount,
     inlineCreditCount,
     threadCreditCount,
+    tags: config.workerTags === '' ? [] : config.workerTags.split(','),
     runMaxMs: config.runLongestMs,
     beatMs,
     logLevel,

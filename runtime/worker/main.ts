@@ -43,6 +43,7 @@ const executor = createExecutor({ threads: order.threadCount, broken });
 const actor = new Worker({
   name: order.name,
   device: executor.device,
+  tags: tagsOf(order.tags, executor.device),
   credits: { inline: order.inlineCreditCount, thread: order.threadCreditCount },
   reportMs,
   goWaitMs,
@@ -71,10 +72,7 @@ member.host.hear({ type: 'models.listed', models: listedModels(repository, order
 
 async function load(model: string, version: string): Promise<void> {
   const entry = repository.models.find((other) => other.name === model && other.version === version);
-  if (entry === undefined) return;
-  const loaded = await executor
-    .load(entry)
-    .catch((fault: unknown) => ({ ok: false as const, reason: String(fault) }));
+  const loaded = await loadEntry(entry);
   if (loaded.ok) {
     const { place, rowsMax, runMs } = loaded;
     member.host.hear({ type: 'model.loaded', model, version, place, rowsMax, runMs });

@@ -10,6 +10,8 @@ export interface WorkerOrder {
   readonly cluster: string;
   readonly join: readonly string[];
   readonly models: string;
+  /** Beside those that it gives itself. */
+  readonly tags: readonly string[];
   readonly threadCount: number;
   readonly inlineCreditCount: number;
   readonly threadCreditCount: number;

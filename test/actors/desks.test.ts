@@ -1,4 +1,5 @@
 // The small desks, each by itself: cost table, choice of a worker, restart budget, owner of a model, coverage.
+import { batchingDefaults } from '../../proto/batching.js';
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
 import { CostTable } from '../../actors/lane/cost.js';
@@ -181,7 +182,7 @@ describe('coverage', () => {
       policy: 'eager',
       why: '',
     }) as const;
-  const listed = { ...digits, broken: '', runMaxMs: 1 };
+  const listed = { ...digits, broken: '', runMaxMs: 1, batching: batchingDefaults };
 
   test('says what is missing', () => {
     const coverage = new Coverage();
@@ -200,7 +201,7 @@ describe('coverage', () => {
 
   test('a model that can not be served at all keeps nobody from being ready', () => {
     const coverage = new Coverage();
-    coverage.list([listed, { model: 'torn', version: '1', broken: 'config.yaml: unknown key', runMaxMs: 1 }]);
+    coverage.list([listed, { model: 'torn', version: '1', broken: 'config.yaml: unknown key', runMaxMs: 1, batching: batchingDefaults }]);
     coverage.report('s', report(1));
     assert.equal(coverage.gap(['s']), undefined);
     assert.deepEqual(coverage.condition('torn:1', ['s']), {

@@ -1,4 +1,5 @@
 // The router: whom it takes, whom it tells, how ready it is, also when schedulers and workers come and go.
+import { batchingDefaults } from '../../proto/batching.js';
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
 import { notes, only, RouterStage, replyOf, said, scheduler, told, worker } from './stage.js';
@@ -252,7 +253,7 @@ describe('the condition of a router', () => {
     stage.link(scheduler, 'scheduler');
     stage.hear({
       type: 'models.listed',
-      models: [{ model: 'digits', version: '1', broken: '', runMaxMs: 1 }],
+      models: [{ model: 'digits', version: '1', broken: '', runMaxMs: 1, batching: batchingDefaults }],
     });
     assert.equal(stage.router.unreadyReason(), 'no worker has digits:1 ready');
     const effects = stage.report(1, 0);

@@ -1,4 +1,5 @@
 // A stage for one router: its neighbours' lines are spoken by the test, and what it wants done is kept by kind.
+import { batchingDefaults } from '../../proto/batching.js';
 import type { Heard } from '../../actors/actor.js';
 import type { Effect, Note, Reply } from '../../actors/effects.js';
 import { Router, type RouterLimits } from '../../actors/router/router.js';
@@ -73,7 +74,7 @@ export class RouterStage {
     stage.link(scheduler, 'scheduler');
     stage.link(worker, 'worker');
     stage.link(otherWorker, 'worker');
-    stage.hear({ type: 'models.listed', models: [{ ...digits, broken: '', runMaxMs: 1000 }] }, router);
+    stage.hear({ type: 'models.listed', models: [{ ...digits, broken: '', runMaxMs: 1000, batching: batchingDefaults }] }, router);
     stage.report(2, 0);
     return stage;
   }

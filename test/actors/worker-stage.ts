@@ -1,4 +1,5 @@
 // A stage for one worker: its routers, its schedulers and its executor are spoken by the test.
+import { batchingDefaults } from '../../proto/batching.js';
 import type { Heard } from '../../actors/actor.js';
 import type { Effect } from '../../actors/effects.js';
 import type { RunFinished } from '../../actors/facts.js';
@@ -9,12 +10,13 @@ import { digits, only, router, said, scheduler } from './stage.js';
 
 export const otherScheduler = 'scheduler-2.ffffff';
 export const otherRouter = 'router-2.ffffff';
-export const listed = { ...digits, broken: '', runMaxMs: 500 };
+export const listed = { ...digits, broken: '', runMaxMs: 500, batching: batchingDefaults };
 
 export class WorkerStage {
   readonly worker = new Worker({
     name: 'worker-1',
     device: 'cpu',
+    tags: ['cpu'],
     credits: { inline: 1, thread: 2 },
     reportMs: 100,
     goWaitMs: 50,
@@ -31,7 +33,7 @@ export class WorkerStage {
     stage.link(scheduler, 'scheduler');
     stage.hear({ type: 'worker.registered', epoch: 1 }, scheduler);
     stage.hear({ type: 'models.listed', models: [listed] });
-    stage.hear({ type: 'model.loaded', ...digits, place, rowsMax: 4, runMs: 1 });
+    stage.hear({ type: 'model.loaded', ...digits, place, rowsMax: 4, runMs: 1, costs: [] });
     return stage;
   }
 

@@ -13,7 +13,7 @@ describe('a worker joins', () => {
         type: 'worker.register',
         name: 'worker-1',
         device: 'cpu',
-        tags: [],
+        tags: ['cpu'],
         inlineCredits: 1,
         threadCredits: 2,
       },
@@ -27,7 +27,7 @@ describe('a worker joins', () => {
     const [share] = said(stage.hear({ type: 'worker.registered', epoch: 4 }, scheduler), 'share.changed');
     assert.deepEqual([share?.epoch, share?.state], [4, 'loading']);
     assert.equal(stage.worker.chart.state, 'serving');
-    const loaded = stage.hear({ type: 'model.loaded', ...digits, place: 'inline', rowsMax: 8, runMs: 0.2 });
+    const loaded = stage.hear({ type: 'model.loaded', ...digits, place: 'inline', rowsMax: 8, runMs: 0.2, costs: [] });
     const told = { state: 'ready', place: 'inline', rowsMax: 8, runMs: 0.2, reason: '' };
     assert.deepEqual(said(loaded, 'share.changed'), [
       { type: 'share.changed', epoch: 4, ...digits, ...told },
@@ -94,7 +94,7 @@ describe('a worker runs', () => {
   test('tiny models do not wait behind heavy ones', () => {
     const stage = WorkerStage.ready();
     stage.hear({ type: 'models.listed', models: [{ ...listed, model: 'tiny' }] });
-    const tiny = { model: 'tiny', version: '1', place: 'inline', rowsMax: 8, runMs: 0.1 } as const;
+    const tiny = { model: 'tiny', version: '1', place: 'inline', rowsMax: 8, runMs: 0.1, costs: [] } as const;
     stage.hear({ type: 'model.loaded', ...tiny });
     stage.run();
     const effects = stage.run({ model: 'tiny' });
@@ -184,7 +184,7 @@ describe('a worker turns away', () => {
     const stage = WorkerStage.ready();
     stage.run({ batch: 1 });
     assert.deepEqual(stage.run({ batch: 1 }), []);
-    assert.equal(stage.worker.turnedAway, 1);
+    assert.equal(stage.worker.runs.turnedAway, 1);
   });
 });
 

@@ -6,6 +6,7 @@ import type { JobBook } from '../../actors/router/book.js';
 import type { Neighbours } from '../../actors/router/neighbours.js';
 import type { Router } from '../../actors/router/router.js';
 import type { Scheduler } from '../../actors/scheduler/scheduler.js';
+import type { Enrolment } from '../../actors/worker/enrolment.js';
 import type { Worker } from '../../actors/worker/worker.js';
 import type { MemberId } from '../../proto/ids.js';
 import type { Said } from '../../proto/messages.js';
@@ -30,8 +31,8 @@ interface RouterInside {
   readonly neighbours: Neighbours;
 }
 
-interface WorkerInside {
-  readonly epochs: Map<MemberId, number>;
+interface RunsInside {
+  readonly enrolment: Enrolment;
   refusal(run: Said<'batch.run'>, ready: boolean): string | undefined;
 }
 
@@ -57,10 +58,10 @@ export const bugs: Readonly<Record<string, Bug>> = {
     about: 'the worker takes batches of a registration that is over',
     kind: 'worker',
     plant(actor) {
-      const inside = actor as unknown as WorkerInside;
-      const refusal = inside.refusal.bind(actor);
+      const inside = (actor as Worker).runs as unknown as RunsInside;
+      const refusal = inside.refusal.bind(inside);
       inside.refusal = (run, ready) =>
-        refusal({ ...run, epoch: inside.epochs.get(run.scheduler) ?? 0 }, ready);
+        refusal({ ...run, epoch: inside.enrolment.epochAt(run.scheduler) ?? 0 }, ready);
     },
   },
   creditLostOnDecline: deaf('scheduler', 'batch.declined', 'a declined batch keeps its credit'),

@@ -1,5 +1,6 @@
 // A whole system of real actors in virtual time: processes on their nodes, the network between them, executors, what
 // clients bring and what goes wrong. It carries out effects as the runtime does and checks every step.
+import { batchingDefaults } from '../../proto/batching.js';
 import type { Effect } from '../../actors/effects.js';
 import type { ListedModel } from '../../actors/facts.js';
 import { Health } from '../../actors/health/health.js';
@@ -95,6 +96,7 @@ export class System implements Surroundings {
       version: '1',
       broken: '',
       runMaxMs: plan.runMaxMs,
+      batching: batchingDefaults,
     }));
   }
 
@@ -243,7 +245,7 @@ export class System implements Surroundings {
     this.children.set(host.id, [...running, { process: worker, slot }]);
     this.parents.set(id, host);
     const credits = this.scenario.credits;
-    const actor = new Worker({ name, device: 'simulated', credits, reportMs, goWaitMs, runMaxMs });
+    const actor = new Worker({ name, device: 'simulated', tags: [], credits, reportMs, goWaitMs, runMaxMs });
     worker.add('worker', withBug(actor, 'worker', id, this.bug), actor);
     const ends = { crash: (process: Process, detail: string) => this.end(process, 'crashed', detail) };
     const random = this.random.fork(this.incarnation);

@@ -1,0 +1,132 @@
+// What a model's owner may say under `batching`: when its jobs are put together, where they run, and how batches are
+// filled up. Mistakes that no single key shows are found here too.
+import { type Batching, batchingDefaults, batchPolicies, workerChoices } from '../../proto/batching.js';
+import { limits } from '../../proto/limits.js';
+import { decimal, whole, word, z } from '../shape.js';
+import type { ShapeBuckets } from './buckets.js';
+
+export const tagPattern = /^[A-Za-z0-9][A-Za-z0-9._:/-]{0,127}$/;
+export const tagWanted = 'a tag of 1 to 128 letters, digits, . _ : / -, the first a letter or digit';
+
+const minuteMs = 60_000;
+const weightMost = 1000;
+const rows = whole(1, limits.jobsPerBatchMax);
+const tags = z.array(z.string().regex(tagPattern, { error: tagWanted })).max(limits.tagsMax);
+const aboveZero = `a number above 0, to ${weightMost}`;
+
+export const batchingShape = z.strictObject({
+  /** The same as the model's `maxBatch`. */
+  maxBatch: whole(0, limits.jobsPerBatchMax).optional(),
+  /** Rows at which a batch is sent at once. */
+  preferred: z.array(rows).max(limits.batchSizesMax).default([]),
+  /** How long the first of a batch waits for others at most; 0: as long as the policy has it. */
+  maxDelayMs: decimal(0, minuteMs).default(0),
+  policy: z.enum(batchPolicies).default('auto'),
+  /** The model's share of workers that several models want. */
+  weight: z
+    .number({ error: aboveZero })
+    .gt(0, { error: aboveZero })
+    .max(weightMost, { error: aboveZero })
+    .default(1),
+  /** Left out: as the node has it. */
+  queueDepthMax: whole(1, 1_000_000).optional(),
+  queueBytesMax: whole(1024, 2 ** 40).optional(),
+  choice: z.enum(workerChoices).optional(),
+  /** Tags that a worker must have, and tags of workers that go first. */
+  needs: tags.default([]),
+  prefers: tags.default([]),
+  /** Left out: what `sizes` and `shapeBuckets` ask for. */
+  padding: z.enum(['none', 'bucket', 'sizes']).optional(),
+  /** The only batch sizes that the model is run with: a batch is filled with empty rows to the next. */
+  sizes: z.array(rows).max(limits.batchSizesMax).optional(),
+  /** Requests of different sizes share a batch: their inputs are filled with zeros to the bucket's size. */
+  shapeBuckets: z
+    .strictObject({
+      dimension: whole(0, limits.dimensionsMax - 1),
+      sizes: z.array(whole(1, Number.MAX_SAFE_INTEGER)).min(1, { error: 'a list of 1 to 64' }).max(64),
+      inputs: z.array(word(limits.nameLengthMax)).max(limits.tensorsPerJobMax).default([]),
+    })
+    .optional(),
+});
+
+export type BatchingConfig = z.infer<typeof batchingShape>;
+
+/** What is wrong between the keys, as a sentence; `maxBatch` is the model's. */
+export function misbatched(config: BatchingConfig, maxBatch: number): string | undefined {
+  const { preferred, sizes, padding, shapeBuckets } = config;
+  return (
+    falling('batching.preferred', preferred) ??
+    falling('batching.sizes', sizes ?? []) ??
+    falling('batching.shapeBuckets.sizes', shapeBuckets?.sizes ?? []) ??
+    beyond('batching.preferred', preferred, maxBatch) ??
+    wrongSizes(sizes, maxBatch) ??
+    wrongPadding(padding, sizes, shapeBuckets)
+  );
+}
+
+function falling(key: string, values: readonly number[]): string | undefined {
+  const at = values.findIndex((value, index) => index > 0 && value <= (values[index - 1] as number));
+  if (at < 0) return undefined;
+  return `${key} is [${values.join(', ')}]: ${values[at]} follows ${values[at - 1]}; wanted are ascending numbers`;
+}
+
+function beyond(key: string, values: readonly number[], maxBatch: number): string | undefined {
+  const most = Math.max(1, maxBatch);
+  const at = values.findIndex((value) => value > most);
+  if (at < 0) return undefined;
+  return `${key}[${at}] is ${values[at]}; wanted is a whole number from 1 to ${most}, which is maxBatch`;
+}
+
+function wrongSizes(sizes: readonly number[] | undefined, maxBatch: number): string | undefined {
+  if (sizes === undefined) return undefined;
+  const largest = sizes.at(-1);
+  if (largest !== undefined && largest === maxBatch) return undefined;
+  return `batching.sizes is [${sizes.join(', ')}]; wanted are ascending numbers up to maxBatch, the last ${maxBatch} itself`;
+}
+
+function wrongPadding(
+  padding: BatchingConfig['padding'],
+  sizes: BatchingConfig['sizes'],
+  buckets: BatchingConfig['shapeBuckets'],
+): string | undefined {
+  const given = [
+    ...(sizes === undefined ? [] : ['sizes']),
+    ...(buckets === undefined ? [] : ['shapeBuckets']),
+  ].map((key) => `batching.${key}`);
+  if (padding === 'none' && given.length > 0)
+    return `batching.padding is none, but ${given.join(' and ')} asks for it; leave one of them out`;
+  if (padding === 'sizes' && sizes === undefined)
+    return 'batching.padding is sizes, but batching.sizes is missing; wanted is a list such as [1, 4, 16]';
+  if (padding === 'bucket' && buckets === undefined)
+    return (
+      'batching.padding is bucket, but batching.shapeBuckets is missing; ' +
+      'wanted is such as { dimension: 1, sizes: [32, 64, 128] }'
+    );
+  return undefined;
+}
+
+/** As schedulers are told of it. */
+export function batchingOf(config: BatchingConfig | undefined): Batching {
+  if (config === undefined) return batchingDefaults;
+  const { policy, preferred, weight, needs, prefers } = config;
+  return {
+    policy,
+    preferred,
+    delayMostMs: config.maxDelayMs,
+    weight,
+    depthMax: config.queueDepthMax ?? 0,
+    bytesMax: config.queueBytesMax ?? 0,
+    choice: config.choice ?? '',
+    needs,
+    prefers,
+  };
+}
+
+/** The rows that the model may be run with, ascending; empty: any. */
+export function rowSizesOf(config: BatchingConfig | undefined): readonly number[] {
+  return config?.sizes ?? [];
+}
+
+export function bucketsOf(config: BatchingConfig | undefined): ShapeBuckets | undefined {
+  return config?.shapeBuckets;
+}
