@@ -70,7 +70,12 @@ export class Runs {
     }
     this.turnedAway++;
     this.wants.add({ type: 'forget', key });
-    this.wants.add(send(router, finishedMessage(held, () => 'returned', reason)));
+    this.wants.add(
+      send(
+        router,
+        finishedMessage(held, () => 'returned', reason),
+      ),
+    );
     // Under the epoch that counts the credit is given back; under another it is not ours to give.
     if (run.epoch === this.enrolment.epochAt(run.scheduler)) this.release(held, 0, 0);
   }

@@ -7,7 +7,7 @@ import type { Effect } from '../effects.js';
 import type { ListedModel } from '../facts.js';
 import { Enrolment, type Introduction } from './enrolment.js';
 import { type Held, heldKey } from './held.js';
-import { Runs, type RunSettings } from './runs.js';
+import { type RunSettings, Runs } from './runs.js';
 import { Shares, type WorkerShare } from './shares.js';
 import { Wants } from './wants.js';
 import { workerMachine } from './worker.machine.js';

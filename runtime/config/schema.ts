@@ -45,12 +45,6 @@ export const settings = {
   models: text('examples/models', /^.{1,4000}$/s, 'a folder', 'The model repository.'),
   defaultModel: text('digits', anyText, 'a model of the repository', 'What the simple ModelService serves.'),
   workerCount: whole(2, 0, 64, 'Worker processes that this node starts.'),
-  workerTags: text(
-    '',
-    /^([A-Za-z0-9][A-Za-z0-9._:/-]{0,127}(,(?=.)|$)){0,24}$/,
-    'up to 24 tags of letters, digits, . _ : / -, separated by commas',
-    'What models may ask for in the workers of this node, beside their device and `host:` with its name.',
-  ),
   threadCount: whole(1, 1, 64, 'Compute threads of each worker.'),
   host: text(
     '127.0.0.1',
@@ -93,7 +87,9 @@ export const settings = {
     64,
     'Batches of other models that a worker takes at once: one runs, the others wait.',
   ),
-  workerTags: tags('Tags of the workers of this node, for models that ask for such workers.'),
+  workerTags: tags(
+    'What models may ask for in the workers of this node, beside their device and `host:` with its name.',
+  ),
   cacheFolder: text(
     '',
     anyText,

@@ -12,6 +12,8 @@ export interface Backend {
 export interface LoadedModel {
   /** Runs on made-up input until a run is warm: its milliseconds, or 0 when that can't be told. */
   warmup(rows: number): Promise<number>;
+  /** What a run of so many rows costs, once the model is warm: milliseconds, or 0 when that can't be told. */
+  measure(rows: number): Promise<number>;
   infer(batch: Batch): Promise<readonly Tensor[]>;
   /** Never called while `infer` is at work. */
   unload(): Promise<void>;

@@ -51,6 +51,10 @@ export class ComputeThread {
     return this.#ask((id) => ({ kind: 'warmup', id, key, rows }));
   }
 
+  measure(key: string, rows: number): Promise<number> {
+    return this.#ask((id) => ({ kind: 'measure', id, key, rows }));
+  }
+
   async unload(key: string): Promise<void> {
     await this.#ask((id) => ({ kind: 'unload', id, key }));
   }

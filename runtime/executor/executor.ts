@@ -36,12 +36,17 @@ export interface RunFailure {
   readonly reason: string;
 }
 
+export type Cost = readonly [rows: number, ms: number];
+
 export type Loaded =
   | {
       readonly ok: true;
       readonly place: Place;
-      readonly rowsMax: number /** Of one warm run with one row. */;
+      readonly rowsMax: number;
+      /** Of a warm run with the fewest rows that it can have. */
       readonly runMs: number;
+      /** Rows, ascending, and milliseconds of measured runs; empty where a run's cost depends on more than its rows. */
+      readonly costs: readonly Cost[];
     }
   | { readonly ok: false; readonly reason: string };
 

@@ -5,8 +5,11 @@ import type { Place } from '../../proto/messages.js';
 import { after, now, settle, type Timer } from '../clock.js';
 import type { ModelEntry } from '../models/repository.js';
 import { ComputeThread } from './compute.js';
-import type { Executor, Loaded, Run, RunFailure, RunResult } from './executor.js';
+import type { Cost, Executor, Loaded, Run, RunFailure, RunResult } from './executor.js';
+import { cutOutputs, fill, filledRows } from './filling.js';
 import { findWrongInput, gatherInputs } from './gather.js';
+import type { KeptCosts } from './kept.js';
+import { hasOpenSizes, measureCosts } from './measuring.js';
 import { type Device, type LoadOrder, orderOf } from './order.js';
 import { Shelf } from './shelf.js';
 
@@ -20,20 +23,23 @@ export interface ExecutorOptions {
   /** That one run may use. */
   readonly threads?: number;
   readonly device?: Device;
+  /** Where measured costs are kept; none: nowhere. */
+  readonly kept?: KeptCosts;
   /** Called once, when runs had to end as DEVICE_LOST: in this process the device does not come back. */
   readonly broken?: (reason: string) => void;
 }
 
 export function createExecutor(options: ExecutorOptions = {}): Executor {
-  return new Places(options.device ?? 'cpu', options.threads ?? 1, options.broken);
+  return new Places(options.device ?? 'cpu', options.threads ?? 1, options.broken, options.kept);
 }
 
 class Places implements Executor {
   readonly device: Device;
   readonly #threads: number;
   readonly #broken: ((reason: string) => void) | undefined;
+  readonly #kept: KeptCosts | undefined;
   readonly #inline = new Shelf();
-  readonly #placeOf = new Map<string, { readonly place: Place; readonly rowsOf: (run: Run) => number }>();
+  readonly #placed = new Map<string, { readonly place: Place; readonly order: LoadOrder }>();
   readonly #inThread = new Set<string>();
   readonly #retiring = new Set<Promise<void>>();
   #thread: ComputeThread | undefined;
@@ -44,10 +50,16 @@ class Places implements Executor {
   #isClosed = false;
   #isBroken = false;
 
-  constructor(device: Device, threads: number, broken: ExecutorOptions['broken']) {
+  constructor(
+    device: Device,
+    threads: number,
+    broken: ExecutorOptions['broken'],
+    kept: KeptCosts | undefined,
+  ) {
     this.device = device;
     this.#threads = threads;
     this.#broken = broken;
+    this.#kept = kept;
   }
 
   async load(entry: ModelEntry): Promise<Loaded> {
@@ -56,10 +68,11 @@ class Places implements Executor {
     if (this.#isClosed) return { ok: false, reason: 'the executor is closed' };
     try {
       const { place, runMs } = await this.#put(order, entry);
-      const before = this.#placeOf.get(order.key)?.place;
-      this.#placeOf.set(order.key, { place, rowsOf: order.batches ? sumOfRows : () => 1 });
+      const before = this.#placed.get(order.key)?.place;
+      this.#placed.set(order.key, { place, order });
       if (before !== undefined && before !== place) await this.#remove(order.key, before);
-      return { ok: true, place, rowsMax: order.rowsMax, runMs };
+      const costs = await this.#costsOf(order, place);
+      return { ok: true, place, rowsMax: order.rowsMax, runMs, costs };
     } catch (error) {
       return { ok: false, reason: error instanceof Error ? error.message : String(error) };
     }
@@ -67,25 +80,28 @@ class Places implements Executor {
 
   unload(model: string, version: string): void {
     const key = modelKey(model, version);
-    const placed = this.#placeOf.get(key);
-    this.#placeOf.delete(key);
+    const placed = this.#placed.get(key);
+    this.#placed.delete(key);
     if (placed !== undefined) void this.#remove(key, placed.place).catch(() => undefined);
   }
 
   run(run: Run, done: (result: RunResult) => void): void {
     const key = modelKey(run.model, run.version);
-    const placed = this.#placeOf.get(key);
+    const placed = this.#placed.get(key);
     if (this.#isClosed) return refuse(run, done, 'DEVICE_LOST', 'the executor is closed');
     if (placed === undefined) return refuse(run, done, 'MODEL_FAILED', `${key} is not loaded in this worker`);
     const wrong = findWrongInput(run);
     if (wrong !== undefined) return refuse(run, done, 'MODEL_FAILED', wrong);
-    const rows = placed.rowsOf(run);
+    const { place, order } = placed;
+    const own = order.batches ? sumOfRows(run) : 1;
+    const rows = filledRows(order.rowSizes, own);
     const finish = (result: RunResult): void => {
       if (!result.ok && result.code === 'DEVICE_LOST') this.#break(`the device was lost: ${result.reason}`);
-      done(result);
+      done(result.ok && rows > own ? { ...result, outputs: cutOutputs(result.outputs, own) } : result);
     };
-    if (placed.place === 'inline') void this.#runInline(run, key, rows, finish);
-    else this.#useThread().run(run, key, rows, finish);
+    const filled = fill(run, own, rows);
+    if (place === 'inline') void this.#runInline(filled, key, rows, finish);
+    else this.#useThread().run(filled, key, rows, finish);
   }
 
   async close(): Promise<void> {
@@ -101,6 +117,15 @@ class Places implements Executor {
     await Promise.all(this.#retiring);
   }
 
+  async #costsOf(order: LoadOrder, place: Place): Promise<readonly Cost[]> {
+    const known = await this.#kept?.find(order);
+    if (known !== undefined) return known;
+    const thread = place === 'thread' ? this.#useThread() : undefined;
+    const costs = await measureCosts(order, (rows) => (thread ?? this.#inline).measure(order.key, rows));
+    await this.#kept?.keep(order, costs);
+    return costs;
+  }
+
   async #put(order: LoadOrder, entry: ModelEntry): Promise<{ place: Place; runMs: number }> {
     const { placement } = entry.config;
     if (placement === 'inline' || (placement === 'auto' && order.backend === 'echo')) {
@@ -111,7 +136,7 @@ class Places implements Executor {
     try {
       await thread.load(order);
       this.#inThread.add(order.key);
-      const runMs = await thread.warmup(order.key, 1);
+      const runMs = await thread.warmup(order.key, filledRows(order.rowSizes, 1));
       if (placement !== 'auto' || !(await isTiny(order, entry, runMs, thread)))
         return { place: 'thread', runMs };
       const placed = await this.#putInline(order);
@@ -126,7 +151,7 @@ class Places implements Executor {
 
   async #putInline(order: LoadOrder): Promise<{ place: Place; runMs: number }> {
     await this.#inline.load(order);
-    return { place: 'inline', runMs: await this.#inline.warmup(order.key, 1) };
+    return { place: 'inline', runMs: await this.#inline.warmup(order.key, filledRows(order.rowSizes, 1)) };
   }
 
   async #remove(key: string, place: Place): Promise<void> {
@@ -182,9 +207,7 @@ async function isTiny(
   thread: ComputeThread,
 ): Promise<boolean> {
   if (order.backend !== 'onnxruntime' || entry.sizeBytes > tiny.fileBytes) return false;
-  // A model with open sizes costs what its input is large: what was measured says nothing of the next.
-  const sizes = order.inputs.flatMap(({ shape }) => (order.batches ? shape.slice(1) : shape));
-  if (sizes.some((size) => size < 0) || runMs === 0 || runMs > tiny.oneRowMs) return false;
+  if (hasOpenSizes(order) || runMs === 0 || runMs > tiny.oneRowMs) return false;
   if (order.rowsMax === 1) return true;
   return (await thread.warmup(order.key, order.rowsMax)) <= tiny.allRowsMs;
 }

@@ -6,7 +6,7 @@ import type { Outcome } from './shelf.js';
 
 export type ToThread =
   | { readonly kind: 'load'; readonly id: number; readonly order: LoadOrder }
-  | { readonly kind: 'warmup'; readonly id: number; readonly key: string; readonly rows: number }
+  | { readonly kind: 'warmup' | 'measure'; readonly id: number; readonly key: string; readonly rows: number }
   | { readonly kind: 'unload'; readonly id: number; readonly key: string }
   | { readonly kind: 'stop'; readonly id: number }
   | RunLetter;

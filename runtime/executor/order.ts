@@ -1,6 +1,7 @@
 // What a backend must know to load a model: plain data taken from the repository's entry, for it crosses to the thread.
 import { modelKey } from '../../proto/ids.js';
 import type { TensorHeader } from '../../proto/tensor.js';
+import { rowSizesOf } from '../models/batching.js';
 import type { ModelEntry } from '../models/repository.js';
 import type { BackendName } from './backend.js';
 import { readSimulated, type SimulatedSettings } from './simulated.js';
@@ -13,6 +14,8 @@ export interface LoadOrder {
   /** The first dimension of every tensor counts rows. */
   readonly batches: boolean;
   readonly rowsMax: number;
+  /** The only rows that a run may have, ascending; empty: any up to `rowsMax`. */
+  readonly rowSizes: readonly number[];
   /** -1 in a shape: any size. With `batches` the first dimension is there, as -1. */
   readonly inputs: readonly TensorHeader[];
   readonly outputs: readonly TensorHeader[];
@@ -42,6 +45,7 @@ export function orderOf(entry: ModelEntry, machine: Machine): LoadOrder | string
     file: entry.file,
     batches: entry.maxBatch > 0,
     rowsMax: Math.max(1, entry.maxBatch),
+    rowSizes: rowSizesOf(entry.config.batching),
     inputs: entry.inputs.map(headerOf),
     outputs: entry.outputs.map(headerOf),
     device: machine.device,

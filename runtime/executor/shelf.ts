@@ -44,6 +44,10 @@ export class Shelf {
     return (await this.#models.get(key)?.model.warmup(rows)) ?? 0;
   }
 
+  async measure(key: string, rows: number): Promise<number> {
+    return (await this.#models.get(key)?.model.measure(rows)) ?? 0;
+  }
+
   async unload(key: string): Promise<void> {
     const shelved = this.#models.get(key);
     if (shelved === undefined) return;

@@ -8,9 +8,11 @@ export const simulatedFaults = ['die', 'hang', 'slow', 'garbage', 'nan', 'lost']
 export type SimulatedFault = (typeof simulatedFaults)[number];
 
 export interface SimulatedSettings {
-  /** Cost of a run: alphaMs + betaMs × rows. */
+  /** Cost of a run: alphaMs + betaMs × rows, where no steps are given. */
   readonly alphaMs: number;
   readonly betaMs: number;
+  /** Rows and milliseconds, both ascending: a run costs what the next larger step says, beyond the last in proportion. */
+  readonly steps: readonly (readonly [rows: number, ms: number])[];
   /** Share of the cost by which it varies up and down. */
   readonly jitter: number;
   readonly seed: number;
@@ -24,6 +26,7 @@ export interface SimulatedSettings {
 export const simulatedDefaults: SimulatedSettings = {
   alphaMs: 1,
   betaMs: 0.1,
+  steps: [],
   jitter: 0,
   seed: 1,
   slowFactor: 10,
@@ -44,10 +47,18 @@ export function readSimulated(given: unknown): SimulatedSettings | string {
   return settings as unknown as SimulatedSettings;
 }
 
+export function costOf({ alphaMs, betaMs, steps }: SimulatedSettings, rows: number): number {
+  const last = steps.at(-1);
+  if (last === undefined) return alphaMs + betaMs * rows;
+  const step = steps.find(([most]) => rows <= most);
+  return step === undefined ? (last[1] * rows) / last[0] : step[1];
+}
+
 function faultOf(key: string, value: unknown): string | undefined {
   if (!Object.hasOwn(simulatedDefaults, key)) {
     return `simulated.${key} is not known, allowed are ${Object.keys(simulatedDefaults).join(', ')}`;
   }
+  if (key === 'steps') return badSteps(value);
   if (key === 'faultInput') return badMap(key, value, isNumber, 'a number');
   if (key === 'faultEvery') return badMap(key, value, isPositiveCount, 'a whole number from 1');
   if (key === 'seed')
@@ -57,6 +68,19 @@ function faultOf(key: string, value: unknown): string | undefined {
   return isNumber(value) && value >= 0
     ? undefined
     : `simulated.${key} is ${show(value)}, wanted is a number from 0`;
+}
+
+function badSteps(value: unknown): string | undefined {
+  const wanted = 'wanted are rows from 1 and milliseconds, both ascending, such as [[1, 2], [8, 3.5]]';
+  const isSteps =
+    Array.isArray(value) &&
+    value.every((step: unknown, at) => {
+      if (!Array.isArray(step) || step.length !== 2) return false;
+      const [rows, ms] = step as unknown[];
+      const [rowsBefore, msBefore] = (value[at - 1] ?? [0, 0]) as [number, number];
+      return isPositiveCount(rows) && (rows as number) > rowsBefore && isNumber(ms) && ms >= msBefore;
+    });
+  return isSteps ? undefined : `simulated.steps is ${show(value)}, ${wanted}`;
 }
 
 function badMap(

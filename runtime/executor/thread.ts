@@ -43,6 +43,7 @@ async function serve(letter: Exclude<ToThread, RunLetter>): Promise<void> {
   try {
     if (letter.kind === 'load') await shelf.load(letter.order);
     else if (letter.kind === 'warmup') runMs = await shelf.warmup(letter.key, letter.rows);
+    else if (letter.kind === 'measure') runMs = await shelf.measure(letter.key, letter.rows);
     else if (letter.kind === 'unload') await shelf.unload(letter.key);
     else await shelf.unloadAll();
   } catch (error) {

@@ -1,6 +1,7 @@
 // What a model takes and gives: the word of its config.yaml where it has one, else of its ONNX file; both must agree.
 import { limits } from '../../proto/limits.js';
 import type { ModelConfig, TensorConfig } from './config.js';
+import { fitted } from './fitting.js';
 import type { Graph, GraphTensor } from './onnx.js';
 import type { ModelTensor } from './repository.js';
 
@@ -15,22 +16,7 @@ export function agreed(config: ModelConfig, graph: Graph | undefined): Tensors |
   if (typeof inputs === 'string') return inputs;
   const outputs = side('outputs', config.outputs, graph?.outputs, config.backend);
   if (typeof outputs === 'string') return outputs;
-  return wrongRows(config.maxBatch, inputs, outputs) ?? { inputs, outputs };
-}
-
-/** Where the first dimension counts rows it must be there, and open. */
-function wrongRows(
-  maxBatch: number,
-  inputs: readonly ModelTensor[],
-  outputs: readonly ModelTensor[],
-): string | undefined {
-  if (maxBatch === 0) return undefined;
-  if (inputs.length === 0)
-    return `maxBatch is ${maxBatch}, but the model has no input whose rows could be counted`;
-  const fixed = [...inputs, ...outputs].find((tensor) => tensor.shape[0] !== -1);
-  if (fixed === undefined) return undefined;
-  const found = `${fixed.name} has shape ${shown(fixed.shape)}`;
-  return `maxBatch is ${maxBatch}, but ${found}: its first dimension must be open (-1) to count rows`;
+  return fitted(config, inputs, outputs);
 }
 
 function side(

@@ -3,6 +3,7 @@ import type { SuspicionSettings } from '../../actors/peer/suspicion.js';
 import type { RouterLimits } from '../../actors/router/router.js';
 import type { SchedulerSettings } from '../../actors/scheduler/scheduler.js';
 import type { SupervisorSettings } from '../../actors/supervisor/supervisor.js';
+import { ownCacheFolder } from '../config/places.js';
 import type { Config } from '../config/schema.js';
 import { type DoorOptions, doorDefaults } from '../doors/door.js';
 import { version } from '../version.js';
@@ -68,6 +69,7 @@ export function workerOrder(
     ...who,
     cluster,
     models,
+    cacheFolder: config.cacheFolder || ownCacheFolder(),
     threadCount,
     inlineCreditCount,
     threadCreditCount,

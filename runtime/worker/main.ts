@@ -1,18 +1,21 @@
 // A worker process: one device, its models, and the worker actor in front of them. A node starts it, and it ends when
 // the node does.
+import { join } from 'node:path';
 import type { Abort, RunBatch } from '../../actors/effects.js';
 import type { RunFinished } from '../../actors/facts.js';
 import { Worker } from '../../actors/worker/worker.js';
 import { after, settle } from '../clock.js';
-import type { RunResult } from '../executor/executor.js';
+import type { Loaded, RunResult } from '../executor/executor.js';
 import { createExecutor } from '../executor/factory.js';
+import { KeptCosts } from '../executor/kept.js';
 import { letHeapGrow } from '../heap.js';
 import { createLog } from '../log.js';
-import { scanRepository } from '../models/repository.js';
+import { type ModelEntry, scanRepository } from '../models/repository.js';
 import { listedModels } from '../node/listed.js';
 import { MemberProcess } from '../node/member.js';
 import { BatchFrames, offsetsOfRows } from './batches.js';
 import type { NodeWord, WorkerOrder, WorkerWord } from './order.js';
+import { tagsOf } from './tags.js';
 
 const reportMs = 200;
 const goWaitMs = 1000;
@@ -39,7 +42,10 @@ if (!process.connected) end();
 
 const frames = new BatchFrames();
 const repository = await scanRepository(order.models);
-const executor = createExecutor({ threads: order.threadCount, broken });
+const kept = new KeptCosts(order.cacheFolder && join(order.cacheFolder, 'costs.json'), (reason) =>
+  log.warn('costs.unkept', { reason }),
+);
+const executor = createExecutor({ threads: order.threadCount, kept, broken });
 const actor = new Worker({
   name: order.name,
   device: executor.device,
@@ -74,12 +80,17 @@ async function load(model: string, version: string): Promise<void> {
   const entry = repository.models.find((other) => other.name === model && other.version === version);
   const loaded = await loadEntry(entry);
   if (loaded.ok) {
-    const { place, rowsMax, runMs } = loaded;
-    member.host.hear({ type: 'model.loaded', model, version, place, rowsMax, runMs });
+    const { place, rowsMax, runMs, costs } = loaded;
+    member.host.hear({ type: 'model.loaded', model, version, place, rowsMax, runMs, costs });
   } else {
     log.error('model.failed', { model, version, reason: loaded.reason });
     member.host.hear({ type: 'model.failed', model, version, reason: loaded.reason });
   }
+}
+
+async function loadEntry(entry: ModelEntry | undefined): Promise<Loaded> {
+  if (entry === undefined) return { ok: false, reason: 'the repository has no such model any more' };
+  return executor.load(entry).catch((fault: unknown) => ({ ok: false, reason: String(fault) }));
 }
 
 function run(effect: RunBatch): void {

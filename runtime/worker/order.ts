@@ -12,6 +12,8 @@ export interface WorkerOrder {
   readonly models: string;
   /** Beside those that it gives itself. */
   readonly tags: readonly string[];
+  /** Where what was measured of models is kept; empty: nowhere. */
+  readonly cacheFolder: string;
   readonly threadCount: number;
   readonly inlineCreditCount: number;
   readonly threadCreditCount: number;

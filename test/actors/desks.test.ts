@@ -1,5 +1,5 @@
 // The small desks, each by itself: cost table, choice of a worker, restart budget, owner of a model, coverage.
-import { batchingDefaults } from '../../proto/batching.js';
+
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
 import { CostTable } from '../../actors/lane/cost.js';
@@ -7,6 +7,7 @@ import { Coverage } from '../../actors/router/coverage.js';
 import { ownerOf } from '../../actors/router/owner.js';
 import { type Candidate, choices, chooseWorker } from '../../actors/scheduler/choice.js';
 import { RestartBudget } from '../../actors/supervisor/restart.js';
+import { batchingDefaults } from '../../proto/batching.js';
 import { digits } from './stage.js';
 
 describe('the cost table', () => {
@@ -201,7 +202,16 @@ describe('coverage', () => {
 
   test('a model that can not be served at all keeps nobody from being ready', () => {
     const coverage = new Coverage();
-    coverage.list([listed, { model: 'torn', version: '1', broken: 'config.yaml: unknown key', runMaxMs: 1, batching: batchingDefaults }]);
+    coverage.list([
+      listed,
+      {
+        model: 'torn',
+        version: '1',
+        broken: 'config.yaml: unknown key',
+        runMaxMs: 1,
+        batching: batchingDefaults,
+      },
+    ]);
     coverage.report('s', report(1));
     assert.equal(coverage.gap(['s']), undefined);
     assert.deepEqual(coverage.condition('torn:1', ['s']), {

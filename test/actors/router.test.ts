@@ -1,7 +1,8 @@
 // The router: whom it takes, whom it tells, how ready it is, also when schedulers and workers come and go.
-import { batchingDefaults } from '../../proto/batching.js';
+
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
+import { batchingDefaults } from '../../proto/batching.js';
 import { notes, only, RouterStage, replyOf, said, scheduler, told, worker } from './stage.js';
 
 const otherScheduler = 'scheduler-2.ffffff';

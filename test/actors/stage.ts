@@ -1,8 +1,9 @@
 // A stage for one router: its neighbours' lines are spoken by the test, and what it wants done is kept by kind.
-import { batchingDefaults } from '../../proto/batching.js';
+
 import type { Heard } from '../../actors/actor.js';
 import type { Effect, Note, Reply } from '../../actors/effects.js';
 import { Router, type RouterLimits } from '../../actors/router/router.js';
+import { batchingDefaults } from '../../proto/batching.js';
 import type { MemberId, Role } from '../../proto/ids.js';
 import type { JobSpec } from '../../proto/job.js';
 import type { Message, MessageType, Said } from '../../proto/messages.js';
@@ -74,7 +75,13 @@ export class RouterStage {
     stage.link(scheduler, 'scheduler');
     stage.link(worker, 'worker');
     stage.link(otherWorker, 'worker');
-    stage.hear({ type: 'models.listed', models: [{ ...digits, broken: '', runMaxMs: 1000, batching: batchingDefaults }] }, router);
+    stage.hear(
+      {
+        type: 'models.listed',
+        models: [{ ...digits, broken: '', runMaxMs: 1000, batching: batchingDefaults }],
+      },
+      router,
+    );
     stage.report(2, 0);
     return stage;
   }

@@ -1,9 +1,10 @@
 // A stage for one worker: its routers, its schedulers and its executor are spoken by the test.
-import { batchingDefaults } from '../../proto/batching.js';
+
 import type { Heard } from '../../actors/actor.js';
 import type { Effect } from '../../actors/effects.js';
 import type { RunFinished } from '../../actors/facts.js';
 import { Worker } from '../../actors/worker/worker.js';
+import { batchingDefaults } from '../../proto/batching.js';
 import type { MemberId } from '../../proto/ids.js';
 import type { Said } from '../../proto/messages.js';
 import { digits, only, router, said, scheduler } from './stage.js';

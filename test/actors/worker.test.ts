@@ -2,6 +2,7 @@
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
 import type { Effect } from '../../actors/effects.js';
+import { batchingDefaults } from '../../proto/batching.js';
 import { digits, only, router, said, scheduler, told } from './stage.js';
 import { codes, listed, otherRouter, otherScheduler, started, WorkerStage } from './worker-stage.js';
 
@@ -27,11 +28,72 @@ describe('a worker joins', () => {
     const [share] = said(stage.hear({ type: 'worker.registered', epoch: 4 }, scheduler), 'share.changed');
     assert.deepEqual([share?.epoch, share?.state], [4, 'loading']);
     assert.equal(stage.worker.chart.state, 'serving');
-    const loaded = stage.hear({ type: 'model.loaded', ...digits, place: 'inline', rowsMax: 8, runMs: 0.2, costs: [] });
+    const loaded = stage.hear({
+      type: 'model.loaded',
+      ...digits,
+      place: 'inline',
+      rowsMax: 8,
+      runMs: 0.2,
+      costs: [],
+    });
     const told = { state: 'ready', place: 'inline', rowsMax: 8, runMs: 0.2, reason: '' };
     assert.deepEqual(said(loaded, 'share.changed'), [
       { type: 'share.changed', epoch: 4, ...digits, ...told },
     ]);
+  });
+
+  test('tells how its models are batched and what they cost before they are ready, and again to whoever asks', () => {
+    const stage = new WorkerStage();
+    stage.link(scheduler, 'scheduler');
+    stage.hear({ type: 'worker.registered', epoch: 4 }, scheduler);
+    const batching = { ...batchingDefaults, weight: 3, needs: ['gpu'] };
+    const heard = stage.hear({ type: 'models.listed', models: [{ ...listed, batching }] });
+    const types = (effects: readonly Effect[]) => told(effects).map(({ message }) => message.type);
+    assert.deepEqual(types(heard), ['model.described', 'share.changed']);
+    assert.deepEqual(said(heard, 'model.described'), [
+      { type: 'model.described', epoch: 4, ...digits, ...batching },
+    ]);
+    const costs = [
+      [1, 2],
+      [4, 3.5],
+    ] as const;
+    const loaded = { type: 'model.loaded', ...digits, place: 'thread', rowsMax: 4, runMs: 2, costs } as const;
+    const order = ['model.described', 'costs.measured', 'share.changed'];
+    assert.deepEqual(types(stage.hear(loaded)), order);
+    stage.link(otherScheduler, 'scheduler');
+    const again = stage.hear({ type: 'worker.registered', epoch: 9 }, otherScheduler);
+    assert.deepEqual(types(again), order);
+    assert.deepEqual(said(again, 'costs.measured'), [
+      { type: 'costs.measured', epoch: 9, ...digits, runs: costs },
+    ]);
+  });
+
+  test('has its models loaded one after the other', () => {
+    const stage = new WorkerStage();
+    const models = ['a', 'b', 'c'].map((model) => ({ ...listed, model }));
+    const loads = (effects: readonly Effect[]) => only(effects, 'load').map(({ model }) => model);
+    assert.deepEqual(loads(stage.hear({ type: 'models.listed', models })), ['a']);
+    const loaded = {
+      type: 'model.loaded',
+      version: '1',
+      place: 'thread',
+      rowsMax: 4,
+      runMs: 2,
+      costs: [],
+    } as const;
+    assert.deepEqual(loads(stage.hear({ ...loaded, model: 'a' })), ['b']);
+    assert.deepEqual(loads(stage.hear({ ...loaded, model: 'c' })), [], 'that was not the one that is loaded');
+    const failed = { type: 'model.failed', model: 'b', version: '1', reason: 'torn' } as const;
+    assert.deepEqual(loads(stage.hear(failed)), ['c']);
+  });
+
+  test('loads nothing any more once it drains', () => {
+    const stage = WorkerStage.ready();
+    const models = ['a', 'b'].map((model) => ({ ...listed, model }));
+    stage.hear({ type: 'models.listed', models });
+    stage.hear({ type: 'drain.requested' });
+    const failed = { type: 'model.failed', model: 'a', version: '1', reason: 'torn' } as const;
+    assert.deepEqual(only(stage.hear(failed), 'load'), []);
   });
 
   test('says why a model could not be loaded', () => {
@@ -100,6 +162,37 @@ describe('a worker runs', () => {
     const effects = stage.run({ model: 'tiny' });
     assert.equal(only(effects, 'run')[0]?.place, 'inline');
     assert.deepEqual(told(effects), [], 'and word of its start would be slower than the answer');
+  });
+
+  test('what comes while a model is loaded waits here, where its deadline is seen, and then has its turn', () => {
+    const stage = WorkerStage.ready();
+    stage.hear({ type: 'models.listed', models: ['a', 'b'].map((model) => ({ ...listed, model })) });
+    assert.deepEqual(started(stage.run({ jobs: [1, 2], budgetsMs: [40, 90] })), []);
+    assert.deepEqual(started(stage.run({ jobs: [3], budgetsMs: [40] })), []);
+    stage.now = 50;
+    const failed = { type: 'model.failed', model: 'a', version: '1', reason: 'torn' } as const;
+    const effects = stage.hear(failed);
+    assert.deepEqual(only(effects, 'load'), [], 'batches have their turn between two loads');
+    assert.deepEqual(only(effects, 'run')[0]?.members, [1]);
+    const then = stage.ran(1);
+    assert.deepEqual(
+      only(then, 'load').map(({ model }) => model),
+      ['b'],
+    );
+    assert.deepEqual(started(then), []);
+    const last = stage.hear({ ...failed, model: 'b' });
+    assert.deepEqual(codes(last), ['DEADLINE_EXCEEDED']);
+    assert.equal(stage.held(), 0);
+  });
+
+  test('tiny models run while another is loaded, a batch under watch does not', () => {
+    const stage = WorkerStage.ready('inline');
+    stage.hear({ type: 'models.listed', models: [{ ...listed, model: 'a' }] });
+    assert.deepEqual(started(stage.run()), [stage.key(1)]);
+    stage.ran(1);
+    assert.deepEqual(said(stage.run({ solo: true }), 'batch.prepared'), []);
+    const failed = { type: 'model.failed', model: 'a', version: '1', reason: 'torn' } as const;
+    assert.equal(said(stage.hear(failed), 'batch.prepared').length, 1);
   });
 
   test('a failed run is said of every member', () => {

@@ -12,6 +12,13 @@ import type { ModelEntry, ModelTensor } from '../../runtime/models/repository.js
 const folder = mkdtempSync(join(tmpdir(), 'signalbox-executor-'));
 after(() => rmSync(folder, { recursive: true, force: true }));
 
+let paths = 0;
+
+/** Of nothing that is there yet. */
+export function temporaryPath(name: string): string {
+  return join(folder, `${name}-${++paths}`);
+}
+
 export interface Wanted {
   readonly name?: string;
   readonly config?: Partial<ModelConfig>;

@@ -45,10 +45,14 @@ export interface Graph {
 }
 
 /** y = x of any datatype: input `x`, output `y`, shape [rows, width]. */
-export function onnxIdentity(datatype: Datatype = 'FP32', width = 4): Uint8Array {
+export function onnxIdentity(
+  datatype: Datatype = 'FP32',
+  width = 4,
+  rows: number | string = 'rows',
+): Uint8Array {
   return writeOnnx({
-    inputs: [{ name: 'x', datatype, shape: ['rows', width] }],
-    outputs: [{ name: 'y', datatype, shape: ['rows', width] }],
+    inputs: [{ name: 'x', datatype, shape: [rows, width] }],
+    outputs: [{ name: 'y', datatype, shape: [rows, width] }],
     nodes: [{ operator: 'Identity', inputs: ['x'], outputs: ['y'] }],
   });
 }

@@ -36,6 +36,25 @@ describe('cost', () => {
     assert.ok(computeMs >= 19, `${computeMs} ms for 10 + 5 × 2`);
   });
 
+  test('is that of the next larger step where steps are given', async () => {
+    await loaded(
+      executor,
+      simulated(
+        {
+          alphaMs: 500,
+          steps: [
+            [1, 0],
+            [4, 12],
+          ],
+        },
+        'stepped',
+      ),
+    );
+    const frames = Array.from({ length: 2 }, () => [1, 2, 3, 4]);
+    const { computeMs } = await successOf(executor, floatRun(frames, 4, { model: 'stepped' }));
+    assert.ok(computeMs >= 11 && computeMs < 400, `${computeMs} ms for a step of 12`);
+  });
+
   test('another shape repeats the first number of each row', async () => {
     const outputs = [tensor('label', 'INT64', [-1, 2])];
     await loaded(executor, { ...simulated({}, 'label'), outputs });
@@ -117,6 +136,17 @@ describe('settings', () => {
     [{ alpha: 1 }, /simulated\.alpha is not known, allowed are alphaMs, betaMs/],
     [{ alphaMs: -1 }, /simulated\.alphaMs is -1, wanted is a number from 0/],
     [{ alphaMs: '2' }, /simulated\.alphaMs is "2", wanted is a number/],
+    [
+      {
+        steps: [
+          [4, 2],
+          [2, 3],
+        ],
+      },
+      /simulated\.steps is .*, wanted are rows from 1 and milliseconds, both ascending/,
+    ],
+    [{ steps: [[0, 2]] }, /simulated\.steps is/],
+    [{ steps: 3 }, /simulated\.steps is 3/],
     [{ jitter: 2 }, /simulated\.jitter is 2, wanted is 0 to 1/],
     [{ faultInput: { explode: 1 } }, /faultInput\.explode is not known, allowed are die, hang/],
     [{ faultInput: 666 }, /faultInput is 666, wanted is a map/],

@@ -86,7 +86,7 @@ const wrong: [content: string, says: string][] = [
   ['placment: auto', 'placment is not a known key; did you mean placement?'],
   [
     'gpu: 1',
-    'gpu is not a known key; known are backend, maxBatch, placement, deadlineDefaultMs, runLongestMs, idempotent, shareIdentical, hedge, inputs, outputs, simulated',
+    'gpu is not a known key; known are backend, maxBatch, batching, placement, deadlineDefaultMs, runLongestMs, idempotent, shareIdentical, hedge, inputs, outputs, simulated',
   ],
   [
     'inputs: [{ name: x, datatype: FP32, shap: [], shape: [] }]',

@@ -69,7 +69,16 @@ export class Executor {
     const fails = this.truth.scenario.unloadable.includes(`${this.name} ${model}`);
     this.later(this.random.between(1, 12), () => {
       if (fails) this.process.hear({ type: 'model.failed', model, version, reason: 'its file is corrupt' });
-      else this.process.hear({ type: 'model.loaded', model, version, place, rowsMax, runMs: alphaMs, costs: [] });
+      else
+        this.process.hear({
+          type: 'model.loaded',
+          model,
+          version,
+          place,
+          rowsMax,
+          runMs: alphaMs,
+          costs: [],
+        });
     });
   }
 

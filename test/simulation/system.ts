@@ -1,6 +1,6 @@
 // A whole system of real actors in virtual time: processes on their nodes, the network between them, executors, what
 // clients bring and what goes wrong. It carries out effects as the runtime does and checks every step.
-import { batchingDefaults } from '../../proto/batching.js';
+
 import type { Effect } from '../../actors/effects.js';
 import type { ListedModel } from '../../actors/facts.js';
 import { Health } from '../../actors/health/health.js';
@@ -9,6 +9,7 @@ import { Router } from '../../actors/router/router.js';
 import { Scheduler } from '../../actors/scheduler/scheduler.js';
 import { Supervisor } from '../../actors/supervisor/supervisor.js';
 import { Worker } from '../../actors/worker/worker.js';
+import { batchingDefaults } from '../../proto/batching.js';
 import type { MemberId } from '../../proto/ids.js';
 import type { Cause, Message } from '../../proto/messages.js';
 import { type Bug, withBug } from './bugs.js';

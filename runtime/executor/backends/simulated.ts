@@ -5,7 +5,7 @@ import { type Datatype, elementCount, type Tensor, type TensorHeader } from '../
 import { type Backend, BackendError, type Batch, type LoadedModel } from '../backend.js';
 import { bytesOf, viewElements } from '../elements.js';
 import type { LoadOrder } from '../order.js';
-import { type SimulatedFault, type SimulatedSettings, simulatedFaults } from '../simulated.js';
+import { costOf, type SimulatedFault, type SimulatedSettings, simulatedFaults } from '../simulated.js';
 
 export const simulated: Backend = { load };
 
@@ -18,13 +18,14 @@ async function load(order: LoadOrder): Promise<LoadedModel> {
   const random = randomFrom(settings.seed);
   let runs = 0;
   return {
-    warmup: async (rows) => settings.alphaMs + settings.betaMs * rows,
+    warmup: async (rows) => costOf(settings, rows),
+    measure: async (rows) => costOf(settings, rows),
     infer: async (batch) => {
       runs += 1;
       const fault = faultOf(settings, batch, runs);
       const spread = settings.jitter === 0 ? 1 : 1 + settings.jitter * (2 * random() - 1);
       const factor = fault === 'slow' ? settings.slowFactor * spread : spread;
-      block((settings.alphaMs + settings.betaMs * batch.rows) * factor);
+      block(costOf(settings, batch.rows) * factor);
       commit(fault);
       return batch.outputs.map((name, index) => spoil(fault, answer(order, name, index, batch)));
     },

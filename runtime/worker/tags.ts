@@ -1,0 +1,9 @@
+// What models may ask for in this worker: its device, its host, and what the node's owner says of it.
+import { hostname } from 'node:os';
+import { limits } from '../../proto/limits.js';
+import { tagPattern } from '../models/batching.js';
+
+export function tagsOf(given: readonly string[], device: string, host = hostname()): string[] {
+  const all = [device, `host:${host}`, ...given].filter((tag) => tagPattern.test(tag));
+  return [...new Set(all)].slice(0, limits.tagsMax);
+}

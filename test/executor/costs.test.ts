@@ -1,0 +1,127 @@
+// What the executor measures of a model when it loads it, and what it keeps of that for the next start.
+import assert from 'node:assert/strict';
+import { mkdirSync, readdirSync, readFileSync, utimesSync, writeFileSync } from 'node:fs';
+import { dirname, join } from 'node:path';
+import { describe, test } from 'node:test';
+import { createExecutor } from '../../runtime/executor/factory.js';
+import { KeptCosts } from '../../runtime/executor/kept.js';
+import { measureCosts, sizesOf } from '../../runtime/executor/measuring.js';
+import type { LoadOrder } from '../../runtime/executor/order.js';
+import type { ModelEntry } from '../../runtime/models/repository.js';
+import { entryOf, loaded, temporaryPath, tensor } from './models.js';
+import { onnxIdentity } from './onnx.js';
+
+async function costsOf(entry: ModelEntry, kept?: KeptCosts, threads = 1) {
+  const executor = createExecutor({ threads, ...(kept === undefined ? {} : { kept }) });
+  try {
+    return (await loaded(executor, entry)).costs;
+  } finally {
+    await executor.close();
+  }
+}
+
+describe('measured', () => {
+  test('is each size that a batch may well have', () => {
+    assert.deepEqual(sizesOf({ rowSizes: [], rowsMax: 1 }), [1]);
+    assert.deepEqual(sizesOf({ rowSizes: [], rowsMax: 8 }), [1, 2, 4, 8]);
+    assert.deepEqual(sizesOf({ rowSizes: [], rowsMax: 12 }), [1, 2, 4, 8, 12]);
+    assert.deepEqual(sizesOf({ rowSizes: [4, 12], rowsMax: 12 }), [4, 12]);
+  });
+
+  test('a simulated model says what its steps cost', async () => {
+    const simulated = {
+      steps: [
+        [2, 3],
+        [4, 7],
+      ],
+    };
+    const entry = entryOf({ config: { backend: 'simulated', simulated } });
+    assert.deepEqual(await costsOf(entry), [
+      [1, 3],
+      [2, 3],
+      [4, 7],
+      [8, 14],
+    ]);
+  });
+
+  for (const placement of ['inline', 'thread'] as const) {
+    test(`a real model is run at each size, ${placement}`, async () => {
+      const costs = await costsOf(entryOf({ onnx: onnxIdentity('FP32', 4), config: { placement } }));
+      assert.deepEqual(
+        costs.map(([rows]) => rows),
+        [1, 2, 4, 8],
+      );
+      assert.ok(costs.every(([, ms]) => ms > 0));
+    });
+  }
+
+  test('nothing is said of a model whose inputs are of any size', async () => {
+    const open = [tensor('x', 'FP32', [-1, -1])];
+    assert.deepEqual(await costsOf(entryOf({ onnx: onnxIdentity('FP32', 4), inputs: open })), []);
+  });
+
+  test('stops before it takes too long, and fewer rows never cost more', async () => {
+    const order = { backend: 'simulated', rowSizes: [], rowsMax: 1024 } as unknown as LoadOrder;
+    const asked: number[] = [];
+    const costs = await measureCosts(order, async (rows) => {
+      asked.push(rows);
+      return rows === 1 ? 20 : rows * 5;
+    });
+    // 16 rows would cost up to 80 ms each of four times; 32 rows 160 ms.
+    assert.deepEqual(asked, [1, 2, 4, 8, 16]);
+    assert.deepEqual(costs, [
+      [1, 10],
+      [2, 10],
+      [4, 20],
+      [8, 40],
+      [16, 80],
+    ]);
+  });
+});
+
+describe('kept', () => {
+  const said: string[] = [];
+  const keptAt = (path: string) => new KeptCosts(path, (reason) => said.push(reason));
+
+  test('is found again by the same model, not by another content, device or number of threads', async () => {
+    const path = join(temporaryPath('cache'), 'deeper', 'costs.json');
+    const entry = entryOf({ onnx: onnxIdentity('FP32', 4) });
+    const first = await costsOf(entry, keptAt(path));
+    assert.deepEqual(await costsOf(entry, keptAt(path)), first);
+    const doctored = readFileSync(path, 'utf8').replace(/\[1,[\d.]+\]/, '[1,1e-7]');
+    writeFileSync(path, doctored);
+    assert.equal((await costsOf(entry, keptAt(path)))[0]?.[1], 1e-7, 'it was not measured again');
+    assert.notEqual((await costsOf(entry, keptAt(path), 2))[0]?.[1], 1e-7, 'of other threads it was');
+    utimesSync(entry.file, 1, 1);
+    assert.notEqual((await costsOf(entry, keptAt(path)))[0]?.[1], 1e-7, 'another content was measured');
+    assert.equal(Object.keys(JSON.parse(readFileSync(path, 'utf8')).costs).length, 3);
+    assert.deepEqual(readdirSync(dirname(path)), ['costs.json'], 'no draft is left lying');
+    assert.deepEqual(said, []);
+  });
+
+  test('a file that is none is passed over with a word, and written anew', async () => {
+    const entry = entryOf({ onnx: onnxIdentity('FP32', 4) });
+    for (const content of [
+      '',
+      '{',
+      '[]',
+      '{"format":2,"costs":{}}',
+      '{"format":1,"costs":{"a":[[2,1],[1,1]]}}',
+    ]) {
+      said.length = 0;
+      const path = join(temporaryPath('cache'), 'costs.json');
+      mkdirSync(dirname(path), { recursive: true });
+      writeFileSync(path, content);
+      assert.equal((await costsOf(entry, keptAt(path))).length, 4, content);
+      assert.ok(said.length > 0 && said.every((reason) => /no file of kept costs/.test(reason)), content);
+      assert.equal(Object.keys(JSON.parse(readFileSync(path, 'utf8')).costs).length, 1);
+    }
+  });
+
+  test('a folder that can not be written costs a word, not the model', async () => {
+    said.length = 0;
+    const file = entryOf({ onnx: onnxIdentity('FP32', 4) });
+    assert.equal((await costsOf(file, keptAt(join(file.file, 'costs.json')))).length, 4);
+    assert.match(said.at(-1) ?? '', /can't be kept/);
+  });
+});
