@@ -1,9 +1,9 @@
 // Reads the body of a request: bounded in size before anything is allocated, and in time.
 import type { IncomingMessage } from 'node:http';
 import { SignalboxError } from '../../../proto/errors.js';
-import { after } from '../../clock.js';
+import { after, type Timer } from '../../clock.js';
 import type { DoorOptions } from '../door.js';
-import { encodingOf, unpack } from './encoding.js';
+import { type Encoding, encodingOf, unpack } from './encoding.js';
 
 type Read = (body: Buffer) => void;
 type Refuse = (fault: SignalboxError) => void;
@@ -18,11 +18,12 @@ export function readBody(request: IncomingMessage, options: DoorOptions, read: R
     refuse(tooLarge(`${declared} bytes`, options));
     return;
   }
-  collect(request, options, refuse, (body) => {
-    if (encoding === undefined) {
-      read(body);
-      return;
-    }
+  const whole = encoding === undefined ? read : unpacked(encoding, options, read, refuse);
+  new Collector(request, options, whole, refuse).begin(declared);
+}
+
+function unpacked(encoding: Encoding, options: DoorOptions, read: Read, refuse: Refuse): Read {
+  return (body) => {
     if (body.length === 0) {
       refuse(new SignalboxError('INPUT_INVALID', `the body is empty, its Content-Encoding says ${encoding}`));
       return;
@@ -31,44 +32,74 @@ export function readBody(request: IncomingMessage, options: DoorOptions, read: R
       if (Buffer.isBuffer(result)) read(result);
       else refuse(result);
     });
-  });
+  };
 }
 
-function collect(request: IncomingMessage, options: DoorOptions, refuse: Refuse, read: Read): void {
-  let first: Buffer | undefined;
-  let parts: Buffer[] | undefined;
-  let size = 0;
-  let over = false;
-  const timer = after(options.bodyTimeoutMs, () => stop(late(size, request, options)), false);
+/** Puts together what comes of a body, as long as it comes in time. */
+class Collector {
+  readonly #request: IncomingMessage;
+  readonly #options: DoorOptions;
+  readonly #read: Read;
+  readonly #refuse: Refuse;
+  #first: Buffer | undefined;
+  #parts: Buffer[] | undefined;
+  #size = 0;
+  #isOver = false;
+  #timer: Timer | undefined;
 
-  function stop(fault: SignalboxError): void {
-    if (over) return;
-    over = true;
-    timer.cancel();
-    first = undefined;
-    parts = undefined;
-    refuse(fault);
+  constructor(request: IncomingMessage, options: DoorOptions, read: Read, refuse: Refuse) {
+    this.#request = request;
+    this.#options = options;
+    this.#read = read;
+    this.#refuse = refuse;
   }
 
-  request.on('data', (part: Buffer) => {
-    if (over) return;
-    size += part.length;
-    if (size > options.requestBytesMax) stop(tooLarge('more', options));
-    else if (first === undefined) first = part;
+  /** Most bodies come together with their head and need no watch: that begins where nothing came so soon. */
+  begin(declared: number): void {
+    this.#request.on('data', (part: Buffer) => this.#take(part, declared));
+    if (declared > 0) process.nextTick(() => this.#watch());
+    else this.#watch();
+  }
+
+  #take(part: Buffer, declared: number): void {
+    if (this.#isOver) return;
+    this.#size += part.length;
+    if (this.#size > this.#options.requestBytesMax) return this.#stop(tooLarge('more', this.#options));
+    if (this.#first === undefined) this.#first = part;
     else {
-      parts ??= [first];
-      parts.push(part);
+      this.#parts ??= [this.#first];
+      this.#parts.push(part);
     }
-  });
-  request.on('end', () => {
-    if (over) return;
-    over = true;
-    timer.cancel();
-    read(parts === undefined ? (first ?? empty) : Buffer.concat(parts, size));
-  });
-  // A body that breaks off is answered where the connection's faults are.
-  request.on('error', () => timer.cancel());
-  request.on('close', () => timer.cancel());
+    if (this.#size === declared) this.#finish();
+  }
+
+  #watch(): void {
+    if (this.#isOver) return;
+    const { bodyTimeoutMs } = this.#options;
+    const stop = (): void => this.#stop(late(this.#size, this.#request, this.#options));
+    const timer = after(bodyTimeoutMs, stop, false);
+    this.#timer = timer;
+    this.#request.on('end', () => this.#finish());
+    // A body that breaks off is answered where the connection's faults are.
+    this.#request.on('error', () => timer.cancel());
+    this.#request.on('close', () => timer.cancel());
+  }
+
+  #finish(): void {
+    if (this.#isOver) return;
+    this.#isOver = true;
+    this.#timer?.cancel();
+    this.#read(this.#parts === undefined ? (this.#first ?? empty) : Buffer.concat(this.#parts, this.#size));
+  }
+
+  #stop(fault: SignalboxError): void {
+    if (this.#isOver) return;
+    this.#isOver = true;
+    this.#timer?.cancel();
+    this.#first = undefined;
+    this.#parts = undefined;
+    this.#refuse(fault);
+  }
 }
 
 function tooLarge(given: string, options: DoorOptions): SignalboxError {

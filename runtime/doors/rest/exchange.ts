@@ -42,7 +42,18 @@ export class Exchange {
   }
 
   json(value: unknown, status = 200): void {
-    this.reply(status, 'application/json', [Buffer.from(JSON.stringify(value))], {});
+    this.text(status, JSON.stringify(value), {});
+  }
+
+  /** Answers with JSON. */
+  text(status: number, json: string, headers: Headers): void {
+    const size = Buffer.byteLength(json);
+    if (size !== json.length || size > textBytesMax || size >= compressedSizeMin) {
+      this.reply(status, 'application/json', [Buffer.from(json)], headers);
+      return;
+    }
+    // One byte a character: it goes as it is.
+    if (this.#begin(status, 'application/json', size, headers)) this.#response.end(json, 'latin1');
   }
 
   reply(status: number, type: string, parts: readonly Uint8Array[], headers: Headers): void {
@@ -79,11 +90,8 @@ export class Exchange {
   }
 
   #send(status: number, type: string, parts: readonly Uint8Array[], size: number, headers: Headers): void {
+    if (!this.#begin(status, type, size, headers)) return;
     const response = this.#response;
-    if (response.headersSent || response.destroyed) return;
-    headers['content-type'] = type;
-    headers['content-length'] = size;
-    response.writeHead(status, headers);
     if (size <= textBytesMax) {
       const whole = parts.length === 1 ? (parts[0] as Uint8Array) : Buffer.concat(parts, size);
       // One byte a character: node:http puts text and headers into one write, bytes into two.
@@ -96,6 +104,16 @@ export class Exchange {
     }
     for (const part of parts) response.write(part);
     response.end();
+  }
+
+  /** False when there is nobody to answer, or there was an answer already. */
+  #begin(status: number, type: string, size: number, headers: Headers): boolean {
+    const response = this.#response;
+    if (response.headersSent || response.destroyed) return false;
+    headers['content-type'] = type;
+    headers['content-length'] = size;
+    response.writeHead(status, headers);
+    return true;
   }
 
   /** A body that was refused and still comes is thrown away for a while; then the connection goes. */

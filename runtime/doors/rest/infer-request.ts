@@ -12,6 +12,7 @@ import {
 } from '../request.js';
 import { portText, quote, shapeText } from '../sentence.js';
 import type { Signature } from '../signature.js';
+import { readPlainJson } from './plain-json.js';
 import { bytesOfJson } from './tensor-json.js';
 import { hasWideNumbers, markWideNumbers, unmark, withoutMarks } from './wide-numbers.js';
 
@@ -62,6 +63,8 @@ function headerEnd(body: Buffer, headerLength: string): number {
 
 export function parseJson(body: Buffer, end: number): Json {
   if (end === 0) throw invalidInput('the body is empty, wanted is a JSON object');
+  const plain = readPlainJson(body, end);
+  if (plain !== undefined) return objectOf(plain);
   const part = body.subarray(0, end);
   if (!isUtf8(part)) throw invalidInput('the body is not UTF-8, which JSON has to be');
   const text = part.toString('utf8');
@@ -71,6 +74,10 @@ export function parseJson(body: Buffer, end: number): Json {
   } catch (fault) {
     throw invalidInput(`the body is not JSON: ${withoutMarks((fault as Error).message)}`);
   }
+  return objectOf(parsed);
+}
+
+function objectOf(parsed: unknown): Json {
   if (typeof parsed !== 'object' || parsed === null || Array.isArray(parsed)) {
     throw invalidInput('the body is JSON, but no object');
   }

@@ -74,16 +74,17 @@ function reply(exchange: Exchange, signature: Signature, request: RestRequest, a
   });
   const id = request.id === '' ? '' : `"id":${JSON.stringify(request.id)},`;
   const name = `"model_name":${JSON.stringify(signature.model)},"model_version":"${signature.version}"`;
-  const json = Buffer.from(`{${id}${name},"outputs":[${outputs.join(',')}]}`);
+  const text = `{${id}${name},"outputs":[${outputs.join(',')}]}`;
   const headers: Headers = {};
   if (exchange.header('signalbox-trace') === '1') {
     headers['signalbox-job'] = answer.jobId;
     headers['signalbox-path'] = pathText(answer.path());
   }
   if (blobs.length === 0) {
-    exchange.reply(200, 'application/json', [json], headers);
+    exchange.text(200, text, headers);
     return;
   }
+  const json = Buffer.from(text);
   headers['inference-header-content-length'] = json.length;
   exchange.reply(200, 'application/octet-stream', [json, ...blobs], headers);
 }

@@ -27,6 +27,11 @@ interface Place {
 export function serve(floor: Floor, exchange: Exchange): void {
   const url = exchange.request.url ?? '/';
   try {
+    const model = exchange.request.method === 'POST' ? modelOf(url) : undefined;
+    if (model !== undefined) {
+      infer(floor, exchange, model, '');
+      return;
+    }
     const query = url.indexOf('?');
     const path = query === -1 ? url : url.slice(0, query);
     const place = find(floor, exchange, segmentsOf(path));
@@ -45,6 +50,16 @@ export function serve(floor: Floor, exchange: Exchange): void {
   } catch (fault) {
     exchange.refuse(refusalOf(fault, floor.log));
   }
+}
+
+const inferBegin = '/v2/models/';
+const inferEnd = '/infer';
+
+/** Of the plainest of all paths, which nearly every request has. */
+function modelOf(url: string): string | undefined {
+  if (!url.startsWith(inferBegin) || !url.endsWith(inferEnd)) return undefined;
+  const model = url.slice(inferBegin.length, -inferEnd.length);
+  return /^[\w.-]+$/.test(model) ? model : undefined;
 }
 
 function segmentsOf(path: string): string[] {
