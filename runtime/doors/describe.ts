@@ -1,6 +1,7 @@
 // What the doors tell of the server and its models, as the fields of the protocol: the same for gRPC and REST.
 import type { ErrorCode } from '../../proto/errors.js';
 import type { Datatype } from '../../proto/tensor.js';
+import { batchingOf } from '../models/batching.js';
 import type { ModelEntry, ModelTensor } from '../models/repository.js';
 import type { Engine, ModelStatus, Sum } from './engine.js';
 import { type Models, statusOf } from './models.js';
@@ -53,8 +54,14 @@ export function describeConfig(engine: Engine, entry: ModelEntry): Fields {
   return config;
 }
 
-function batchingConfig(_entry: ModelEntry): Fields {
-  return { max_queue_delay_microseconds: 0 };
+/** In the protocol's own fields, as far as it has some for what the owner said. */
+function batchingConfig({ config }: ModelEntry): Fields {
+  const { preferred, delayMostMs, depthMax } = batchingOf(config.batching);
+  return {
+    preferred_batch_size: preferred,
+    max_queue_delay_microseconds: Math.round(delayMostMs * 1000),
+    ...(depthMax === 0 ? {} : { default_queue_policy: { max_queue_size: depthMax } }),
+  };
 }
 
 export function describeStatistics(models: Models, engine: Engine, name: string, version: string): Fields {

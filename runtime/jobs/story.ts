@@ -16,7 +16,9 @@ export function listText({ router, ended, live }: JobList): string {
   jobs.forEach((job, at) => {
     lines.push(line(rows[at] as string[], widths));
     if (job.ending === 'completed') return;
-    if (job.message !== '') lines.push(`    ${job.message}`);
+    // The last step of a refusal has the same words.
+    if (job.message !== '' && job.path.at(-1)?.why.includes(job.message) !== true)
+      lines.push(`    ${job.message}`);
     lines.push(`    ${job.path.map(stepText).join(' > ')}`);
   });
   const alive = live.length === 0 ? '' : `, ${live.length} that live`;

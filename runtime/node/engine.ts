@@ -46,6 +46,8 @@ export class NodeEngine implements Engine {
   private host: Host | undefined;
   private submitted = 0;
   private submitting = 0;
+  /** The last answer of a worker whose run was counted. */
+  private counted: Occasion['heard'] | undefined;
 
   constructor(self: MemberId, router: Router, repository: Repository, jobsKeptMax = 0) {
     this.journal = new Journal(jobsKeptMax);
@@ -163,7 +165,7 @@ export class NodeEngine implements Engine {
     const end = isWrong ? endOf('failed', 'RESULT_INVALID', rows) : effect.end;
     const endedAt = wallTime();
     if (slice === undefined) this.statistics.failed(spec.model, spec.version, end.code ?? 'INTERNAL');
-    else this.statistics.answered(spec.model, spec.version, slice, endedAt);
+    else this.statistics.answered(spec.model, spec.version, slice, endedAt, this.isNews(heard, slice));
     this.journal.keep(effect.job, spec, end, effect.record, slice?.times, endedAt);
     const answer: Answer = {
       jobId: jobId(this.self, effect.job),
@@ -175,6 +177,13 @@ export class NodeEngine implements Engine {
     // A refusal comes before `submit` has returned its ticket: it waits for that.
     if (effect.job === this.submitting) settle(() => pending.reply(answer));
     else pending.reply(answer);
+  }
+
+  /** The first member of a batch stands for its run; those who share its rows do not. */
+  private isNews(heard: Occasion['heard'], { rowsBefore }: Slice): boolean {
+    if (rowsBefore > 0 || heard === this.counted) return false;
+    this.counted = heard;
+    return true;
   }
 
   frames(message: Message): Frames {

@@ -37,8 +37,8 @@ export class Statistics {
     return this.models.get(modelKey(model, version)) ?? nothing;
   }
 
-  /** A request that was answered. */
-  answered(model: string, version: string, slice: Slice, wallMs: number): void {
+  /** A request that was answered; `isRun`: by a run that is not counted yet. */
+  answered(model: string, version: string, slice: Slice, wallMs: number, isRun: boolean): void {
     const counters = this.countersOf(model, version);
     const { times } = slice;
     const { queueMs, computeInputMs, computeMs, computeOutputMs } = times;
@@ -49,8 +49,7 @@ export class Statistics {
     counters.computeInput.add(computeInputMs);
     counters.computeInfer.add(computeMs);
     counters.computeOutput.add(computeOutputMs);
-    // The first member of a batch stands for its execution.
-    if (slice.rowsBefore > 0) return;
+    if (!isRun) return;
     counters.executionCount++;
     let batch = counters.batches.get(slice.rowsTotal);
     if (batch === undefined) {

@@ -14,16 +14,7 @@ const reconcileMs = 400;
 
 export function routerLimits(config: Config): RouterLimits {
   const { jobsMax, payloadBytesMax, lossesMax, attemptsMax, retryShare, retryPerSecond } = config;
-  const limits = {
-    jobsMax,
-    payloadBytesMax,
-    lossesMax,
-    attemptsMax,
-    retryShare,
-    retryPerSecond,
-    joinBytesMax,
-  };
-  return limits;
+  return { jobsMax, payloadBytesMax, lossesMax, attemptsMax, retryShare, retryPerSecond, joinBytesMax };
 }
 
 export function schedulerSettings(config: Config): SchedulerSettings {

@@ -4,10 +4,12 @@ import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, test } from 'node:test';
+import { routerDefaults } from '../../actors/router/router.js';
 import { helpText } from '../../runtime/config/help.js';
 import { loadConfig } from '../../runtime/config/load.js';
 import { environmentOf, flagOf, settingNames, settings } from '../../runtime/config/schema.js';
 import { planOf } from '../../runtime/node/plan.js';
+import { routerLimits } from '../../runtime/node/wiring.js';
 
 const folder = mkdtempSync(join(tmpdir(), 'signalbox-config-'));
 after(() => rmSync(folder, { recursive: true }));
@@ -85,6 +87,25 @@ test('tags are a list, which may be empty', () => {
     assert.throws(() => tagsOf(wrong), /--worker-tags is .*; allowed is up to 32 tags, separated by commas/);
   }
   assert.throws(() => loadConfig(['--config', file('workerTags: 7')], {}), /key workerTags is 7/);
+});
+
+test('what a router goes by is set by name', () => {
+  const args = [
+    '--attempts-max',
+    '7',
+    '--retry-share',
+    '0.25',
+    '--retry-per-second',
+    '1.5',
+    '--losses-max',
+    '9',
+  ];
+  const { attemptsMax, retryShare, retryPerSecond, lossesMax } = routerLimits(loadConfig(args, {}).config);
+  assert.deepEqual([attemptsMax, retryShare, retryPerSecond, lossesMax], [7, 0.25, 1.5, 9]);
+  const usual = routerLimits(loadConfig([], {}).config);
+  for (const name of ['attemptsMax', 'retryShare', 'retryPerSecond'] as const) {
+    assert.equal(usual[name], routerDefaults[name], name);
+  }
 });
 
 test('roles can be combined, in flags and in a file', () => {

@@ -73,10 +73,16 @@ test('the configuration has dims without rows where the model batches', async ()
   assert.equal((config['instance_group'] as Fields[]).length, 1);
   assert.equal((config['model_transaction_policy'] as Fields)['decoupled'], false);
   assert.ok(config['version_policy'] !== null);
+  const batching = config['dynamic_batching'] as Fields;
+  assert.deepEqual(batching['preferred_batch_size'], [8, 16]);
+  assert.equal(batching['max_queue_delay_microseconds'], '2500');
+  assert.equal((batching['default_queue_policy'] as Fields)['max_queue_size'], 90);
   const { batching_policy: policy, batching_why: why } = config['parameters'] as Record<string, Fields>;
   assert.deepEqual(policy, { string_value: 'deferred' });
   assert.deepEqual(why, { string_value: 'two workers and a large fixed cost' });
   const plain = (await answer('ModelConfig', { name: 'echo_BYTES' }))['config'] as Fields;
+  const usual = plain['dynamic_batching'] as Fields;
+  assert.deepEqual([usual['max_queue_delay_microseconds'], usual['default_queue_policy']], ['0', null]);
   assert.equal((plain['input'] as Fields[])[0]?.['data_type'], 'TYPE_STRING');
   const single = (await answer('ModelConfig', { name: 'twice' }))['config'] as Fields;
   assert.deepEqual([single['max_batch_size'], (single['input'] as Fields[])[0]?.['dims']], [0, ['2']]);

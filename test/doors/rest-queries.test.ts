@@ -37,6 +37,8 @@ test('metadata, configuration, statistics: numbers, never texts', async () => {
   const config = await scene.get('/v2/models/digits/versions/1/config');
   assert.deepEqual(config.json.input, [{ name: 'image', data_type: 'TYPE_FP32', dims: [64] }]);
   assert.equal(config.json.max_batch_size, 32);
+  assert.deepEqual(config.json.dynamic_batching.preferred_batch_size, [8, 16]);
+  assert.equal(config.json.dynamic_batching.max_queue_delay_microseconds, 2500);
   assert.equal(config.json.parameters.batching_policy.string_value, 'deferred');
   assert.equal(config.json.parameters.batching_why.string_value, 'two workers and a large fixed cost');
   const { json } = await scene.get('/v2/models/digits/stats');

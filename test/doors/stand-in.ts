@@ -16,6 +16,7 @@ import type {
   Ticket,
 } from '../../runtime/doors/engine.js';
 import type { JobList, JobQuery, JobView } from '../../runtime/doors/jobs.js';
+import { readModelConfig } from '../../runtime/models/config.js';
 import type { ModelEntry } from '../../runtime/models/repository.js';
 import { entry, port } from './entries.js';
 
@@ -28,7 +29,10 @@ export interface Held {
 const completed: JobEnd = { ending: 'completed', code: undefined, message: '', retryAfterMs: 0 };
 
 export const models: readonly ModelEntry[] = [
-  entry('digits', '1', 32, [port('image', 'FP32', [-1, 64])], [port('scores', 'FP32', [-1, 64])]),
+  batching(
+    entry('digits', '1', 32, [port('image', 'FP32', [-1, 64])], [port('scores', 'FP32', [-1, 64])]),
+    'batching: { preferred: [8, 16], maxDelayMs: 2.5, queueDepthMax: 90 }',
+  ),
   entry('twice', '1', 0, [port('x', 'FP32', [2])], [port('y', 'FP32', [2])]),
   entry('twice', '2', 0, [port('x', 'FP32', [2])], [port('y', 'FP32', [2])]),
   entry(
@@ -202,6 +206,12 @@ export class StandIn implements Engine {
   #tellAwaiting(): void {
     for (const { tell } of this.#awaiting.splice(0)) tell();
   }
+}
+
+function batching(model: ModelEntry, words: string): ModelEntry {
+  const read = readModelConfig(`backend: echo\nmaxBatch: ${model.maxBatch}\n${words}`);
+  if (typeof read === 'string') throw new Error(read);
+  return { ...model, config: read };
 }
 
 const path = [

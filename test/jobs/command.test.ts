@@ -48,7 +48,11 @@ const refused: JobView = {
   times: null,
   path: [
     { state: 'queued', afterMs: 0, why: '' },
-    { state: 'rejected', afterMs: 0.31, why: 'OVERLOADED' },
+    {
+      state: 'rejected',
+      afterMs: 0.31,
+      why: 'OVERLOADED: an answer would take about 80 ms and its deadline is in 50 ms',
+    },
   ],
 };
 
@@ -61,8 +65,7 @@ test('the list has a line for each, and the reason and path of what did not end 
     'JOB          MODEL     ENDED                AFTER    AT',
     'router-1/2a  digits:1  completed            123 ms   2030-01-02T03:04:05.678Z',
     'router-1/2b  digits:1  rejected OVERLOADED  0.31 ms  2030-01-02T03:04:05.678Z',
-    '    an answer would take about 80 ms and its deadline is in 50 ms',
-    '    queued 0 ms > rejected 0.31 ms (OVERLOADED)',
+    '    queued 0 ms > rejected 0.31 ms (OVERLOADED: an answer would take about 80 ms and its deadline is in 50 ms)',
     '',
     '2 that ended. `node runtime jobs show ID` tells the story of one.',
   ]);
@@ -83,7 +86,7 @@ test('the story of one has what it asked for, how it ended, and every step', asy
     '  try again after 30 ms',
     '',
     '     0 ms  queued',
-    '  0.31 ms  rejected  OVERLOADED',
+    '  0.31 ms  rejected  OVERLOADED: an answer would take about 80 ms and its deadline is in 50 ms',
   ]);
   const told = await jobs('show', '2a');
   assert.match(

@@ -94,3 +94,19 @@ test('a job that lives is shown with the path so far', () => {
   assert.deepEqual(engine.job(5), live[0]);
   assert.deepEqual(engine.jobs({ last: 5, failed: true, model: '' }).live, []);
 });
+
+test('jobs that share a run are answered each, and the run is counted once', () => {
+  const stage = RouterStage.usual();
+  const engine = new NodeEngine('node-1.aaaaaa', stage.router, new Repository([]), 8);
+  const { model, version } = specOf();
+  for (let number = 1; number <= 3; number++) engine.submit({ spec: specOf(), payload: [] }, () => {});
+  const times = { queueMs: 1, computeInputMs: 0, computeMs: 2, computeOutputMs: 0, batchRows: 1 };
+  const slice = { member: 0, rowsBefore: 0, rows: 1, rowsTotal: 1, times };
+  const heard = { ...sample('batch.finished'), outputs: [] };
+  const reply = { type: 'reply', end: completed, record, slice } as const;
+  engine.reply({ ...reply, job: 1 }, { heard, frames: [] });
+  engine.reply({ ...reply, job: 2 }, { heard, frames: [] });
+  engine.reply({ ...reply, job: 3 }, { heard: { ...heard }, frames: [] });
+  const { inferenceCount, executionCount, success } = engine.counters(model, version);
+  assert.deepEqual([success.count, inferenceCount, executionCount], [3, 3, 2]);
+});
