@@ -11,10 +11,10 @@ interface Stat {
 
 const msPerTick = 10;
 
-function statOf(pid: number): Stat | undefined {
+function statOf(pid: number, file = `/proc/${pid}/stat`): Stat | undefined {
   let text: string;
   try {
-    text = readFileSync(`/proc/${pid}/stat`, 'latin1');
+    text = readFileSync(file, 'latin1');
   } catch {
     return undefined;
   }
@@ -40,6 +40,14 @@ export function isAlive(pid: number): boolean {
 
 export function cpuMsOf(pids: readonly number[]): number {
   return pids.reduce((sum, pid) => sum + (statOf(pid)?.cpuMs ?? 0), 0);
+}
+
+/** What each thread of a process has cost, by the thread's number. */
+export function threadsCpuMsOf(pid: number): ReadonlyMap<number, number> {
+  const threads = readdirSync(`/proc/${pid}/task`).map(Number);
+  return new Map(
+    threads.map((thread) => [thread, statOf(thread, `/proc/${pid}/task/${thread}/stat`)?.cpuMs ?? 0]),
+  );
 }
 
 /** Megabytes, shared pages counted in proportion. */
