@@ -12,6 +12,8 @@ export interface Submission {
   readonly spec: JobSpec;
   /** One per input of the spec, in its order. Must not be changed until the answer. */
   readonly payload: readonly Uint8Array[];
+  /** Takes off the outputs what comes of inputs that were filled up. */
+  readonly restore?: ((outputs: readonly Tensor[]) => readonly Tensor[]) | undefined;
 }
 
 export interface Answer {

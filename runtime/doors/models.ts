@@ -1,5 +1,7 @@
 // Finds the model that a request names and keeps its signature at hand.
 import { SignalboxError } from '../../proto/errors.js';
+import { bucketsOf } from '../models/batching.js';
+import { Padding } from '../models/padding.js';
 import type { ModelEntry, ModelTensor } from '../models/repository.js';
 import type { Engine, ModelStatus } from './engine.js';
 import { list, quote } from './sentence.js';
@@ -73,7 +75,10 @@ export function statusOf(engine: Engine, entry: ModelEntry): ModelStatus {
 
 function signatureOf(entry: ModelEntry): Signature {
   const { name, version, maxBatch, inputs, outputs, config } = entry;
-  return makeSignature(name, version, maxBatch, inputs.map(portOf), outputs.map(portOf), config);
+  const buckets = bucketsOf(config.batching);
+  const padding = buckets && new Padding(buckets, inputs, outputs);
+  const wishes = { ...config, padding };
+  return makeSignature(name, version, maxBatch, inputs.map(portOf), outputs.map(portOf), wishes);
 }
 
 function portOf(tensor: ModelTensor): Port {

@@ -1,6 +1,7 @@
 // What a model takes and gives, in the form in which requests are held against it. Made once per model and version.
 import type { Datatype } from '../../proto/tensor.js';
 import { datatypes } from '../../proto/tensor.js';
+import type { Padding } from '../models/padding.js';
 
 export interface Port {
   readonly name: string;
@@ -32,6 +33,8 @@ export interface Wishes {
   readonly idempotent: boolean;
   readonly shareIdentical: boolean;
   readonly hedge: boolean;
+  /** Fills requests up so that those of different sizes share batches. */
+  readonly padding?: Padding | undefined;
 }
 
 export function makeSignature(
@@ -40,7 +43,7 @@ export function makeSignature(
   rowsMax: number,
   inputs: readonly Port[],
   outputs: readonly Port[],
-  { deadlineDefaultMs, idempotent, shareIdentical, hedge }: Wishes,
+  { deadlineDefaultMs, idempotent, shareIdentical, hedge, padding }: Wishes,
 ): Signature {
   const batches = rowsMax > 0;
   const bare: Signature = {
@@ -58,6 +61,7 @@ export function makeSignature(
     idempotent,
     shareIdentical,
     hedge,
+    padding,
   };
   const only = inputs.every(
     (port) => !port.optional && rowShape(port.shape, batches).every((size) => size >= 0),

@@ -34,18 +34,14 @@ export function submissionOf(
   const { options } = judge;
   const tensors = inOrder(signature, request.inputs);
   checkOutputs(signature, request.outputs);
-  let rows = -1;
+  const rows = checkInputs(signature, tensors);
+  const padded = signature.padding?.pad(tensors);
+  const sent = padded?.tensors ?? tensors;
   let bytes = 0;
   const inputs: TensorHeader[] = [];
   const payload: Uint8Array[] = [];
-  for (let index = 0; index < tensors.length; index++) {
-    const tensor = tensors[index];
+  for (const tensor of sent) {
     if (tensor === undefined) continue;
-    checkShape(signature, signature.inputs[index] as Port, tensor);
-    const own = signature.batches ? (tensor.shape[0] as number) : 1;
-    checkRows(signature, tensor, own, rows, inputs);
-    rows = own;
-    checkBytes(signature, index, tensor, own);
     bytes += tensor.data.length;
     // Without its data: the spec outlives that.
     inputs.push({ name: tensor.name, datatype: tensor.datatype as Datatype, shape: tensor.shape });
@@ -54,8 +50,8 @@ export function submissionOf(
   const spec = {
     model: signature.model,
     version: signature.version,
-    rows: rows === -1 ? 1 : rows,
-    shapeKey: keyOf(signature, tensors, request.outputs),
+    rows,
+    shapeKey: keyOf(signature, sent, request.outputs),
     inputs,
     outputs: request.outputs,
     bytes,
@@ -65,7 +61,24 @@ export function submissionOf(
     identity: signature.shareIdentical ? identityOf(signature, tensors, request.outputs) : '',
     hedge: signature.hedge,
   };
-  return { spec, payload };
+  return { spec, payload, restore: padded?.restore };
+}
+
+/** The rows of the request. */
+function checkInputs(signature: Signature, tensors: readonly (RequestTensor | undefined)[]): number {
+  let first: RequestTensor | undefined;
+  let rows = 1;
+  for (let index = 0; index < tensors.length; index++) {
+    const tensor = tensors[index];
+    if (tensor === undefined) continue;
+    checkShape(signature, signature.inputs[index] as Port, tensor);
+    const own = signature.batches ? (tensor.shape[0] as number) : 1;
+    checkRows(signature, tensor, own, rows, first);
+    checkBytes(signature, index, tensor, own);
+    first ??= tensor;
+    rows = own;
+  }
+  return rows;
 }
 
 /** The tensors in the order of the model's inputs; undefined where an optional one was left out. */
@@ -131,7 +144,7 @@ function checkRows(
   tensor: RequestTensor,
   rows: number,
   before: number,
-  earlier: readonly TensorHeader[],
+  first: RequestTensor | undefined,
 ): void {
   const rowsMax = Math.min(signature.rowsMax, limits.rowsPerJobMax);
   if (rows < 1 || rows > rowsMax) {
@@ -140,8 +153,7 @@ function checkRows(
         `wanted are 1 to ${rowsMax} in one request`,
     );
   }
-  if (before !== -1 && before !== rows) {
-    const first = earlier[0] as TensorHeader;
+  if (first !== undefined && before !== rows) {
     throw invalidInput(
       `input ${quote(tensor.name)} of ${model(signature)} has ${rows} rows and input ${quote(first.name)} has ` +
         `${before}: all inputs of a request have the same first dimension`,

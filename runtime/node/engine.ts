@@ -170,7 +170,7 @@ export class NodeEngine implements Engine {
     const answer: Answer = {
       jobId: jobId(this.self, effect.job),
       end,
-      outputs: isWrong ? [] : (rows ?? []),
+      outputs: isWrong ? [] : restored(pending.submission, rows ?? []),
       times: slice?.times,
       path: () => effect.record.path(),
     };
@@ -189,6 +189,10 @@ export class NodeEngine implements Engine {
   frames(message: Message): Frames {
     return message.type === 'batch.run' ? this.payloadOf(message) : noFrames;
   }
+}
+
+function restored({ restore }: Submission, outputs: readonly Tensor[]): readonly Tensor[] {
+  return restore === undefined || outputs.length === 0 ? outputs : restore(outputs);
 }
 
 function joined(parts: readonly Uint8Array[]): Uint8Array {

@@ -6,6 +6,7 @@ import { doorDefaults } from '../../runtime/doors/door.js';
 import type { InferRequest } from '../../runtime/doors/request.js';
 import { makeSignature, type Wishes } from '../../runtime/doors/signature.js';
 import { submissionOf } from '../../runtime/doors/submission.js';
+import { Padding } from '../../runtime/models/padding.js';
 import { port } from './entries.js';
 import { floats, StandIn } from './stand-in.js';
 
@@ -95,4 +96,21 @@ test('requests are the same only when model, version, outputs, shapes and every 
     specOf(request({ inputs: [tensor('a', [1, 4], 1, 2, 3, 4), tensor('b', [1, 2], 5, 6)] })),
   ];
   assert.equal(new Set([whole, ...others.map(({ identity }) => identity)]).size, others.length + 1);
+});
+
+test('requests of different sizes are filled up to share batches, and stay what they are', () => {
+  const buckets = { dimension: 1, sizes: [4], inputs: [] };
+  const padding = new Padding(buckets, inputs, inputs);
+  const judge = { engine, options: doorDefaults };
+  const submitted = (...tensors: ReturnType<typeof tensor>[]) =>
+    submissionOf(signatureOf({ padding }), request({ inputs: tensors }), 1000, judge);
+  const three = submitted(tensor('a', [1, 3], 1, 2, 3));
+  const two = submitted(tensor('a', [1, 2], 1, 2));
+  assert.equal(three.spec.shapeKey, two.spec.shapeKey);
+  assert.notEqual(three.spec.identity, submitted(tensor('a', [1, 4], 1, 2, 3, 0)).spec.identity);
+  assert.deepEqual([three.spec.inputs[0]?.shape, three.spec.bytes], [[1, 4], 16]);
+  assert.deepEqual(three.payload[0], new Uint8Array(floats(1, 2, 3, 0)));
+  const answer = { name: 'a', datatype: 'FP32', shape: [1, 4], data: floats(5, 6, 7, 8) } as const;
+  assert.deepEqual(three.restore?.([answer])[0]?.shape, [1, 3]);
+  assert.equal(submitted(tensor('a', [1, 4], 1, 2, 3, 4)).restore, undefined);
 });
