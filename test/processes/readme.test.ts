@@ -99,6 +99,8 @@ describe('the commands of the README', () => {
         'node runtime --role worker --join tcp://127.0.0.1:8003',
         'npm run bench -- failover',
         'npm run simulate -- --seeds 1000',
+        'node runtime jobs --last 20 --failed',
+        'node runtime jobs show ID',
       ].map((command) => command.slice(0, 60)),
     );
   });
@@ -111,6 +113,23 @@ describe('the commands of the README', () => {
     });
     const told = (await answer.json()) as { outputs: { name: string; data: number[] }[] };
     assert.deepEqual(told.outputs.find(({ name }) => name === 'label')?.data, [0]);
+  });
+
+  test('the latest jobs are listed, and the story of the one above is told', async () => {
+    const port = portOf(node, 'rest');
+    const env = { ...environment, SIGNALBOX_HTTP_PORT: String(port) };
+    const failed = await run('sh', ['-c', commands[8] as string], { cwd: root, env });
+    assert.match(failed.stdout, /remembers no such job/);
+    const all = await run('sh', ['-c', `${commands[8]?.replace(' --failed', '')} --json`], {
+      cwd: root,
+      env,
+    });
+    const { ended } = JSON.parse(all.stdout) as { ended: { id: string }[] };
+    const story = await run('sh', ['-c', (commands[9] as string).replace('ID', ended[0]?.id ?? '')], {
+      cwd: root,
+      env,
+    });
+    assert.match(story.stdout, /^ {2}model {5}digits:1 \(1 row, 256 bytes\)$/m);
   });
 
   test('the Python snippet prints ten probabilities', {

@@ -4,6 +4,7 @@ import { readFileSync } from 'node:fs';
 import { test } from 'node:test';
 import { errorCodes } from '../../proto/errors.js';
 import { settingNames } from '../../runtime/config/schema.js';
+import { readModelConfig } from '../../runtime/models/config.js';
 import { blocks, withBlocks } from './blocks.js';
 
 const readme = readFileSync('README.md', 'utf8');
@@ -15,6 +16,13 @@ test('the tables and the chart of the README are those of the code', () => {
 test('no error and no setting is missing', () => {
   for (const code of errorCodes) assert.match(readme, new RegExp(`\\| \`${code}\` \\|`));
   for (const name of settingNames) assert.match(readme, new RegExp(`\\| \`${name}\` \\|`));
+});
+
+test('the configuration of a model that it shows is one', () => {
+  const shown = /```yaml\n([\s\S]*?)```/.exec(readme)?.[1] as string;
+  const config = readModelConfig(shown);
+  assert.ok(typeof config === 'object', String(config));
+  assert.deepEqual([config.maxBatch, config.batching?.preferred], [16, [8, 16]]);
 });
 
 test('a block that was changed by hand is found', () => {
