@@ -56,6 +56,7 @@ export const jobMachine = createMachine({
     retrying: {
       on: {
         requeue: { target: 'queued', actions: 'enqueue' },
+        resume: 'running',
         giveUp: 'failed',
         expire: 'expired',
         cancel: 'cancelled',

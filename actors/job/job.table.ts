@@ -29,6 +29,7 @@ export type JobEvent =
   | 'fail'
   | 'lose'
   | 'requeue'
+  | 'resume'
   | 'giveUp'
   | 'expire'
   | 'cancel';

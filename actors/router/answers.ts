@@ -8,17 +8,20 @@ import type { JobBook } from './book.js';
 import type { Conductor } from './conductor.js';
 import { goMessage, timesOf } from './dispatch.js';
 import { completed, endOf } from './endings.js';
+import type { Hedging } from './hedging.js';
 import type { Losses } from './losses.js';
 
 export class Answers {
   private readonly book: JobBook;
   private readonly conductor: Conductor;
   private readonly losses: Losses;
+  private readonly hedging: Hedging;
 
-  constructor(book: JobBook, conductor: Conductor, losses: Losses) {
+  constructor(book: JobBook, conductor: Conductor, losses: Losses, hedging: Hedging) {
     this.book = book;
     this.conductor = conductor;
     this.losses = losses;
+    this.hedging = hedging;
   }
 
   finish(finished: Said<'batch.finished'>, from: MemberId, now: number): void {
@@ -30,7 +33,7 @@ export class Answers {
     for (let member = 0; member < finished.jobs.length; member++) {
       const rows = finished.rows[member] as number;
       const code = finished.codes[member] as Said<'batch.finished'>['codes'][number];
-      const job = this.book.current(finished, member, from);
+      const job = this.book.current(finished, member, from) ?? this.twin(finished, member, from);
       if (job?.company === 'solo') this.conductor.tell(from, goMessage(job));
       if (job !== undefined && code === '') {
         const slice = { member, rowsBefore, rows, rowsTotal, times: timesOf(job, finished, rowsTotal) };
@@ -38,6 +41,14 @@ export class Answers {
       } else if (job !== undefined && code !== '') this.notAnswered(job, code, finished, now);
       if (code === '') rowsBefore += rows;
     }
+  }
+
+  /** Of a second run only a good answer counts. */
+  private twin(finished: Said<'batch.finished'>, member: number, from: MemberId): Job | undefined {
+    if (this.book.twins.size === 0) return undefined;
+    if (finished.codes[member] === '') return this.hedging.win(finished, member, from);
+    this.hedging.loseMember(finished, member, from, 'returned');
+    return undefined;
   }
 
   private notAnswered(

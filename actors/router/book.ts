@@ -5,6 +5,7 @@ import type { JobNumber, MemberId } from '../../proto/ids.js';
 import type { JobSpec } from '../../proto/job.js';
 import type { Arm } from '../effects.js';
 import { Job } from '../job/job.js';
+import type { Placement } from '../job/placement.js';
 import { Numbered } from '../numbered.js';
 import { Wheel } from './wheel.js';
 
@@ -16,12 +17,24 @@ export interface BatchWord {
   readonly attempts: readonly number[];
 }
 
+/** A second run of a job beside its first. */
+export interface Twin {
+  /** `over`: refused, lost, or the job's only run now; kept so that its attempt is not used twice. */
+  state: 'asked' | 'placed' | 'over';
+  readonly attempt: number;
+  readonly scheduler: MemberId;
+  placement: Placement | undefined;
+  batch: number;
+  epoch: number;
+}
+
 export class JobBook {
   private readonly jobs = new Numbered<Job>();
   private readonly wheel: Wheel<Job>;
   private readonly postponed: { readonly until: number; readonly job: Job }[] = [];
   private wakesAt = Number.POSITIVE_INFINITY;
   payloadBytes = 0;
+  readonly twins = new Map<JobNumber, Twin>();
   /** What was dropped because it came from an attempt or an epoch that is over. */
   fenced = 0;
 
@@ -94,8 +107,21 @@ export class JobBook {
       job.batch === word.batch &&
       job.worker === worker;
     if (same) return job;
-    this.fenced++;
+    if (this.twins.size === 0 || this.twinned(word, member, worker) === undefined) this.fenced++;
     return undefined;
+  }
+
+  /** The job, when the message speaks of its twin. */
+  twinned(word: BatchWord, member: number, worker: MemberId): Job | undefined {
+    const number = word.jobs[member] as JobNumber;
+    const twin = this.twins.get(number);
+    const same =
+      twin?.state === 'placed' &&
+      twin.attempt === word.attempts[member] &&
+      twin.epoch === word.epoch &&
+      twin.batch === word.batch &&
+      twin.placement?.worker === worker;
+    return same ? this.jobs.get(number) : undefined;
   }
 
   allCurrent(word: BatchWord, worker: MemberId): Job[] {

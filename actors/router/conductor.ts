@@ -20,6 +20,8 @@ export class Conductor {
   private out: Effect[] = [];
   /** Is told of the end of a job that shared its run. */
   parted: (job: Job, end: JobEnd, slice: Slice | undefined, now: number) => void = () => {};
+  /** Is told of the end of a job that may run twice at once. */
+  concluded: (job: Job) => void = () => {};
   /** Moves that the chart does not have: always a fault of ours. */
   illegalMoves = 0;
   /** Ends for a reason that is not in the closed list of them: a fault of ours or of a worker. */
@@ -62,6 +64,7 @@ export class Conductor {
     this.book.close(job);
     this.perform({ type: 'reply', job: job.number, end, record: job, slice });
     this.count(job, end);
+    if (job.spec.hedge) this.concluded(job);
     if (job.sharers !== undefined) this.parted(job, end, slice, now);
   }
 

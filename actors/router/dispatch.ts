@@ -29,19 +29,18 @@ export function dispatchMessage(
   assign: Said<'batch.assign'>,
   scheduler: MemberId,
   jobs: readonly Job[],
+  attempts: readonly number[],
   now: number,
   joinBytesMax: number,
 ): Said<'batch.run'> {
   const { spec } = jobs[0] as Job;
   const numbers: number[] = [];
-  const attempts: number[] = [];
   const rows: number[] = [];
   const budgetsMs: number[] = [];
   let bytes = 0;
   let rowsTotal = 0;
   for (const job of jobs) {
     numbers.push(job.number);
-    attempts.push(job.attempt);
     rows.push(job.spec.rows);
     budgetsMs.push(Math.max(0, job.deadline - now));
     bytes += job.spec.bytes;

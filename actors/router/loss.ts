@@ -66,6 +66,19 @@ export function isFailure(cause: LossCause): boolean {
   return cause === 'device' || cause === 'garbled';
 }
 
+/** What ended the worker may have been what it ran. */
+export function harms(cause: LossCause): boolean {
+  return breakdowns.has(cause) || silences.has(cause);
+}
+
+/** A second run was lost with its worker while the first goes on: should that be lost so too, it was the second time. */
+export function noteTwinLoss(job: Job, worker: MemberId, cause: LossCause): void {
+  job.deaths++;
+  job.company = 'solo';
+  job.doubted = silences.has(cause) ? worker : '';
+  job.proven ||= breakdowns.has(cause);
+}
+
 /** Notes the loss in the job. */
 export function noteLoss(job: Job, verdict: Verdict, cause: LossCause): void {
   if (isFailure(cause)) job.failures++;

@@ -2,11 +2,12 @@
 // worker's end or life is held against those that were lost with it.
 import type { ErrorCode } from '../../proto/errors.js';
 import type { MemberId } from '../../proto/ids.js';
-import type { Cause } from '../../proto/messages.js';
+import type { Cause, Said } from '../../proto/messages.js';
 import type { Job } from '../job/job.js';
 import type { JobBook } from './book.js';
 import type { Conductor } from './conductor.js';
 import { lossEnd, spentEnd } from './endings.js';
+import type { Hedging } from './hedging.js';
 import {
   hearEnd,
   hearLife,
@@ -30,6 +31,7 @@ export class Losses {
   private readonly neighbours: Neighbours;
   private readonly conductor: Conductor;
   private readonly retries: Retries;
+  private readonly hedging: Hedging;
   private readonly limits: LossLimits;
 
   constructor(
@@ -37,22 +39,25 @@ export class Losses {
     neighbours: Neighbours,
     conductor: Conductor,
     retries: Retries,
+    hedging: Hedging,
     limits: LossLimits,
   ) {
     this.book = book;
     this.neighbours = neighbours;
     this.conductor = conductor;
     this.retries = retries;
+    this.hedging = hedging;
     this.limits = limits;
   }
 
   lose(job: Job, cause: LossCause, now: number, code: ErrorCode = 'WORKERS_LOST', reason = ''): void {
     const verdict = judgeLoss(job, cause, this.limits);
     if (!this.conductor.move(job, 'lose', now, `${job.worker} ${cause}`)) return;
-    job.attempt++;
     noteLoss(job, verdict, cause);
     job.avoid = job.worker;
     job.returns = cause === 'returned' ? job.returns + 1 : 0;
+    if (job.spec.hedge && verdict.fate === 'requeue' && this.hedging.resume(job, now)) return;
+    job.attempt++;
     if (verdict.fate === 'undecided') {
       return this.conductor.wake(this.book.postpone(job, now + wordWaitMs));
     }
@@ -67,7 +72,14 @@ export class Losses {
     else this.conductor.wake(this.book.postpone(job, now + pauseMs));
   }
 
+  /** A batch of which its scheduler says that it is lost. */
+  loseBatch(lost: Said<'batch.lost'>, now: number): void {
+    this.hedging.loseBatch(lost, lost.worker, lost.cause);
+    for (const job of this.book.allCurrent(lost, lost.worker)) this.lose(job, lost.cause, now);
+  }
+
   loseWorker(worker: MemberId, cause: Cause | 'silent', now: number): void {
+    this.hedging.loseWorker(worker, cause);
     for (const job of this.book.all()) if (job.worker === worker && job.placed) this.lose(job, cause, now);
   }
 

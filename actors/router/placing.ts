@@ -8,6 +8,7 @@ import { Placement } from '../job/placement.js';
 import type { JobBook } from './book.js';
 import type { Conductor } from './conductor.js';
 import { dispatchMessage, goMessage } from './dispatch.js';
+import type { Hedging } from './hedging.js';
 import type { Losses } from './losses.js';
 import type { Neighbours } from './neighbours.js';
 
@@ -21,6 +22,7 @@ export class Placing {
   private readonly neighbours: Neighbours;
   private readonly conductor: Conductor;
   private readonly losses: Losses;
+  private readonly hedging: Hedging;
   private readonly limits: PlacingLimits;
 
   constructor(
@@ -28,37 +30,46 @@ export class Placing {
     neighbours: Neighbours,
     conductor: Conductor,
     losses: Losses,
+    hedging: Hedging,
     limits: PlacingLimits,
   ) {
     this.book = book;
     this.neighbours = neighbours;
     this.conductor = conductor;
     this.losses = losses;
+    this.hedging = hedging;
     this.limits = limits;
   }
 
   assign(assign: Said<'batch.assign'>, from: MemberId, now: number): void {
     const taken: Job[] = [];
+    const attempts: number[] = [];
     const placement = new Placement(assign.worker, assign.costMs, assign.transportMs, now);
-    const reachable = this.neighbours.trusts(assign.worker);
     for (let member = 0; member < assign.jobs.length; member++) {
       const job = this.book.get(assign.jobs[member] as number);
-      if (job === undefined || !job.is('queued') || job.attempt !== assign.attempts[member]) continue;
-      job.scheduler = from;
-      job.worker = assign.worker;
-      job.epoch = assign.epoch;
-      job.batch = assign.batch;
-      job.placement = placement;
+      const attempt = assign.attempts[member] as number;
+      if (job === undefined) continue;
+      if (job.is('queued') && job.attempt === attempt) {
+        job.scheduler = from;
+        job.worker = assign.worker;
+        job.epoch = assign.epoch;
+        job.batch = assign.batch;
+        job.placement = placement;
+        this.conductor.move(job, 'assign', now, placement);
+      } else if (!job.spec.hedge || !this.hedging.placed(job, assign, member, from, placement)) continue;
       placement.rows += job.spec.rows;
-      this.conductor.move(job, 'assign', now, placement);
       taken.push(job);
+      attempts.push(attempt);
     }
-    if (taken.length > 0 && reachable) {
-      const run = dispatchMessage(assign, from, taken, now, this.limits.joinBytesMax);
+    if (taken.length > 0 && this.neighbours.trusts(assign.worker)) {
+      const run = dispatchMessage(assign, from, taken, attempts, now, this.limits.joinBytesMax);
       return this.conductor.perform(send(assign.worker, run));
     }
     this.conductor.tell(from, { type: 'batch.declined', batch: assign.batch });
-    for (const job of taken) this.losses.lose(job, 'returned', now);
+    for (const job of taken) {
+      if (job.placement === placement) this.losses.lose(job, 'returned', now);
+      else this.hedging.lose(job, 'returned');
+    }
   }
 
   started(started: Said<'batch.started'>, from: MemberId, now: number): void {
@@ -78,13 +89,15 @@ export class Placing {
   }
 
   private start(job: Job, now: number): void {
-    if (job.is('assigned')) this.conductor.move(job, 'start', now, job.worker);
+    if (!job.is('assigned')) return;
+    this.conductor.move(job, 'start', now, job.worker);
+    if (job.spec.hedge) this.hedging.watch(job, now);
   }
 
   refused(refused: Said<'job.refused'>, from: MemberId, now: number): void {
     const job = this.book.get(refused.job);
-    if (job === undefined || !job.is('queued') || job.attempt !== refused.attempt || job.scheduler !== from)
-      return;
+    if (job === undefined || this.hedging.refused(job, refused.attempt)) return;
+    if (!job.is('queued') || job.attempt !== refused.attempt || job.scheduler !== from) return;
     const { code, reason: message, retryAfterMs } = refused;
     const [event, ending] =
       code === 'DISPLACED' ? (['displace', 'displaced'] as const) : (['reject', 'rejected'] as const);

@@ -1,6 +1,6 @@
 // The router actor: admits requests as jobs, has a scheduler place them, hands their payload to the worker and gives
 // each job exactly one end. It holds a job until then, which is what makes trying again possible. Here is only who of its
-// parts is told what: placing, answers, losses, sharing; all of them move jobs through the conductor.
+// parts is told what: placing, answers, losses, sharing, hedging; all of them move jobs through the conductor.
 import type { ErrorCode } from '../../proto/errors.js';
 import type { JobNumber, MemberId } from '../../proto/ids.js';
 import type { JobSpec } from '../../proto/job.js';
@@ -14,6 +14,7 @@ import { JobBook } from './book.js';
 import { Conductor } from './conductor.js';
 import type { ModelCondition } from './coverage.js';
 import { endOf } from './endings.js';
+import { Hedging, type HedgingLimits } from './hedging.js';
 import type { LossLimits } from './loss.js';
 import { Losses } from './losses.js';
 import { Neighbours } from './neighbours.js';
@@ -22,7 +23,13 @@ import { Retries, type RetryLimits } from './retries.js';
 import { routerMachine } from './router.machine.js';
 import { Sharing, type SharingLimits } from './sharing.js';
 
-interface AllLimits extends AdmissionLimits, LossLimits, PlacingLimits, RetryLimits, SharingLimits {}
+interface AllLimits
+  extends AdmissionLimits,
+    LossLimits,
+    PlacingLimits,
+    RetryLimits,
+    SharingLimits,
+    HedgingLimits {}
 
 /** What a router goes by where nobody says otherwise. */
 export const routerDefaults = {
@@ -30,6 +37,7 @@ export const routerDefaults = {
   retryShare: 0.1,
   retryPerSecond: 3,
   sharersMax: 64,
+  hedgeShare: 0.02,
 } as const satisfies Partial<AllLimits>;
 
 type Usual = keyof typeof routerDefaults;
@@ -60,6 +68,7 @@ export class Router implements Actor {
   private readonly neighbours = new Neighbours();
   private readonly retries: Retries;
   private readonly conductor: Conductor;
+  private readonly hedging: Hedging;
   private readonly losses: Losses;
   private readonly placing: Placing;
   private readonly answers: Answers;
@@ -71,11 +80,14 @@ export class Router implements Actor {
     this.book = new JobBook(now);
     this.retries = new Retries(limits, now);
     const { book, neighbours, retries } = this;
-    this.conductor = new Conductor(book, neighbours);
-    this.losses = new Losses(book, neighbours, this.conductor, retries, limits);
-    this.placing = new Placing(book, neighbours, this.conductor, this.losses, limits);
-    this.answers = new Answers(book, this.conductor, this.losses);
-    this.sharing = new Sharing(this.conductor, retries, limits);
+    const conductor = new Conductor(book, neighbours);
+    const hedging = new Hedging(book, conductor, limits, now);
+    this.conductor = conductor;
+    this.hedging = hedging;
+    this.losses = new Losses(book, neighbours, conductor, retries, hedging, limits);
+    this.placing = new Placing(book, neighbours, conductor, this.losses, hedging, limits);
+    this.answers = new Answers(book, conductor, this.losses, hedging);
+    this.sharing = new Sharing(conductor, retries, limits);
   }
 
   receive(heard: Heard, from: MemberId, now: number): Effect[] {
@@ -151,8 +163,7 @@ export class Router implements Actor {
       case 'job.refused':
         return this.placing.refused(heard, from, now);
       case 'batch.lost':
-        for (const job of this.book.allCurrent(heard, heard.worker)) this.losses.lose(job, heard.cause, now);
-        return;
+        return this.losses.loseBatch(heard, now);
       case 'worker.exited':
         return this.losses.exited(heard.worker, heard.cause, now);
       default:
@@ -200,6 +211,7 @@ export class Router implements Actor {
     this.conductor.wake(this.book.watch(job, now));
     if (this.sharing.join(job, now)) return;
     this.retries.admitted();
+    this.hedging.admitted();
     this.conductor.move(job, 'admit', now, '');
   }
 
@@ -211,6 +223,7 @@ export class Router implements Actor {
   private timeCame(timer: string, now: number): void {
     const { book, conductor } = this;
     if (timer === 'deadlines') conductor.wake(book.takeLate(now, (job) => conductor.expire(job, now)));
+    else if (timer === 'hedges') this.hedging.timeCame(now);
     else conductor.wake(book.takePostponed(now, (job) => this.losses.retry(job, now)));
   }
 

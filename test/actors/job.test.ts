@@ -73,7 +73,7 @@ const deeds: Record<JobAction, 'job.enqueue' | 'job.withdraw' | 'batch.recall'> 
   recall: 'batch.recall',
 };
 
-type Stimulus = Exclude<JobEvent, 'admit' | 'share' | 'giveUp'>;
+type Stimulus = Exclude<JobEvent, 'admit' | 'share' | 'resume' | 'giveUp'>;
 
 /** Whose run the job waits for: its own, or that of the one that it shares with. */
 function runner(stage: RouterStage): number {

@@ -100,6 +100,7 @@ describe('identical jobs', () => {
     const late = stage.fire('deadlines');
     assert.deepEqual([ends(late), told(late)], [['5 expired DEADLINE_EXCEEDED'], []]);
     assert.deepEqual(ends(stage.finish([1], [''])), ['1 completed', '3 completed', '4 completed']);
+    assert.equal(stage.router.violations, 0);
   });
 });
 
