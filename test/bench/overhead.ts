@@ -22,6 +22,7 @@ type Side =
   | 'restFloor'
   | 'large'
   | 'bareLarge'
+  | 'largeFloor'
   | 'bareGrpc'
   | 'bareHttp'
   | 'zeromq'
@@ -40,13 +41,16 @@ export async function run(args: Args): Promise<Record<string, number>> {
     const bareGrpc = grpcCaller(floor.grpcPort, tiny.grpc);
     const bareHttp = httpCaller(floor.httpPort, tiny.path, tiny.json);
     const zeromq = zeromqCaller(floor.endpoint, header, tiny.tensor);
+    const zeromqLarge = zeromqCaller(floor.endpoint, header, large.tensor);
+    const bareLarge = grpcCaller(floor.grpcPort, large.grpc);
     const sides: Record<Side, Caller> = {
       grpc: grpcCaller(node.grpcPort, tiny.grpc),
       grpcFloor: inTurn(bareGrpc, zeromq, bare.run),
       rest: httpCaller(node.httpPort, tiny.path, tiny.json),
       restFloor: inTurn(bareHttp, zeromq, bare.run),
       large: grpcCaller(node.grpcPort, large.grpc),
-      bareLarge: grpcCaller(floor.grpcPort, large.grpc),
+      bareLarge,
+      largeFloor: inTurn(bareLarge, zeromqLarge),
       ...{ bareGrpc, bareHttp, zeromq, run: bare.run },
     };
     const rounds = Math.max(5, args.number('rounds', 9));
@@ -93,11 +97,13 @@ function figuresOf(medians: Record<Side, number[]>): Record<string, number> {
   const unary = perRound((n) => at('grpc', n) / at('grpcFloor', n));
   const rest = perRound((n) => at('rest', n) / at('restFloor', n));
   const added = perRound((n) => at('large', n) - at('bareLarge', n));
+  const overParts = perRound((n) => at('large', n) - at('largeFloor', n));
   const unaryHot = perRound((n) => at('grpc', n) / (at('bareGrpc', n) + hot(n)));
   const restHot = perRound((n) => at('rest', n) / (at('bareHttp', n) + hot(n)));
   saySpread('gRPC end to end over its floor', unary);
   saySpread('REST end to end over its floor', rest);
   saySpread('600 KB: end to end less a bare gRPC echo of it', added, ' ms');
+  saySpread('600 KB: end to end less a bare gRPC echo and a bare ZeroMQ round trip of it', overParts, ' ms');
   say(
     '  (the 600 KB model echoes, so nothing is taken off for compute; "hot" sums parts that ran alone, each in a row)',
   );
@@ -105,6 +111,7 @@ function figuresOf(medians: Record<Side, number[]>): Record<string, number> {
     unaryRatioP50: unary.median,
     restRatioP50: rest.median,
     addedMs600KB: added.median,
+    addedMs600KBOverParts: overParts.median,
     unaryRatioP50Hot: unaryHot.median,
     restRatioP50Hot: restHot.median,
   };
