@@ -12,41 +12,68 @@ const minuteMs = 60_000;
 const weightMost = 1000;
 const rows = whole(1, limits.jobsPerBatchMax);
 const tags = z.array(z.string().regex(tagPattern, { error: tagWanted })).max(limits.tagsMax);
+const bucketList = `a list of 1 to ${limits.batchSizesMax}`;
 const aboveZero = `a number above 0, to ${weightMost}`;
 
 export const batchingShape = z.strictObject({
-  /** The same as the model's `maxBatch`. */
-  maxBatch: whole(0, limits.jobsPerBatchMax).optional(),
-  /** Rows at which a batch is sent at once. */
-  preferred: z.array(rows).max(limits.batchSizesMax).default([]),
-  /** How long the first of a batch waits for others at most; 0: as long as the policy has it. */
-  maxDelayMs: decimal(0, minuteMs).default(0),
-  policy: z.enum(batchPolicies).default('auto'),
-  /** The model's share of workers that several models want. */
+  maxBatch: whole(0, limits.jobsPerBatchMax).optional().describe("The same as the model's own `maxBatch`."),
+  policy: z
+    .enum(batchPolicies)
+    .default('auto')
+    .describe('When a batch is sent. `auto` chooses from what runs cost and how many workers there are.'),
+  preferred: z
+    .array(rows)
+    .max(limits.batchSizesMax)
+    .default([])
+    .describe('Rows at which a batch is sent at once, ascending.'),
+  maxDelayMs: decimal(0, minuteMs)
+    .default(0)
+    .describe('How long the first of a batch waits for others at most; 0: as the policy has it.'),
   weight: z
     .number({ error: aboveZero })
     .gt(0, { error: aboveZero })
     .max(weightMost, { error: aboveZero })
-    .default(1),
-  /** Left out: as the node has it. */
-  queueDepthMax: whole(1, 1_000_000).optional(),
-  queueBytesMax: whole(1024, 2 ** 40).optional(),
-  choice: z.enum(workerChoices).optional(),
-  /** Tags that a worker must have, and tags of workers that go first. */
-  needs: tags.default([]),
-  prefers: tags.default([]),
-  /** Left out: what `sizes` and `shapeBuckets` ask for. */
-  padding: z.enum(['none', 'bucket', 'sizes']).optional(),
-  /** The only batch sizes that the model is run with: a batch is filled with empty rows to the next. */
-  sizes: z.array(rows).max(limits.batchSizesMax).optional(),
-  /** Requests of different sizes share a batch: their inputs are filled with zeros to the bucket's size. */
+    .default(1)
+    .describe("The model's share of workers that several models want."),
+  queueDepthMax: whole(1, 1_000_000).optional().describe('Requests that wait. Default: as the node has it.'),
+  queueBytesMax: whole(1024, 2 ** 40)
+    .optional()
+    .describe('Their bytes. Default: as the node has it.'),
+  choice: z
+    .enum(workerChoices)
+    .optional()
+    .describe('Which of the workers that could take a batch gets it. Default: as the node has it.'),
+  needs: tags.default([]).describe('Tags that a worker must have to run the model.'),
+  prefers: tags.default([]).describe('Tags of workers that go first where they are free as soon.'),
+  sizes: z
+    .array(rows)
+    .max(limits.batchSizesMax)
+    .optional()
+    .describe(
+      'The only rows that the model is run with, ascending up to `maxBatch`: batches are filled with empty rows.',
+    ),
   shapeBuckets: z
     .strictObject({
-      dimension: whole(0, limits.dimensionsMax - 1),
-      sizes: z.array(whole(1, Number.MAX_SAFE_INTEGER)).min(1, { error: 'a list of 1 to 64' }).max(64),
-      inputs: z.array(word(limits.nameLengthMax)).max(limits.tensorsPerJobMax).default([]),
+      dimension: whole(1, limits.dimensionsMax - 1).describe(
+        'The open (-1) dimension that is filled, counted from the rows, which are 0.',
+      ),
+      sizes: z
+        .array(whole(1, Number.MAX_SAFE_INTEGER))
+        .min(1, { error: bucketList })
+        .max(limits.batchSizesMax, { error: bucketList })
+        .describe('Ascending. Inputs are filled with zeros to the next, outputs are cut back.'),
+      inputs: z
+        .array(word(limits.nameLengthMax))
+        .max(limits.tensorsPerJobMax)
+        .default([])
+        .describe('Those that are filled together. Default: all that are open there.'),
     })
-    .optional(),
+    .optional()
+    .describe('Requests of different sizes share a batch.'),
+  padding: z
+    .enum(['none', 'bucket', 'sizes'])
+    .optional()
+    .describe('Says once more what `sizes` (`sizes`) or `shapeBuckets` (`bucket`) ask for.'),
 });
 
 export type BatchingConfig = z.infer<typeof batchingShape>;

@@ -16,40 +16,58 @@ const tensor = z.strictObject({
   optional: z.boolean().optional(),
 });
 
-const modelConfig = z.strictObject({
-  backend: z.enum(['onnxruntime', 'echo', 'simulated']).default('onnxruntime'),
-  /** Rows that a batch may have. From 1 on the first dimension of every tensor counts rows; 0: it does not. */
-  maxBatch: whole(0, limits.jobsPerBatchMax).optional(),
+export const modelShape = z.strictObject({
+  backend: z
+    .enum(['onnxruntime', 'echo', 'simulated'])
+    .default('onnxruntime')
+    .describe('What computes it: ONNX Runtime, or for trials what comes in, or what `simulated` says.'),
+  maxBatch: whole(0, limits.jobsPerBatchMax)
+    .optional()
+    .describe(
+      'Rows that a batch may have. From 1 on the first dimension of every tensor counts rows; 0: it does not.',
+    ),
   batching: batchingShape.optional(),
-  /** Where it runs in a worker: tiny models on the main thread, others in the compute thread. */
-  placement: z.enum(['auto', 'inline', 'thread']).default('auto'),
-  /** For requests that bring no deadline. */
-  deadlineDefaultMs: decimal(1, dayMs).optional(),
-  /** A run that takes longer is taken for hung. */
-  runLongestMs: decimal(10, dayMs).optional(),
-  /** False: a run that has begun is never made again, whatever becomes of its worker. */
-  idempotent: z.boolean().default(true),
-  /** Requests that are equal to the byte and in flight together run once. */
-  shareIdentical: z.boolean().default(false),
-  /** A second worker may be asked when the first takes far longer than expected. */
-  hedge: z.boolean().default(false),
-  /** Read from the ONNX file where they are left out. */
-  inputs: z.array(tensor).max(limits.tensorsPerJobMax).optional(),
-  outputs: z.array(tensor).max(limits.tensorsPerJobMax).optional(),
-  /** Settings of the simulated backend. */
-  simulated: z.record(z.string(), z.unknown()).optional(),
+  placement: z
+    .enum(['auto', 'inline', 'thread'])
+    .default('auto')
+    .describe('Where it runs in a worker: tiny models on the main thread, others in the compute thread.'),
+  deadlineDefaultMs: decimal(1, dayMs).optional().describe('For requests that bring no deadline.'),
+  runLongestMs: decimal(10, dayMs).optional().describe('A run that takes longer is taken for hung.'),
+  idempotent: z
+    .boolean()
+    .default(true)
+    .describe('False: a run that has begun is never made again, whatever becomes of its worker.'),
+  shareIdentical: z
+    .boolean()
+    .default(false)
+    .describe('Requests that are equal to the byte and in flight together run once.'),
+  hedge: z
+    .boolean()
+    .default(false)
+    .describe('A second worker may be asked when the first takes far longer than expected.'),
+  inputs: z
+    .array(tensor)
+    .max(limits.tensorsPerJobMax)
+    .optional()
+    .describe('Read from the ONNX file where they are left out.'),
+  outputs: z
+    .array(tensor)
+    .max(limits.tensorsPerJobMax)
+    .optional()
+    .describe('The same, and only those that are named are served.'),
+  simulated: z.record(z.string(), z.unknown()).optional().describe('Settings of the simulated backend.'),
 });
 
-export type ModelConfig = Omit<z.infer<typeof modelConfig>, 'maxBatch'> & { readonly maxBatch: number };
+export type ModelConfig = Omit<z.infer<typeof modelShape>, 'maxBatch'> & { readonly maxBatch: number };
 export type TensorConfig = z.infer<typeof tensor>;
 
-export const defaultModelConfig: ModelConfig = { ...modelConfig.parse({}), maxBatch: 0 };
+export const defaultModelConfig: ModelConfig = { ...modelShape.parse({}), maxBatch: 0 };
 
 /** The configuration, or the sentence that says what is wrong with it. */
 export function readModelConfig(content: string): ModelConfig | string {
   const parsed = parseYaml(content);
   if (!parsed.ok) return `it is not YAML: ${parsed.reason}`;
-  const read = readShape(modelConfig, parsed.value ?? {});
+  const read = readShape(modelShape, parsed.value ?? {});
   if (!read.ok) return read.mistakes.join('; ');
   const { maxBatch: said, batching } = read.value;
   if (said !== undefined && batching?.maxBatch !== undefined && said !== batching.maxBatch)

@@ -53,8 +53,6 @@ function wrongBuckets(
   const key = 'batching.shapeBuckets';
   if (!batches)
     return `${key} is given, but maxBatch is 0: requests that never share a batch need no padding`;
-  if (dimension === 0)
-    return `${key}.dimension is 0; wanted is a number from 1, for dimension 0 counts the rows`;
   const stranger = buckets.inputs.find((name) => !inputs.some((input) => input.name === name));
   if (stranger !== undefined)
     return `${key}.inputs names ${stranger}; the model's inputs are ${inputs.map(({ name }) => name).join(', ')}`;

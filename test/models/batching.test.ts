@@ -70,6 +70,10 @@ batching:
 
 const wrong: [content: string, says: RegExp][] = [
   [
+    'batching: { shapeBuckets: { dimension: 0, sizes: [32] } }',
+    /^batching\.shapeBuckets\.dimension is 0; wanted is a whole number from 1 to 15$/,
+  ],
+  [
     'maxBatch: 4\nbatching: { maxBatch: 8 }',
     /^maxBatch is 4 and batching\.maxBatch is 8; wanted is one of them/,
   ],
@@ -129,7 +133,7 @@ const wrong: [content: string, says: RegExp][] = [
   ],
   [
     'batching: { shapeBuckets: { sizes: [32] } }',
-    /^batching\.shapeBuckets\.dimension is missing; wanted is a whole number from 0 to 15$/,
+    /^batching\.shapeBuckets\.dimension is missing; wanted is a whole number from 1 to 15$/,
   ],
 ];
 
@@ -149,12 +153,6 @@ const unfit: [what: string, config: string, shape: string, says: RegExp][] = [
     /maxBatch is 16, but x has shape \[8, 4\].*sizes: \[8\] it may be 8/,
   ],
   ['buckets without batches', buckets(1), '[-1]', /shapeBuckets is given, but maxBatch is 0/],
-  [
-    'buckets of rows',
-    `maxBatch: 4\n${buckets(0)}`,
-    '[-1, -1]',
-    /shapeBuckets\.dimension is 0; wanted is a number from 1/,
-  ],
   [
     'buckets of a closed dimension',
     `maxBatch: 4\n${buckets(1)}`,

@@ -1,13 +1,15 @@
-// The parts of the README that the code says better than a person: tables of errors, settings and limits, and the job's
+// The parts of the README that the code says better than a person: tables of errors, settings, model keys and limits, and the job's
 // chart. Written by `npm run readme`, and compared by a test.
 import { jobTable } from '../../actors/job/job.table.js';
 import { errorCodes, errors, grpcStatus } from '../../proto/errors.js';
 import { limitMeanings, limits } from '../../proto/limits.js';
 import { environmentOf, flagOf, settingNames, settings } from '../../runtime/config/schema.js';
 import type { Setting } from '../../runtime/config/setting.js';
+import { modelKeys } from './keys.js';
 
 export const blocks: Readonly<Record<string, () => string>> = {
   errors: errorTable,
+  'model-keys': modelKeyTable,
   settings: settingTable,
   limits: limitTable,
   'job-chart': jobChart,
@@ -43,6 +45,10 @@ function settingTable(): string {
     return [`\`${name}\``, `\`${flagOf(name)}\``, `\`${environmentOf(name)}\``, shown, allowed, meaning];
   });
   return table(['In a file', 'Flag', 'Environment', 'Default', 'Allowed', 'Meaning'], rows);
+}
+
+function modelKeyTable(): string {
+  return table(['Key', 'Default', 'Allowed', 'Meaning'], modelKeys());
 }
 
 function limitTable(): string {

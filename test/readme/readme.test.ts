@@ -6,6 +6,7 @@ import { errorCodes } from '../../proto/errors.js';
 import { settingNames } from '../../runtime/config/schema.js';
 import { readModelConfig } from '../../runtime/models/config.js';
 import { blocks, withBlocks } from './blocks.js';
+import { modelKeys } from './keys.js';
 
 const readme = readFileSync('README.md', 'utf8');
 
@@ -13,7 +14,9 @@ test('the tables and the chart of the README are those of the code', () => {
   assert.equal(withBlocks(readme), readme, 'run `npm run readme` and commit what it changed');
 });
 
-test('no error and no setting is missing', () => {
+test('no error, no setting and no key of a model is missing', () => {
+  assert.ok(modelKeys().length > 20);
+  for (const [key] of modelKeys()) assert.ok(readme.includes(`| ${key} |`), key);
   for (const code of errorCodes) assert.match(readme, new RegExp(`\\| \`${code}\` \\|`));
   for (const name of settingNames) assert.match(readme, new RegExp(`\\| \`${name}\` \\|`));
 });

@@ -1,0 +1,57 @@
+// The keys of a model's config.yaml as the code knows them, for the README's table.
+import { modelShape } from '../../runtime/models/config.js';
+import { z } from '../../runtime/shape.js';
+
+interface Shown {
+  readonly type?: string;
+  readonly description?: string;
+  readonly default?: unknown;
+  readonly enum?: readonly unknown[];
+  readonly minimum?: number;
+  readonly exclusiveMinimum?: number;
+  readonly maximum?: number;
+  readonly minItems?: number;
+  readonly maxItems?: number;
+  readonly pattern?: string;
+  readonly items?: Shown;
+  readonly properties?: Readonly<Record<string, Shown>>;
+}
+
+/** Key, default, what is allowed and what it means; keys below a key have its name before theirs. */
+export function modelKeys(): string[][] {
+  return keysOf(z.toJSONSchema(modelShape, { io: 'input' }) as Shown, '');
+}
+
+function keysOf(shown: Shown, before: string): string[][] {
+  return Object.entries(shown.properties ?? {}).flatMap(([key, value]) => {
+    const name = before + key;
+    const fallback =
+      value.default === undefined ? '' : `\`${JSON.stringify(value.default).replaceAll('"', '')}\``;
+    const own =
+      value.description === undefined ? [] : [[`\`${name}\``, fallback, allowed(value), value.description]];
+    return [...own, ...keysOf(value, `${name}.`)];
+  });
+}
+
+function allowed(shown: Shown): string {
+  if (shown.enum !== undefined) return shown.enum.join(', ');
+  switch (shown.type) {
+    case 'integer':
+      return `a whole number${range(shown)}`;
+    case 'number':
+      return `a number${range(shown)}`;
+    case 'boolean':
+      return 'true, false';
+    case 'array':
+      return `a list of ${shown.minItems ?? 0} to ${shown.maxItems}: ${allowed(shown.items ?? {})}`;
+    case 'object':
+      return 'keys with values';
+    default:
+      return shown.pattern === undefined ? 'text' : 'letters, digits, . _ : / -';
+  }
+}
+
+function range({ minimum, exclusiveMinimum, maximum }: Shown): string {
+  const from = minimum === undefined ? ` above ${exclusiveMinimum}, ` : ` from ${minimum} `;
+  return maximum === Number.MAX_SAFE_INTEGER ? from.trimEnd() : `${from}to ${maximum}`;
+}
