@@ -5,6 +5,7 @@ import { modelKey } from '../../proto/ids.js';
 import type { Said, Verdict } from '../../proto/messages.js';
 import { Directory } from '../directory.js';
 import { type Effect, note, send } from '../effects.js';
+import { Numbered } from '../numbered.js';
 import { type Batch, WorkerRecord } from './workers.js';
 
 export type ModelCount = Omit<Said<'model.reported'>, 'type' | 'model' | 'version' | 'policy' | 'why'>;
@@ -18,7 +19,7 @@ export class Registry {
   private readonly proven = new Set<string>();
   private readonly verdicts = new Map<MemberId, Verdict>();
   /** Which worker holds which batch, for routers know batches only. */
-  private readonly holders = new Map<number, MemberId>();
+  private readonly holders = new Numbered<MemberId>();
   private epoch = 0;
   private readonly reconcileMs: number;
 
@@ -100,7 +101,7 @@ export class Registry {
     }
     const effects: Effect[] = [];
     const held = new Set(reported.held);
-    for (const batch of [...worker.batches.values()]) {
+    for (const batch of worker.batches.values()) {
       if (held.has(batch.batch)) batch.missing = 0;
       else if (now - batch.assignedAt >= this.reconcileMs && ++batch.missing >= reportsToMiss) {
         worker.release(batch.batch, now);
@@ -147,7 +148,7 @@ export class Registry {
 
 /** Word to the routers whose batches were at a worker that is off the record: not all of them may have noticed. */
 export function abandoned(worker: WorkerRecord): Effect[] {
-  return [...worker.batches.values()].map((batch) => lost(worker, batch, 'silent'));
+  return worker.batches.values().map((batch) => lost(worker, batch, 'silent'));
 }
 
 function lost(worker: WorkerRecord, batch: Batch, cause: Said<'batch.lost'>['cause']): Effect {
