@@ -39,7 +39,7 @@ export class Sharing {
     }
     job.sharers = sharers;
     sharers.followers.push(job);
-    this.conductor.move(job, 'share', now, `with job ${sharers.leader.number}`);
+    this.conductor.move(job, 'share', now, `with job ${sharers.leader.number.toString(36)}`);
     return true;
   }
 
@@ -97,7 +97,7 @@ export class Sharing {
       // Whoever the queue had taken keeps its place there, unless the queue itself let go of it.
       next.admitted = leader.admitted && end.ending !== 'rejected' && end.ending !== 'displaced';
       this.lead(next, waiting);
-      this.conductor.move(next, 'lead', now, `job ${leader.number} ${end.ending}`);
+      this.conductor.move(next, 'lead', now, `job ${leader.number.toString(36)} ${end.ending}`);
       return;
     }
   }

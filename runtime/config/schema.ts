@@ -99,6 +99,12 @@ export const settings = {
   attemptsMax: whole(3, 1, 100, 'Runs of one job that may fail for a fault of the machinery.'),
   retryShare: decimal(0.1, 0, 1, 'Tries beyond the first that are allowed, as a share of the jobs taken.'),
   retryPerSecond: decimal(3, 0, 10_000, 'Tries beyond the first that are allowed in each second besides.'),
+  hedgeShare: decimal(
+    0.02,
+    0,
+    1,
+    'Second runs beside slow first ones that are allowed where models ask for them, as a share of the jobs taken.',
+  ),
   lossesMax: whole(
     5,
     1,

@@ -13,8 +13,10 @@ const joinBytesMax = 64 * 1024;
 const reconcileMs = 400;
 
 export function routerLimits(config: Config): RouterLimits {
-  const { jobsMax, payloadBytesMax, lossesMax, attemptsMax, retryShare, retryPerSecond } = config;
-  return { jobsMax, payloadBytesMax, lossesMax, attemptsMax, retryShare, retryPerSecond, joinBytesMax };
+  const { jobsMax, payloadBytesMax, lossesMax, attemptsMax } = config;
+  const { retryShare, retryPerSecond, hedgeShare } = config;
+  const bounds = { jobsMax, payloadBytesMax, lossesMax, attemptsMax };
+  return { ...bounds, retryShare, retryPerSecond, hedgeShare, joinBytesMax };
 }
 
 export function schedulerSettings(config: Config): SchedulerSettings {

@@ -90,22 +90,15 @@ test('tags are a list, which may be empty', () => {
 });
 
 test('what a router goes by is set by name', () => {
-  const args = [
-    '--attempts-max',
-    '7',
-    '--retry-share',
-    '0.25',
-    '--retry-per-second',
-    '1.5',
-    '--losses-max',
-    '9',
-  ];
-  const { attemptsMax, retryShare, retryPerSecond, lossesMax } = routerLimits(loadConfig(args, {}).config);
-  assert.deepEqual([attemptsMax, retryShare, retryPerSecond, lossesMax], [7, 0.25, 1.5, 9]);
+  const names = ['attemptsMax', 'retryShare', 'retryPerSecond', 'hedgeShare'] as const;
+  const given = [7, 0.25, 1.5, 0];
+  const args = names.flatMap((name, at) => [flagOf(name), String(given[at])]);
+  const set = routerLimits(loadConfig(args, {}).config);
   const usual = routerLimits(loadConfig([], {}).config);
-  for (const name of ['attemptsMax', 'retryShare', 'retryPerSecond'] as const) {
+  names.forEach((name, at) => {
+    assert.equal(set[name], given[at], name);
     assert.equal(usual[name], routerDefaults[name], name);
-  }
+  });
 });
 
 test('roles can be combined, in flags and in a file', () => {
