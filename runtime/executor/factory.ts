@@ -9,7 +9,7 @@ import type { Cost, Executor, Loaded, Run, RunFailure, RunResult } from './execu
 import { cutOutputs, fill, filledRows } from './filling.js';
 import { findWrongInput, gatherInputs } from './gather.js';
 import type { KeptCosts } from './kept.js';
-import { hasOpenSizes, measureCosts } from './measuring.js';
+import { hasOpenSizes, Measuring } from './measuring.js';
 import { type Device, type LoadOrder, orderOf } from './order.js';
 import { Shelf } from './shelf.js';
 
@@ -38,6 +38,7 @@ class Places implements Executor {
   readonly #threads: number;
   readonly #broken: ((reason: string) => void) | undefined;
   readonly #kept: KeptCosts | undefined;
+  readonly #measuring = new Measuring();
   readonly #inline = new Shelf();
   readonly #placed = new Map<string, { readonly place: Place; readonly order: LoadOrder }>();
   readonly #inThread = new Set<string>();
@@ -71,7 +72,7 @@ class Places implements Executor {
       const before = this.#placed.get(order.key)?.place;
       this.#placed.set(order.key, { place, order });
       if (before !== undefined && before !== place) await this.#remove(order.key, before);
-      const costs = await this.#costsOf(order, place);
+      const costs = await this.#costsOf(order, place, runMs);
       return { ok: true, place, rowsMax: order.rowsMax, runMs, costs };
     } catch (error) {
       return { ok: false, reason: error instanceof Error ? error.message : String(error) };
@@ -117,12 +118,13 @@ class Places implements Executor {
     await Promise.all(this.#retiring);
   }
 
-  async #costsOf(order: LoadOrder, place: Place): Promise<readonly Cost[]> {
+  async #costsOf(order: LoadOrder, place: Place, runMs: number): Promise<readonly Cost[]> {
     const known = await this.#kept?.find(order);
     if (known !== undefined) return known;
     const thread = place === 'thread' ? this.#useThread() : undefined;
-    const costs = await measureCosts(order, (rows) => (thread ?? this.#inline).measure(order.key, rows));
-    await this.#kept?.keep(order, costs);
+    const measure = (rows: number) => (thread ?? this.#inline).measure(order.key, rows);
+    const { costs, isAll } = await this.#measuring.costsOf(order, runMs, measure);
+    if (isAll) await this.#kept?.keep(order, costs);
     return costs;
   }
 

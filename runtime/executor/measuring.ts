@@ -4,7 +4,9 @@ import type { Cost } from './executor.js';
 import type { LoadOrder } from './order.js';
 
 /** For all sizes of one model together: larger ones that don't fit are left to those who can extrapolate. */
-const measuringMostMs = 400;
+const modelMostMs = 400;
+/** For all models of a worker, which is not ready before: what is beyond has to be learned from real runs. */
+const workerMostMs = 1000;
 /** Of each size: one to warm up, three to measure. */
 const runsEach = 4;
 
@@ -21,22 +23,42 @@ export function hasOpenSizes({ inputs, batches }: Pick<LoadOrder, 'inputs' | 'ba
   return inputs.some(({ shape }) => (batches ? shape.slice(1) : shape).some((size) => size < 0));
 }
 
-export async function measureCosts(
-  order: LoadOrder,
-  measure: (rows: number) => Promise<number>,
-): Promise<Cost[]> {
-  if (order.backend === 'onnxruntime' && hasOpenSizes(order)) return [];
-  const beganAt = now();
-  const costs: Cost[] = [];
-  for (const rows of sizesOf(order)) {
-    const [rowsBefore, msBefore] = costs.at(-1) ?? [rows, 0];
-    // At worst it costs in proportion to its rows.
-    if (now() - beganAt + ((msBefore * rows) / rowsBefore) * runsEach > measuringMostMs) break;
-    const ms = await measure(rows);
-    if (ms <= 0) break;
-    costs.push([rows, ms]);
+export interface Measured {
+  readonly costs: readonly Cost[];
+  /** False: another time it might become more. */
+  readonly isAll: boolean;
+}
+
+/** The measuring of one worker. */
+export class Measuring {
+  #spentMs = 0;
+
+  /** `runMs`: of a warm run of the smallest size. */
+  async costsOf(
+    order: LoadOrder,
+    runMs: number,
+    measure: (rows: number) => Promise<number>,
+  ): Promise<Measured> {
+    const [smallest, ...sizes] = sizesOf(order) as [number, ...number[]];
+    if (runMs <= 0 || (order.backend === 'onnxruntime' && hasOpenSizes(order)))
+      return { costs: [], isAll: true };
+    const costs: Cost[] = [[smallest, runMs]];
+    const beganAt = now();
+    const leftMs = workerMostMs - this.#spentMs;
+    let isAll = true;
+    for (const rows of sizes) {
+      const [rowsBefore, msBefore] = costs.at(-1) as Cost;
+      // At worst it costs in proportion to its rows.
+      const byThenMs = now() - beganAt + ((msBefore * rows) / rowsBefore) * runsEach;
+      isAll = byThenMs > modelMostMs || byThenMs <= leftMs;
+      if (byThenMs > Math.min(modelMostMs, leftMs)) break;
+      const ms = await measure(rows);
+      if (ms <= 0) break;
+      costs.push([rows, ms]);
+    }
+    this.#spentMs += now() - beganAt;
+    return { costs: levelled(costs), isAll };
   }
-  return levelled(costs);
 }
 
 /** Fewer rows never cost more: they could be filled up. What says otherwise is noise. */

@@ -3,9 +3,10 @@ import assert from 'node:assert/strict';
 import { mkdirSync, readdirSync, readFileSync, utimesSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { describe, test } from 'node:test';
+import { pause } from '../../runtime/clock.js';
 import { createExecutor } from '../../runtime/executor/factory.js';
 import { KeptCosts } from '../../runtime/executor/kept.js';
-import { measureCosts, sizesOf } from '../../runtime/executor/measuring.js';
+import { Measuring, sizesOf } from '../../runtime/executor/measuring.js';
 import type { LoadOrder } from '../../runtime/executor/order.js';
 import type { ModelEntry } from '../../runtime/models/repository.js';
 import { entryOf, loaded, temporaryPath, tensor } from './models.js';
@@ -60,22 +61,37 @@ describe('measured', () => {
     assert.deepEqual(await costsOf(entryOf({ onnx: onnxIdentity('FP32', 4), inputs: open })), []);
   });
 
+  const order = { backend: 'simulated', rowSizes: [], rowsMax: 1024 } as unknown as LoadOrder;
+
   test('stops before it takes too long, and fewer rows never cost more', async () => {
-    const order = { backend: 'simulated', rowSizes: [], rowsMax: 1024 } as unknown as LoadOrder;
     const asked: number[] = [];
-    const costs = await measureCosts(order, async (rows) => {
+    const measured = await new Measuring().costsOf(order, 20, async (rows) => {
       asked.push(rows);
-      return rows === 1 ? 20 : rows * 5;
+      return rows * 5;
     });
     // 16 rows would cost up to 80 ms each of four times; 32 rows 160 ms.
-    assert.deepEqual(asked, [1, 2, 4, 8, 16]);
-    assert.deepEqual(costs, [
+    assert.deepEqual(asked, [2, 4, 8, 16]);
+    const costs = [
       [1, 10],
       [2, 10],
       [4, 20],
       [8, 40],
       [16, 80],
-    ]);
+    ];
+    assert.deepEqual(measured, { costs, isAll: true });
+  });
+
+  test('is not for ever: of many models the last are left to be learned, and may be measured another time', async () => {
+    const measuring = new Measuring();
+    const slow = (): Promise<number> => pause(30).then(() => 1);
+    const sizes: number[] = [];
+    for (let model = 0; model < 5; model++) {
+      const { costs, isAll } = await measuring.costsOf(order, 1, slow);
+      sizes.push(costs.length);
+      if (model === 0) assert.ok(isAll && costs.length > 5, `${costs.length} sizes`);
+      if (model === 4) assert.deepEqual([costs, isAll], [[[1, 1]], false]);
+    }
+    assert.ok((sizes[3] as number) < (sizes[0] as number), `${sizes}`);
   });
 });
 
