@@ -69,7 +69,7 @@ export const settings = {
     1024,
     0,
     100_000,
-    'Jobs that ended well and are remembered for `node runtime jobs`; of those that did not as many besides.',
+    'Jobs that are remembered for `node runtime jobs` when they did not end well; of the others an eighth.',
   ),
   queueDepthMax: whole(16_384, 1, 1_000_000, 'Jobs that wait for one model at a scheduler.'),
   queueBytesMax: whole(2 ** 29, 1024, 2 ** 40, 'Bytes of requests that wait for one model.'),

@@ -1,5 +1,5 @@
-// What is remembered of jobs that have ended: so many of the good ones, and as many of the others apart, so that a flood
-// of good ones does not push out what went wrong. Keeping costs a few references; the path is told only when asked for.
+// What is remembered of jobs that have ended: those that ended well apart from the others, so that a flood of good ones
+// does not push out what went wrong. Keeping costs a few references; the path is told only when asked for.
 import type { Reply } from '../../actors/effects.js';
 import type { JobNumber } from '../../proto/ids.js';
 import type { JobEnd, JobSpec, JobTimes } from '../../proto/job.js';
@@ -14,14 +14,17 @@ export interface Ended {
   readonly endedAt: number;
 }
 
+/** Whatever outlives its request is moved about by the garbage collector: with many kept, of every good job as well. */
+const goodShare = 1 / 8;
+
 export class Journal {
   private readonly good: Ring;
   private readonly bad: Ring;
   private count = 0;
 
-  /** Of each kind so many. */
+  /** So many that did not end well, and fewer of the others. */
   constructor(keptMax: number) {
-    this.good = new Ring(keptMax);
+    this.good = new Ring(Math.ceil(keptMax * goodShare));
     this.bad = new Ring(keptMax);
   }
 

@@ -27,7 +27,7 @@ function numbers(journal: Journal, last: number, isFailed = false, fits: (spec: 
 }
 
 test('a flood of good ones does not push out the others', () => {
-  const journal = filled(4, 1000, (number) => number === 3 || number === 500);
+  const journal = filled(32, 1000, (number) => number === 3 || number === 500);
   assert.deepEqual(numbers(journal, 10, true), [3, 500]);
   assert.deepEqual(numbers(journal, 10), [3, 500, 997, 998, 999, 1000]);
   assert.deepEqual(numbers(journal, 3), [998, 999, 1000]);
@@ -36,7 +36,7 @@ test('a flood of good ones does not push out the others', () => {
 });
 
 test('of one model as many as are asked for, however many of others came since', () => {
-  const journal = filled(10, 9, () => false);
+  const journal = filled(80, 9, () => false);
   assert.deepEqual(
     numbers(journal, 2, false, ({ model }) => model === 'odd'),
     [7, 9],
@@ -52,7 +52,7 @@ test('it may keep nothing, and tells nothing then', () => {
 
 test('an engine shows its jobs from their arrival to long after their end', () => {
   const stage = RouterStage.usual();
-  const engine = new NodeEngine('node-1.aaaaaa', stage.router, new Repository([]), 8);
+  const engine = new NodeEngine('node-1.aaaaaa', stage.router, new Repository([]), 64);
   const { model, version } = specOf();
   for (let number = 1; number <= 40; number++) engine.submit({ spec: specOf(), payload: [] }, () => {});
   const slice = {
@@ -86,7 +86,7 @@ test('an engine shows its jobs from their arrival to long after their end', () =
 
 test('a job that lives is shown with the path so far', () => {
   const stage = RouterStage.usual();
-  const engine = new NodeEngine('node-1.aaaaaa', stage.router, new Repository([]), 8);
+  const engine = new NodeEngine('node-1.aaaaaa', stage.router, new Repository([]), 64);
   stage.hear({ type: 'job.submitted', job: 5, spec: specOf() });
   const { ended, live } = engine.jobs({ last: 5, failed: false, model: '' });
   assert.deepEqual([ended.length, live.length], [0, 1]);
@@ -97,7 +97,7 @@ test('a job that lives is shown with the path so far', () => {
 
 test('jobs that share a run are answered each, and the run is counted once', () => {
   const stage = RouterStage.usual();
-  const engine = new NodeEngine('node-1.aaaaaa', stage.router, new Repository([]), 8);
+  const engine = new NodeEngine('node-1.aaaaaa', stage.router, new Repository([]), 64);
   const { model, version } = specOf();
   for (let number = 1; number <= 3; number++) engine.submit({ spec: specOf(), payload: [] }, () => {});
   const times = { queueMs: 1, computeInputMs: 0, computeMs: 2, computeOutputMs: 0, batchRows: 1 };

@@ -27,7 +27,7 @@ describe('node runtime jobs', () => {
       .onnx('table', table, ['maxBatch: 8']).folder;
     node = await startNode({
       ...apart(scratch, models),
-      'jobs-kept-max': 3,
+      'jobs-kept-max': 24,
       'worker-count': 1,
       'log-level': 'debug',
     });
