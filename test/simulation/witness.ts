@@ -60,7 +60,8 @@ export class Witness {
       this.truth.job(process.id, heard.job).deadline = now + heard.spec.budgetMs;
     if (heard.type === 'link.opened') view.links.open(heard.member, heard.roles);
     if (heard.type === 'link.lost') {
-      view.links.close(heard.member);
+      // Without health nobody is left to take back what it said of others.
+      if (view.links.close(heard.member).includes('health')) view.distrusted.clear();
       view.distrusted.delete(heard.member);
     }
     if (heard.type === 'peer.judged') {
