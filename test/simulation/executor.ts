@@ -27,6 +27,8 @@ export class Executor {
   private readonly kept = new Map<string, Kept>();
   private readonly outputs = new Map<string, Tokens>();
   private readonly running = new Map<Place, { readonly key: string; readonly solo: boolean }>();
+  /** The model whose loading takes the thread; empty for none. */
+  private loading = '';
   private readonly process: Process;
   private readonly name: string;
   private readonly timeline: Timeline;
@@ -67,7 +69,9 @@ export class Executor {
   load(model: string, version: string): void {
     const { place, rowsMax, alphaMs } = this.truth.modelOf(model);
     const fails = this.truth.scenario.unloadable.includes(`${this.name} ${model}`);
+    this.occupy(model);
     this.later(this.random.between(1, 12), () => {
+      this.loading = '';
       if (fails) this.process.hear({ type: 'model.failed', model, version, reason: 'its file is corrupt' });
       else
         this.process.hear({
@@ -105,10 +109,19 @@ export class Executor {
     });
   }
 
+  /** What is begun behind a load would begin who knows when. */
+  private occupy(model: string): void {
+    require(this.loading === '', 'I4', () => `${this.process.id} loads ${model} beside ${this.loading}`);
+    require(!this.running.has('thread'), 'I4', () => `${this.process.id} loads ${model} behind a run`);
+    this.loading = model;
+  }
+
   /** One run at a time in each place, and one under watch beside nobody. */
   private claim(key: string, place: Place, run: Said<'batch.run'>): void {
     require(!this.running.has(place), 'I5', () =>
       `${this.process.id} runs two batches in its ${place} place`);
+    require(place === 'inline' || this.loading === '', 'I4', () =>
+      `${this.process.id} begins ${key} behind the load of ${this.loading}`);
     const solo = this.truth.soloBatches.has(key);
     for (const other of this.running.values()) {
       require(!solo && !other.solo, 'I11', () =>
