@@ -10,6 +10,7 @@ import type { BatchWord, JobBook, Twin } from './book.js';
 import type { Conductor } from './conductor.js';
 import { enqueueMessage, recallMessage } from './dispatch.js';
 import { harms, type LossCause, noteTwinLoss } from './loss.js';
+import type { Neighbours } from './neighbours.js';
 import { TokenBucket } from './retries.js';
 
 export interface HedgingLimits {
@@ -25,14 +26,22 @@ interface Watched {
 
 export class Hedging {
   private readonly book: JobBook;
+  private readonly neighbours: Neighbours;
   private readonly conductor: Conductor;
   private readonly bucket: TokenBucket;
   /** Running jobs that may be hedged: no more than all credits of all workers allow. */
   private watched: Watched[] = [];
   private wakesAt = Number.POSITIVE_INFINITY;
 
-  constructor(book: JobBook, conductor: Conductor, limits: HedgingLimits, now: number) {
+  constructor(
+    book: JobBook,
+    neighbours: Neighbours,
+    conductor: Conductor,
+    limits: HedgingLimits,
+    now: number,
+  ) {
     this.book = book;
+    this.neighbours = neighbours;
     this.conductor = conductor;
     this.bucket = new TokenBucket(limits.hedgeShare, 0, now);
     conductor.concluded = (job) => this.conclude(job);
@@ -67,9 +76,16 @@ export class Hedging {
   }
 
   private ask(job: Job, now: number): void {
-    const { scheduler } = job;
+    const scheduler = this.neighbours.owner(job.spec.model, job.spec.version);
     const inTime = now + (job.placement?.wholeMs ?? 0) < job.deadline;
-    if (!mayHedge(job) || !inTime || this.book.twins.has(job.number) || !this.bucket.take(now)) return;
+    if (
+      scheduler === '' ||
+      !mayHedge(job) ||
+      !inTime ||
+      this.book.twins.has(job.number) ||
+      !this.bucket.take(now)
+    )
+      return;
     const attempt = job.attempt + 1;
     this.book.twins.set(job.number, {
       state: 'asked',
@@ -154,6 +170,7 @@ export class Hedging {
     if (twin === undefined) return false;
     if (twin.state !== 'placed') {
       this.callBack(job, twin);
+      twin.state = 'over';
       job.attempt = Math.max(job.attempt, twin.attempt);
       return false;
     }

@@ -81,7 +81,7 @@ export class Router implements Actor {
     this.retries = new Retries(limits, now);
     const { book, neighbours, retries } = this;
     const conductor = new Conductor(book, neighbours);
-    const hedging = new Hedging(book, conductor, limits, now);
+    const hedging = new Hedging(book, neighbours, conductor, limits, now);
     this.conductor = conductor;
     this.hedging = hedging;
     this.losses = new Losses(book, neighbours, conductor, retries, hedging, limits);

@@ -134,6 +134,32 @@ describe('of two runs', () => {
     ]);
   });
 
+  test('one that is placed only after the first was lost is not taken', () => {
+    const stage = running();
+    late(stage);
+    assert.deepEqual(
+      told(stage.exit('killed')).map(({ message }) => message.type),
+      ['job.withdraw', 'job.enqueue'],
+    );
+    // Attempt 3 is at a worker when word comes of the second's place.
+    stage.assign([1], 'worker-3.gggggg');
+    stage.link('worker-3.gggggg', 'worker');
+    stage.assign([1], 'worker-3.gggggg');
+    const batch = { batch: 9, worker: otherWorker, epoch: 7, solo: false, jobs: [1], attempts: [2] };
+    const effects = stage.hear({ type: 'batch.assign', ...batch, costMs: 20, transportMs: 1 }, scheduler);
+    assert.deepEqual(told(effects), [{ to: scheduler, message: { type: 'batch.declined', batch: 9 } }]);
+  });
+
+  test('the second is asked for where its model is owned by now', () => {
+    const stage = running();
+    stage.link('scheduler-2.ffffff', 'scheduler');
+    stage.hear({ type: 'peer.judged', member: scheduler, verdict: 'down', reason: '' }, 'health-1');
+    assert.deepEqual(
+      told(late(stage)).map(({ to, message }) => [to, message.type]),
+      [['scheduler-2.ffffff', 'job.enqueue']],
+    );
+  });
+
   test('the end of the job calls both back', () => {
     const stage = running();
     twin(stage);
