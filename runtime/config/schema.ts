@@ -105,6 +105,12 @@ export const settings = {
     1,
     'Second runs beside slow first ones that are allowed where models ask for them, as a share of the jobs taken.',
   ),
+  sharersMax: whole(
+    64,
+    0,
+    10_000,
+    'Identical requests that wait for the run of one, where models allow that.',
+  ),
   lossesMax: whole(
     5,
     1,

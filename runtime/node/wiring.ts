@@ -13,9 +13,9 @@ const joinBytesMax = 64 * 1024;
 const reconcileMs = 400;
 
 export function routerLimits(config: Config): RouterLimits {
-  const { jobsMax, payloadBytesMax, lossesMax, attemptsMax } = config;
+  const { jobsMax, payloadBytesMax, lossesMax, attemptsMax, sharersMax } = config;
   const { retryShare, retryPerSecond, hedgeShare } = config;
-  const bounds = { jobsMax, payloadBytesMax, lossesMax, attemptsMax };
+  const bounds = { jobsMax, payloadBytesMax, lossesMax, attemptsMax, sharersMax };
   return { ...bounds, retryShare, retryPerSecond, hedgeShare, joinBytesMax };
 }
 
