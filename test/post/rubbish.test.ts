@@ -5,6 +5,7 @@ import { Packr } from 'msgpackr';
 import { Dealer } from 'zeromq';
 import { decodeMessage, encodeMessage, invalid } from '../../proto/codec.js';
 import { joinEnvelopes } from '../../proto/frame.js';
+import { protocolVersion } from '../../proto/limits.js';
 import type { Message } from '../../proto/messages.js';
 import { PostOffice } from '../../runtime/post/office.js';
 import type { Transport, TransportEvents } from '../../runtime/post/transport.js';
@@ -49,7 +50,11 @@ describe('rubbish over ZeroMQ', () => {
     ['an unknown number', [joinEnvelopes([packer.pack([9999, 0, 1])])], 'undecodable'],
     ['fields of wrong kinds', [joinEnvelopes([packer.pack([10, 0, 'many', -1])])], 'undecodable'],
     ['too many fields', [joinEnvelopes([packer.pack([10, 0, 1, 1, 1])])], 'undecodable'],
-    ['an endless envelope', [Buffer.from([0x53, 0x42, 1, 0xff, 0xff, 0xff, 0x7f, 1])], 'rubbish'],
+    [
+      'an endless envelope',
+      [Buffer.from([0x53, 0x42, protocolVersion, 0xff, 0xff, 0xff, 0x7f, 1])],
+      'rubbish',
+    ],
     ['a truncated frame', [plain.subarray(0, plain.length - 1)], 'rubbish'],
     ['too few tensor frames', [joinEnvelopes([encodeMessage(beat(1), 2)]), new Uint8Array(8)], 'frameCount'],
     ['too many tensor frames', [plain, new Uint8Array(8)], 'frameCount'],
