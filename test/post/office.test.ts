@@ -236,7 +236,7 @@ function refusing(sibling: Sibling, branch: Make): void {
     await old.opening();
     transport.send(link, [Buffer.from([0x53, 0x42, 99, 1, 0, 0, 0, 0xc0])]);
     await Promise.all([host.refusal(), old.delivery()]);
-    assert.match(host.refusals[0]?.reason ?? '', /speaks protocol version 99, this node speaks 1/);
+    assert.match(host.refusals[0]?.reason ?? '', /speaks protocol version 99, this node speaks \d+$/);
     const refusal = Buffer.from(old.deliveries[0]?.frames[0] as Uint8Array);
     assert.ok(refusal.includes('speaks protocol version 99'));
     await transport.close(0);
