@@ -1,47 +1,223 @@
-// What a batch of one shape is expected to cost on one worker: a moving average per power of two of rows, kept monotone,
-// and the fastest run seen. Learned from every run.
+// What a batch of one shape costs on one worker: a monotone table over batch sizes, because real models have steps, the
+// pace at which the worker goes by it just now, and the ninety-ninth percentile of what it took beyond. Learned from
+// every run; bounded in memory; asked in constant time.
+import { SlidingHigh } from './sliding.js';
 
-const weight = 0.2;
-/** Fewer runs prove nothing about how fast it can be. */
-const runsToTrust = 8;
+/** Sizes up to here have a place of their own; above, eight places for every doubling. */
+const exactRows = 16;
+const rowsTop = 4096;
+const places = exactRows + 8 * Math.log2(rowsTop / exactRows);
+/** The largest batch size that each place stands for. */
+const tops = Float64Array.from({ length: places + 1 }, (_, place) =>
+  place <= exactRows ? place : 2 ** Math.floor((place - 1) / 8 + 2) * (1 + (((place - 1) % 8) + 1) / 8),
+);
+const placeOf = placesByRows();
+
+/** How much the newest run counts for its size once enough were seen, and for the pace of all sizes. */
+const shapeWeight = 0.04;
+const paceWeight = 0.05;
+/** So many runs in a row off by so much, all to one side, are no noise: the worker has changed its pace. */
+const changeRuns = 6;
+const changeFactor = 1.2;
+/** One job refused for an estimate while its worker idled takes this much from the belief in it. */
+const doubtFactor = 0.8;
+const runsRemembered = 1e6;
 
 export class CostTable {
-  /** Index n stands for batches of up to 2^n rows; NaN where nothing was seen. */
-  private readonly averages: number[] = [];
-  private leastSeenMs = Number.POSITIVE_INFINITY;
-  private runs = 0;
+  /** By place: what it takes at pace 1; NaN where nothing was seen. */
+  private readonly seen = new Float64Array(places + 1).fill(Number.NaN);
+  private readonly runs = new Float64Array(places + 1);
+  /** As `seen`, made monotone and filled in between. */
+  private readonly filled = new Float64Array(places + 1);
+  private stale = false;
+  private lowest = 0;
+  private highest = 0;
+  private pace = 1;
+  private belief = 1;
+  private readonly beyond = new SlidingHigh();
+  private apart = 0;
+  private apartSum = 0;
+  /** Counts up with everything learned. */
+  version = 0;
+
+  get known(): boolean {
+    return this.highest > 0;
+  }
+
+  /** Of runs that warmed the model up, or as kept from an earlier life. */
+  seed(points: readonly (readonly [rows: number, ms: number])[]): void {
+    for (const [rows, ms] of points) {
+      if (!(rows >= 1) || !(ms > 0)) continue;
+      const place = placeFor(rows);
+      if (Number.isNaN(this.seen[place])) this.see(place, ms / this.pace);
+    }
+    this.changed();
+  }
 
   learn(rows: number, ms: number): void {
-    const bucket = bucketOf(rows);
-    while (this.averages.length <= bucket) this.averages.push(Number.NaN);
-    const known = this.averages[bucket] as number;
-    this.averages[bucket] = Number.isNaN(known) ? ms : known + weight * (ms - known);
-    this.leastSeenMs = Math.min(this.leastSeenMs, ms);
-    this.runs++;
-  }
-
-  /** The nearest known bucket from below decides; 0 when nothing is known. */
-  estimate(rows: number): number {
-    const bucket = bucketOf(rows);
-    let estimate = 0;
-    for (let at = 0; at <= bucket && at < this.averages.length; at++) {
-      const average = this.averages[at] as number;
-      if (average > estimate) estimate = average;
+    if (!(rows >= 1) || !(ms > 0)) return;
+    const place = placeFor(rows);
+    const wasKnown = this.known;
+    const before = wasKnown ? this.mean(rows) / this.belief : ms;
+    this.belief = 1;
+    if (Number.isNaN(this.seen[place])) this.see(place, ms / this.pace);
+    else {
+      const runs = Math.min(runsRemembered, (this.runs[place] as number) + 1);
+      this.runs[place] = runs;
+      const known = this.seen[place] as number;
+      const ratio = ms / (known * this.pace);
+      const weight = Math.max(1 / (runs + 1), shapeWeight);
+      this.seen[place] = known * (1 + weight * (Math.min(2, ratio) - 1));
+      this.pace *= 1 + paceWeight * (1 - weight) * (Math.min(2, ratio) - 1);
     }
-    return estimate;
+    if (wasKnown) this.compare((ms / before) * this.pace);
+    this.changed();
   }
 
-  /** No run was ever faster: a job with less time than this can't be answered. 0 when too little is known. */
-  leastMs(): number {
-    return this.runs < runsToTrust ? 0 : this.leastSeenMs;
+  /** What a batch of so many rows takes on average; 0 while nothing is known. */
+  mean(rows: number): number {
+    if (this.stale) this.fill();
+    return this.at(rows) * this.pace * this.belief;
   }
 
-  /** A job was given up for `leastMs`. If that were wrong nothing would ever prove it, so belief in it wears off. */
+  /** What ninety-nine of a hundred such batches stay below. Never falls when rows rise. */
+  high(rows: number): number {
+    return this.mean(rows) * this.spread();
+  }
+
+  /** `high` by `mean`. */
+  spread(): number {
+    return Math.max(1, this.beyond.high / this.pace);
+  }
+
+  /** A job was given up for an estimate though its worker idled: nothing but another run could ever prove that wrong. */
   doubt(): void {
-    this.leastSeenMs *= 0.98;
+    this.belief = Math.max(1e-3, this.belief * doubtFactor);
+    this.version++;
+  }
+
+  /** To be kept for a later life: see `seed`. */
+  kept(): (readonly [rows: number, ms: number])[] {
+    const points: [number, number][] = [];
+    for (let place = 1; place <= places; place++) {
+      const ms = (this.seen[place] as number) * this.pace;
+      if (!Number.isNaN(ms)) points.push([tops[place] as number, ms]);
+    }
+    return points;
+  }
+
+  private see(place: number, ms: number): void {
+    this.seen[place] = ms;
+    this.runs[place] = 1;
+    this.highest = Math.max(this.highest, place);
+    this.lowest = this.lowest === 0 ? place : Math.min(this.lowest, place);
+  }
+
+  /** `at` is the pace that this one run went at. */
+  private compare(at: number): void {
+    this.beyond.add(at);
+    const ratio = at / this.pace;
+    const side = ratio > changeFactor ? 1 : ratio < 1 / changeFactor ? -1 : 0;
+    if (side === 0 || side * this.apart < 0) {
+      this.apart = 0;
+      this.apartSum = 0;
+    }
+    if (side === 0) return;
+    this.apart += side;
+    this.apartSum += at;
+    if (Math.abs(this.apart) < changeRuns) return;
+    this.pace = this.apartSum / changeRuns;
+    this.beyond.restart(this.pace);
+    this.apart = 0;
+    this.apartSum = 0;
+  }
+
+  private changed(): void {
+    this.stale = true;
+    this.version++;
+  }
+
+  private at(rows: number): number {
+    const { filled } = this;
+    const place = placeFor(rows);
+    const cost = filled[place] as number;
+    if (rows > rowsTop) return (cost * rows) / rowsTop;
+    const top = tops[place] as number;
+    if (rows >= top || place === 0) return cost;
+    const share = (top - rows) / (top - (tops[place - 1] as number));
+    return cost - share * (cost - (filled[place - 1] as number));
+  }
+
+  /** Averages neighbours that contradict each other, then draws lines between those that are known. */
+  private fill(): void {
+    this.stale = false;
+    if (!this.known) return;
+    const { seen, runs, filled } = this;
+    let blocks = 0;
+    for (let place = this.lowest; place <= this.highest; place++) {
+      if (Number.isNaN(seen[place])) continue;
+      let weight = Math.min(25, runs[place] as number);
+      let value = seen[place] as number;
+      let from = place;
+      while (blocks > 0 && (blockValue[blocks - 1] as number) > value) {
+        blocks--;
+        const weightBelow = blockWeight[blocks] as number;
+        value = (value * weight + (blockValue[blocks] as number) * weightBelow) / (weight + weightBelow);
+        weight += weightBelow;
+        from = blockFrom[blocks] as number;
+      }
+      blockValue[blocks] = value;
+      blockWeight[blocks] = weight;
+      blockFrom[blocks++] = from;
+    }
+    let last = 0;
+    let slope = 0;
+    for (let block = 0; block < blocks; block++) {
+      const end = block + 1 < blocks ? (blockFrom[block + 1] as number) : this.highest + 1;
+      for (let place = blockFrom[block] as number; place < end; place++) {
+        if (Number.isNaN(seen[place])) continue;
+        filled[place] = blockValue[block] as number;
+        if (last > 0) slope = this.between(last, place);
+        last = place;
+      }
+    }
+    filled.fill(filled[this.lowest] as number, 0, this.lowest);
+    const end = filled[last] as number;
+    const end_ = tops[last] as number;
+    // Of sizes beyond the largest that was seen: as the last two say, or half as dear as if each row cost the same.
+    if (this.lowest === last) slope = end / end_ / 2;
+    for (let place = last + 1; place <= places; place++) {
+      filled[place] = end + slope * ((tops[place] as number) - end_);
+    }
+  }
+
+  /** Fills what is between two known places; how much a row adds there. */
+  private between(from: number, to: number): number {
+    const { filled } = this;
+    const low = filled[from] as number;
+    const start = tops[from] as number;
+    const slope = ((filled[to] as number) - low) / ((tops[to] as number) - start);
+    for (let place = from + 1; place < to; place++) {
+      filled[place] = low + slope * ((tops[place] as number) - start);
+    }
+    return slope;
   }
 }
 
-function bucketOf(rows: number): number {
-  return Math.ceil(Math.log2(Math.max(1, rows)));
+/** Used while one table is filled and by none in between. */
+const blockValue = new Float64Array(places + 1);
+const blockWeight = new Float64Array(places + 1);
+const blockFrom = new Int32Array(places + 1);
+
+function placeFor(rows: number): number {
+  return placeOf[Math.min(rowsTop, Math.ceil(rows))] as number;
+}
+
+function placesByRows(): Uint8Array {
+  const byRows = new Uint8Array(rowsTop + 1);
+  for (let rows = 1, place = 1; rows <= rowsTop; rows++) {
+    while ((tops[place] as number) < rows) place++;
+    byRows[rows] = place;
+  }
+  return byRows;
 }

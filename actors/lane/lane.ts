@@ -1,6 +1,8 @@
-// One model's lane at a scheduler: its chart, its queue, its bounds.
+// One model's lane at a scheduler: its chart, its queue, its bounds, what comes and how its owner wants it batched.
+import { type Batching, type BatchPolicy, batchingDefaults } from '../../proto/batching.js';
 import type { MemberId } from '../../proto/ids.js';
 import { type Chart, startChart } from '../chart.js';
+import { Demand } from './demand.js';
 import { laneMachine } from './lane.machine.js';
 import { LaneQueue, type Waiting } from './queue.js';
 
@@ -9,12 +11,26 @@ export interface LaneLimits {
   readonly bytesMax: number;
 }
 
+/** How batches are formed at present, and why so. */
+export interface Manner {
+  readonly policy: BatchPolicy;
+  readonly why: string;
+}
+
 export class Lane {
   readonly model: string;
   readonly version: string;
   readonly key: string;
   readonly queue = new LaneQueue();
+  readonly demand = new Demand();
   readonly chart: Chart = startChart(laneMachine);
+  batching: Batching = batchingDefaults;
+  manner: Manner = { policy: 'eager', why: 'nothing has come yet' };
+  mannerSince = Number.NEGATIVE_INFINITY;
+  /** Worker time that it was given, in units of its weight. */
+  served = 0;
+  /** Somebody of higher priority came: some that wait may not make it any more. */
+  pressed = false;
   /** What routers were told last of who can run it: said again only when it changes. */
   word = '';
   private readonly limits: LaneLimits;
@@ -30,16 +46,16 @@ export class Lane {
   accept(entry: Waiting): boolean {
     if (!this.chart.has('accepting')) return false;
     this.queue.add(entry);
-    const { depthMax, bytesMax } = this.limits;
-    if (this.queue.count >= depthMax || this.queue.bytes >= bytesMax) this.chart.move('fill');
+    const { count, bytes } = this.queue;
+    if (count >= this.depthMax || bytes >= this.bytesMax) this.chart.move('fill');
     return true;
   }
 
   /** After something left the queue: opens it again with some room to spare, so that it does not flap. */
   ease(): void {
     if (this.chart.has('accepting')) return;
-    const { depthMax, bytesMax } = this.limits;
-    if (this.queue.count < depthMax * 0.9 && this.queue.bytes < bytesMax) this.chart.move('ease');
+    const { count, bytes } = this.queue;
+    if (count < this.depthMax * 0.9 && bytes < this.bytesMax) this.chart.move('ease');
   }
 
   removeRouter(router: MemberId): void {
@@ -49,5 +65,13 @@ export class Lane {
 
   serve(ready: boolean): void {
     this.chart.move(ready ? 'serve' : 'unserve');
+  }
+
+  private get depthMax(): number {
+    return this.batching.depthMax || this.limits.depthMax;
+  }
+
+  private get bytesMax(): number {
+    return this.batching.bytesMax || this.limits.bytesMax;
   }
 }

@@ -4,6 +4,7 @@
 import type { JobNumber, MemberId } from '../../proto/ids.js';
 import type { Said } from '../../proto/messages.js';
 import { Numbered } from '../numbered.js';
+import { Ladder } from './ladder.js';
 
 export interface Waiting {
   readonly router: MemberId;
@@ -16,7 +17,10 @@ export interface Waiting {
   readonly deadline: number;
   readonly company: Said<'job.enqueue'>['company'];
   readonly avoid: MemberId;
+  /** It had been taken before it came here. */
+  readonly admitted: boolean;
   readonly arrival: number;
+  readonly arrivedAt: number;
   /** Where it waits; undefined when it waits no more, though its place in the heap may only later be found empty. */
   strand: Strand | undefined;
 }
@@ -27,18 +31,24 @@ interface Queued {
   readonly strands: Map<string, Strand>;
 }
 
-interface Strand {
+export interface Strand {
   readonly queued: Queued;
   readonly shapeKey: string;
   readonly heap: Waiting[];
   /** Entries of the heap that wait no more. */
   gone: number;
+  jobs: number;
+  rows: number;
 }
+
+const strandsLookedAt = 256;
 
 export class LaneQueue {
   private readonly byRouter = new Map<MemberId, Queued>();
   private readonly strands = new Set<Strand>();
+  readonly ladder = new Ladder();
   count = 0;
+  rows = 0;
   bytes = 0;
 
   find(router: MemberId, job: JobNumber): Waiting | undefined {
@@ -53,7 +63,7 @@ export class LaneQueue {
     }
     let strand = queued.strands.get(entry.shapeKey);
     if (strand === undefined) {
-      strand = { queued, shapeKey: entry.shapeKey, heap: [], gone: 0 };
+      strand = { queued, shapeKey: entry.shapeKey, heap: [], gone: 0, jobs: 0, rows: 0 };
       queued.strands.set(entry.shapeKey, strand);
       this.strands.add(strand);
     }
@@ -61,7 +71,11 @@ export class LaneQueue {
     push(strand.heap, entry);
     queued.jobs.set(entry.job, entry);
     this.count++;
+    this.rows += entry.rows;
     this.bytes += entry.bytes;
+    strand.jobs++;
+    strand.rows += entry.rows;
+    this.ladder.add(entry.priority, entry.deadline, entry.rows);
   }
 
   /** Takes one out wherever it stands. */
@@ -79,19 +93,24 @@ export class LaneQueue {
     for (const { jobs } of this.byRouter.values()) yield* jobs.values();
   }
 
+  /** Everybody, the most urgent first. */
+  inOrder(): Waiting[] {
+    return [...this.all()].sort((a, b) => (before(a, b) ? -1 : 1));
+  }
+
   removeRouter(router: MemberId): void {
     for (const entry of this.byRouter.get(router)?.jobs.values() ?? []) this.remove(entry);
     this.byRouter.delete(router);
   }
 
-  /** The most urgent of all; undefined when nobody waits. */
-  head(): Waiting | undefined {
-    let head: Waiting | undefined;
+  /** The first of each strand, the most urgent first; of very many strands only so many as are looked at in one go. */
+  heads(): readonly Waiting[] {
+    const heads: Waiting[] = [];
     for (const strand of this.strands) {
-      const first = strand.heap[0] as Waiting;
-      if (head === undefined || before(first, head)) head = first;
+      heads.push(strand.heap[0] as Waiting);
+      if (heads.length === strandsLookedAt) break;
     }
-    return head;
+    return heads.length < 2 ? heads : heads.sort((a, b) => (before(a, b) ? -1 : 1));
   }
 
   /** Takes out an entry; the most urgent of those that may share a batch with it. */
@@ -104,7 +123,11 @@ export class LaneQueue {
   private leave(entry: Waiting, strand: Strand): void {
     entry.strand = undefined;
     this.count--;
+    this.rows -= entry.rows;
     this.bytes -= entry.bytes;
+    strand.jobs--;
+    strand.rows -= entry.rows;
+    this.ladder.remove(entry.priority, entry.deadline, entry.rows);
     strand.queued.jobs.delete(entry.job);
   }
 
@@ -121,7 +144,7 @@ export class LaneQueue {
   }
 }
 
-function before(a: Waiting, b: Waiting): boolean {
+export function before(a: Waiting, b: Waiting): boolean {
   if (a.priority !== b.priority) return a.priority < b.priority;
   if (a.deadline !== b.deadline) return a.deadline < b.deadline;
   return a.arrival < b.arrival;

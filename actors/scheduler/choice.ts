@@ -1,13 +1,15 @@
 // Which of the workers that could take a batch gets it. Every policy is a comparison of candidates; ties go to the one
 // that has waited longest, so that equal workers share equally.
-export const choices = ['earliest-finish', 'least-loaded', 'round-robin'] as const;
-
-export type Choice = (typeof choices)[number];
+import type { WorkerChoice } from '../../proto/batching.js';
 
 export interface Candidate {
+  /** It has a credit to spare and is about to be free. */
+  readonly open: boolean;
+  /** It has a tag that the model's owner prefers. */
+  readonly preferred: boolean;
   /** Rows that it has been given and not finished. */
   readonly rowsHeld: number;
-  /** When everything that it has is expected to be done. */
+  /** When everything that it has is expected to be done; never in the past. */
   readonly freeAt: number;
   /** What this batch is expected to cost there. */
   readonly costMs: number;
@@ -15,19 +17,53 @@ export interface Candidate {
   readonly lastChosen: number;
 }
 
-export function chooseWorker<C extends Candidate>(candidates: readonly C[], choice: Choice): C | undefined {
+/** The best of those that are open; undefined when there is none, or when waiting for another is better. */
+export function chooseWorker<C extends Candidate>(
+  candidates: readonly C[],
+  choice: WorkerChoice,
+  rowsWaiting: number,
+  rowsAtOnce: number,
+): C | undefined {
   let best: C | undefined;
   for (const candidate of candidates) {
-    if (best === undefined || better(candidate, best, choice)) best = candidate;
+    if (candidate.open && (best === undefined || better(candidate, best, choice))) best = candidate;
   }
-  return best;
+  if (best === undefined || choice !== 'earliest-finish') return best;
+  return worthIt(best, candidates, rowsWaiting, rowsAtOnce) ? best : undefined;
 }
 
-function better(a: Candidate, b: Candidate, choice: Choice): boolean {
+function better(a: Candidate, b: Candidate, choice: WorkerChoice): boolean {
+  if (a.preferred !== b.preferred) return a.preferred;
   if (choice === 'least-loaded' && a.rowsHeld !== b.rowsHeld) return a.rowsHeld < b.rowsHeld;
-  if (choice === 'earliest-finish') {
-    const difference = a.freeAt + a.costMs - (b.freeAt + b.costMs);
-    if (Math.abs(difference) > 0.01) return difference < 0;
-  }
+  if (choice === 'fastest' && differ(a.costMs, b.costMs)) return a.costMs < b.costMs;
+  if (choice === 'earliest-finish' && differ(finishOf(a), finishOf(b))) return finishOf(a) < finishOf(b);
   return a.lastChosen < b.lastChosen;
+}
+
+/**
+ * A slow worker gets only what it answers before the others would have worked off everything that waits: whoever is
+ * given to it sooner waits for it longer than for a busy but faster one.
+ */
+function worthIt(
+  best: Candidate,
+  candidates: readonly Candidate[],
+  rowsWaiting: number,
+  rowsAtOnce: number,
+): boolean {
+  const finish = finishOf(best);
+  let doneMeanwhile = 0;
+  for (const other of candidates) {
+    if (other.open || finishOf(other) >= finish) continue;
+    doneMeanwhile += rowsAtOnce * Math.floor((finish - other.freeAt) / Math.max(other.costMs, 1e-6));
+    if (doneMeanwhile >= rowsWaiting) return false;
+  }
+  return true;
+}
+
+function finishOf(candidate: Candidate): number {
+  return candidate.freeAt + candidate.costMs;
+}
+
+function differ(a: number, b: number): boolean {
+  return Math.abs(a - b) > 0.01;
 }

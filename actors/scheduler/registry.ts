@@ -1,11 +1,13 @@
 // Who is registered at a scheduler, under which epoch, and whether health trusts them. Here credits are taken back: by
 // the worker's word, by the router's, or when the worker's own reports no longer know of a batch.
+import type { Batching } from '../../proto/batching.js';
 import type { MemberId } from '../../proto/ids.js';
 import { modelKey } from '../../proto/ids.js';
 import type { Said, Verdict } from '../../proto/messages.js';
 import { Directory } from '../directory.js';
 import { type Effect, note, send } from '../effects.js';
 import { Numbered } from '../numbered.js';
+import { crewOf, type Member } from './crew.js';
 import { type Batch, WorkerRecord } from './workers.js';
 
 export type ModelCount = Omit<Said<'model.reported'>, 'type' | 'model' | 'version' | 'policy' | 'why'>;
@@ -20,6 +22,9 @@ export class Registry {
   private readonly verdicts = new Map<MemberId, Verdict>();
   /** Which worker holds which batch, for routers know batches only. */
   private readonly holders = new Numbered<MemberId>();
+  /** Counts up with everything that changes what can be expected of the workers. */
+  stamp = 0;
+  private readonly crews = new Map<string, readonly Member[]>();
   private epoch = 0;
   private readonly reconcileMs: number;
 
@@ -33,6 +38,32 @@ export class Registry {
 
   *trusted(): Iterable<WorkerRecord> {
     for (const worker of this.workers.values()) if (this.trusts(worker.id)) yield worker;
+  }
+
+  /** Who can run a lane's jobs, until `changed` says that this may be others. */
+  crew(model: string, batching: Batching): readonly Member[] {
+    let crew = this.crews.get(model);
+    if (crew === undefined) {
+      crew = crewOf(this, model, batching);
+      this.crews.set(model, crew);
+    }
+    return crew;
+  }
+
+  changed(): void {
+    this.stamp++;
+    this.crews.clear();
+  }
+
+  measured(from: MemberId, measured: Said<'costs.measured'>): void {
+    const worker = this.workers.get(from);
+    if (worker?.epoch !== measured.epoch) return;
+    this.stamp++;
+    worker.seed(modelKey(measured.model, measured.version), measured.runs);
+  }
+
+  isRegistered(member: MemberId, epoch: number): boolean {
+    return this.workers.get(member)?.epoch === epoch;
   }
 
   trusts(member: MemberId): boolean {
@@ -69,6 +100,7 @@ export class Registry {
   }
 
   give(worker: WorkerRecord, batch: Batch, now: number): void {
+    this.stamp++;
     worker.give(batch, now);
     this.holders.set(batch.batch, worker.id);
   }
@@ -79,8 +111,9 @@ export class Registry {
     if (worker === undefined || worker.epoch !== released.epoch) return false;
     const batch = worker.release(released.batch, now);
     if (batch === undefined) return false;
+    this.stamp++;
     this.holders.delete(released.batch);
-    if (released.rows > 0) batch.cost.learn(released.rows, released.computeMs);
+    worker.learn(batch, released.rows, released.computeMs, now);
     return true;
   }
 
@@ -88,6 +121,7 @@ export class Registry {
   declined(from: MemberId, number: number, now: number): boolean {
     const worker = this.workers.get(this.holders.get(number) ?? '');
     if (worker?.batches.get(number)?.router !== from) return false;
+    this.stamp++;
     this.holders.delete(number);
     return worker.release(number, now) !== undefined;
   }

@@ -1,28 +1,25 @@
-// The scheduler actor: keeps a lane per model and a record per worker, and decides as late as it can which jobs go
-// together to which worker. It sees headers only; the payload goes from router to worker.
+// The scheduler actor: keeps a lane per model and a record per worker, takes what can be answered in time, and decides as
+// late as it can which jobs go together to which worker. It sees headers only; the payload goes from router to worker.
+import type { WorkerChoice } from '../../proto/batching.js';
 import { type MemberId, modelKey } from '../../proto/ids.js';
 import type { Said } from '../../proto/messages.js';
 import type { Actor, Heard } from '../actor.js';
 import { type Effect, note, send } from '../effects.js';
-import { formBatch } from '../lane/batch.js';
 import { Lane, type LaneLimits } from '../lane/lane.js';
 import type { Waiting } from '../lane/queue.js';
-import { type Candidate, type Choice, chooseWorker } from './choice.js';
+import { Admission, type Refusal } from './admission.js';
+import { Dispatcher } from './dispatcher.js';
+import { reviewManner } from './manner.js';
 import { abandoned, Registry } from './registry.js';
-import type { Share, WorkerRecord } from './workers.js';
+import { Turns } from './turns.js';
 
 export interface SchedulerSettings {
   readonly lane: LaneLimits;
-  readonly choice: Choice;
+  readonly choice: WorkerChoice;
+  /** Whether jobs are refused that could only be late. */
+  readonly admission: boolean;
   /** How old an assignment must be before a worker that does not know of it is believed. */
   readonly reconcileMs: number;
-}
-
-const asideMax = 16;
-
-interface Option extends Candidate {
-  readonly worker: WorkerRecord;
-  readonly share: Share;
 }
 
 export class Scheduler implements Actor {
@@ -36,24 +33,31 @@ export class Scheduler implements Actor {
     'worker.leaving',
     'worker.exited',
     'share.changed',
+    'model.described',
+    'costs.measured',
     'peer.judged',
     'link.opened',
     'link.lost',
     'tick.settled',
+    'timer.fired',
   ]);
   readonly lanes = new Map<string, Lane>();
   readonly registry: Registry;
   private readonly settings: SchedulerSettings;
-  private batchNumber = 0;
+  private readonly turns = new Turns();
+  private readonly dispatcher: Dispatcher;
+  private readonly admission: Admission;
   private arrivals = 0;
-  private chosen = 0;
-  private turn = 0;
   private settling = false;
+  /** When it is to look again without having heard anything. */
+  private wakesAt = Number.POSITIVE_INFINITY;
   private out: Effect[] = [];
 
   constructor(settings: SchedulerSettings) {
     this.settings = settings;
     this.registry = new Registry(settings.reconcileMs);
+    this.dispatcher = new Dispatcher(this.registry, this.turns, settings);
+    this.admission = new Admission(this.registry, this.turns);
   }
 
   receive(heard: Heard, from: MemberId, now: number): Effect[] {
@@ -72,6 +76,9 @@ export class Scheduler implements Actor {
         return;
       case 'tick.settled':
         this.settling = false;
+        return this.dispatch(now);
+      case 'timer.fired':
+        this.wakesAt = Number.POSITIVE_INFINITY;
         return this.dispatch(now);
       case 'job.withdraw':
         return this.withdraw(heard, from);
@@ -115,6 +122,10 @@ export class Scheduler implements Actor {
         return this.reviewLanes();
       case 'share.changed':
         return this.shareChanged(heard, from);
+      case 'model.described':
+        return this.described(heard, from);
+      case 'costs.measured':
+        return this.registry.measured(from, heard);
     }
   }
 
@@ -136,24 +147,28 @@ export class Scheduler implements Actor {
       deadline: now + enqueue.budgetMs,
       company: enqueue.company,
       avoid: enqueue.avoid,
+      admitted: enqueue.admitted,
       arrival: ++this.arrivals,
+      arrivedAt: now,
       strand: undefined,
     };
-    // A job that was admitted before and lost its worker is not turned away for a full queue.
+    lane.demand.arrive(entry.rows, enqueue.budgetMs, now);
+    // Whoever was taken before is not turned away.
+    if (!enqueue.admitted && this.settings.admission) {
+      const refusal = this.admission.refusalOf(lane, entry, now);
+      if (refusal !== undefined) return this.refuse(entry, refusal);
+    }
+    if (lane.queue.count === 0) this.turns.enter(lane);
     if (!lane.accept(entry)) {
-      if (enqueue.attempt === 1) return this.refuse(lane, entry, from);
+      if (!enqueue.admitted) return this.refuse(entry, this.admission.fullLane(lane));
       lane.queue.add(entry);
     }
+    lane.pressed ||= lane.queue.ladder.hasBelow(entry.priority);
     this.settleSoon();
   }
 
-  private refuse(lane: Lane, entry: Waiting, router: MemberId): void {
-    const { count, bytes } = lane.queue;
-    const reason = `the queue for ${lane.key} holds ${count} jobs and ${bytes} bytes, its bound`;
-    const { job, attempt } = entry;
-    this.out.push(
-      send(router, { type: 'job.refused', job, attempt, code: 'QUEUE_FULL', reason, retryAfterMs: 100 }),
-    );
+  private refuse({ router, job, attempt }: Waiting, why: Refusal): void {
+    this.out.push(send(router, { type: 'job.refused', job, attempt, ...why }));
   }
 
   private withdraw(withdraw: Said<'job.withdraw'>, from: MemberId): void {
@@ -171,99 +186,28 @@ export class Scheduler implements Actor {
     this.out.push({ type: 'settle' });
   }
 
-  /** Gives out what can be given; lanes take turns at going first. */
   private dispatch(now: number): void {
-    const lanes = [...this.lanes.values()];
-    this.turn = lanes.length === 0 ? 0 : (this.turn + 1) % lanes.length;
-    for (let at = 0; at < lanes.length; at++) {
-      const lane = lanes[(this.turn + at) % lanes.length] as Lane;
-      if (lane.queue.count === 0) continue;
-      const aside: Waiting[] = [];
-      while (this.dispatchOne(lane, aside, now));
-      for (const entry of aside) lane.queue.add(entry);
-      lane.ease();
+    for (const lane of this.lanes.values()) {
+      if (lane.queue.count > 0) this.reviewManner(lane, now);
+      if (lane.pressed && this.settings.admission) this.displace(lane, now);
     }
+    const wakeAt = this.dispatcher.run(this.lanes.values(), this.out, now);
+    if (wakeAt === Number.POSITIVE_INFINITY || (wakeAt >= this.wakesAt && this.wakesAt > now)) return;
+    this.wakesAt = wakeAt;
+    this.out.push({ type: 'arm', timer: 'dispatch', at: wakeAt });
   }
 
-  private dispatchOne(lane: Lane, aside: Waiting[], now: number): boolean {
-    const head = lane.queue.head();
-    if (head === undefined) return false;
-    const options = this.options(lane, head);
-    const best = chooseWorker(options, this.settings.choice);
-    if (best === undefined) {
-      // Whoever only waits to keep away from one worker does not hold up those behind.
-      if (head.avoid === '' || aside.length === asideMax) return false;
-      lane.queue.remove(head);
-      aside.push(head);
-      return true;
+  private displace(lane: Lane, now: number): void {
+    lane.pressed = false;
+    for (const entry of this.admission.displaced(lane, now)) {
+      this.refuse(entry, this.admission.displacement(lane, entry, now));
     }
-    const { worker, share } = best;
-    const cost = worker.cost(lane.key, head.shapeKey);
-    const formed = formBatch(lane.queue, head, worker.id, share.rowsMax, now, cost.leastMs());
-    if (formed.late > 0) cost.doubt();
-    const first = formed.members[0];
-    if (first === undefined) return lane.queue.count > 0;
-    const batch = ++this.batchNumber;
-    const jobs = formed.members.map((member) => member.job);
-    const attempts = formed.members.map((member) => member.attempt);
-    const costMs = cost.estimate(formed.rows);
-    const { place } = share;
-    const { rows } = formed;
-    const { router } = first;
-    const assigned = {
-      batch,
-      router,
-      cost,
-      place,
-      rows,
-      jobs,
-      attempts,
-      assignedAt: now,
-      costMs,
-      missing: 0,
-    };
-    this.registry.give(worker, assigned, now);
-    worker.lastChosen = ++this.chosen;
-    const solo = first.company === 'solo';
-    const { id, epoch } = worker;
-    this.out.push(
-      send(router, {
-        type: 'batch.assign',
-        batch,
-        worker: id,
-        epoch,
-        solo,
-        jobs,
-        attempts,
-        costMs,
-        transportMs: 0,
-      }),
-    );
-    return lane.queue.count > 0;
+    lane.ease();
   }
 
-  private options(lane: Lane, head: Waiting): Option[] {
-    const options: Option[] = [];
-    let avoided: Option | undefined;
-    let others = false;
-    for (const worker of this.registry.trusted()) {
-      const served = worker.shares.get(lane.key)?.state === 'ready';
-      others ||= served && worker.id !== head.avoid;
-      const share = worker.open(lane.key);
-      if (share === undefined) continue;
-      const option: Option = {
-        worker,
-        share,
-        rowsHeld: worker.rowsHeld,
-        freeAt: worker.freeAt[share.place],
-        costMs: worker.cost(lane.key, head.shapeKey).estimate(head.rows),
-        lastChosen: worker.lastChosen,
-      };
-      if (worker.id === head.avoid) avoided = option;
-      else options.push(option);
-    }
-    if (avoided !== undefined && !others) options.push(avoided);
-    return options;
+  private reviewManner(lane: Lane, now: number): void {
+    if (!reviewManner(lane, this.registry, this.turns, now)) return;
+    this.report(lane, this.registry.links.with('router'));
   }
 
   private lane(model: string, version: string): Lane {
@@ -274,6 +218,12 @@ export class Scheduler implements Actor {
       this.lanes.set(key, lane);
     }
     return lane;
+  }
+
+  private described(described: Said<'model.described'>, from: MemberId): void {
+    if (!this.registry.isRegistered(from, described.epoch)) return;
+    this.lane(described.model, described.version).batching = described;
+    this.reviewLanes();
   }
 
   private shareChanged(changed: Said<'share.changed'>, from: MemberId): void {
@@ -297,6 +247,7 @@ export class Scheduler implements Actor {
 
   /** After something changed about who can run what. */
   private reviewLanes(): void {
+    this.registry.changed();
     for (const lane of this.lanes.values()) {
       const { ready, loading, failed, reason } = this.registry.count(lane.key);
       lane.serve(ready > 0);
@@ -309,15 +260,9 @@ export class Scheduler implements Actor {
   }
 
   private report(lane: Lane, routers: readonly MemberId[]): void {
-    const { model, version } = lane;
-    const report = {
-      type: 'model.reported',
-      model,
-      version,
-      ...this.registry.count(lane.key),
-      policy: 'eager',
-      why: '',
-    } as const;
+    const { model, version, manner } = lane;
+    const counts = this.registry.count(lane.key);
+    const report = { type: 'model.reported', model, version, ...counts, ...manner } as const;
     for (const router of routers) this.out.push(send(router, report));
   }
 }

@@ -3,9 +3,14 @@
 import type { MemberId } from '../../proto/ids.js';
 import type { Place, Said } from '../../proto/messages.js';
 import { CostTable } from '../lane/cost.js';
-import { Numbered } from '../numbered.js';
+import { Planner } from '../lane/policy.js';
+import { Transport } from './transport.js';
 
-const costTablesMax = 512;
+const outlooksMax = 512;
+/** So many runs in a row without a good end make a worker the last choice, for so long each. */
+const failuresToDoubt = 2;
+const failureMs = 5;
+const failuresCounted = 100;
 
 export interface Share {
   readonly state: Said<'share.changed'>['state'];
@@ -14,9 +19,16 @@ export interface Share {
   readonly reason: string;
 }
 
+/** What runs of one model and shape cost on one worker, and what follows for batches there. */
+export interface Outlook {
+  readonly cost: CostTable;
+  readonly planner: Planner;
+}
+
 export interface Batch {
   readonly batch: number;
   readonly router: MemberId;
+  readonly lane: string;
   readonly cost: CostTable;
   readonly place: Place;
   readonly rows: number;
@@ -24,51 +36,86 @@ export interface Batch {
   readonly attempts: readonly number[];
   readonly assignedAt: number;
   readonly costMs: number;
+  /** Nothing was before it in its place. */
+  readonly first: boolean;
   /** How many of the worker's reports did not know of it. */
   missing: number;
 }
+
+type Runs = Said<'costs.measured'>['runs'];
 
 export class WorkerRecord {
   readonly id: MemberId;
   readonly name: string;
   readonly epoch: number;
+  readonly tags: ReadonlySet<string>;
   readonly credits: Record<Place, number>;
   readonly used: Record<Place, number> = { inline: 0, thread: 0 };
-  readonly freeAt: Record<Place, number> = { inline: 0, thread: 0 };
   readonly shares = new Map<string, Share>();
-  private readonly costs = new Map<string, Map<string, CostTable>>();
-  private costTables = 0;
-  readonly batches = new Numbered<Batch>();
+  readonly transport = new Transport();
+  readonly batches = new Map<number, Batch>();
   rowsHeld = 0;
   lastChosen = 0;
   leaving = false;
+  private readonly freeAt: Record<Place, number> = { inline: 0, thread: 0 };
+  private readonly outlooks = new Map<string, Map<string, Outlook>>();
+  private readonly measured = new Map<string, Runs>();
+  private outlookCount = 0;
+  private failures = 0;
 
   constructor(id: MemberId, epoch: number, register: Said<'worker.register'>) {
     this.id = id;
     this.name = register.name;
     this.epoch = epoch;
+    this.tags = new Set([...register.tags, register.device]);
     this.credits = { inline: register.inlineCredits, thread: register.threadCredits };
   }
 
-  /** The share, when the worker has it ready and a credit to spare for it. */
-  open(model: string): Share | undefined {
+  /** The share, when the worker has it ready and takes work at all. */
+  serving(model: string): Share | undefined {
     const share = this.shares.get(model);
-    if (share?.state !== 'ready' || this.leaving) return undefined;
-    return this.used[share.place] < this.credits[share.place] ? share : undefined;
+    return share?.state === 'ready' && !this.leaving ? share : undefined;
   }
 
-  cost(model: string, shapeKey: string): CostTable {
-    const known = this.costs.get(model)?.get(shapeKey);
+  hasCredit(place: Place): boolean {
+    return this.used[place] < this.credits[place];
+  }
+
+  isIdle(place: Place): boolean {
+    return this.used[place] === 0;
+  }
+
+  /** When what it has is done. What is overdue is expected to take as long again. */
+  freeFrom(place: Place, now: number): number {
+    const expected = this.freeAt[place];
+    if (expected >= now) return expected;
+    return this.used[place] === 0 ? now : now + (now - expected);
+  }
+
+  /** A worker that fails at once is not a fast one. */
+  get handicapMs(): number {
+    return this.failures < failuresToDoubt ? 0 : this.failures * failureMs;
+  }
+
+  outlook(model: string, shapeKey: string): Outlook {
+    const known = this.outlooks.get(model)?.get(shapeKey);
     if (known !== undefined) return known;
     // Shapes without end would fill the memory; what is dropped is learned again.
-    if (++this.costTables > costTablesMax) {
-      this.costs.clear();
-      this.costTables = 1;
+    if (++this.outlookCount > outlooksMax) {
+      this.outlooks.clear();
+      this.outlookCount = 1;
     }
-    const cost = new CostTable();
-    const shapes = this.costs.get(model) ?? new Map<string, CostTable>();
-    this.costs.set(model, shapes.set(shapeKey, cost));
-    return cost;
+    const outlook = { cost: new CostTable(), planner: new Planner() };
+    outlook.cost.seed(this.measured.get(model) ?? []);
+    const shapes = this.outlooks.get(model) ?? new Map<string, Outlook>();
+    this.outlooks.set(model, shapes.set(shapeKey, outlook));
+    return outlook;
+  }
+
+  /** What its own trials gave: where nothing better is known yet. */
+  seed(model: string, runs: Runs): void {
+    this.measured.set(model, runs);
+    for (const { cost } of this.outlooks.get(model)?.values() ?? []) cost.seed(runs);
   }
 
   give(batch: Batch, now: number): void {
@@ -89,5 +136,13 @@ export class WorkerRecord {
     for (const other of this.batches.values()) if (other.place === batch.place) remaining += other.costMs;
     this.freeAt[batch.place] = now + remaining;
     return batch;
+  }
+
+  /** What the end of a batch teaches; `rows` is 0 when it had no good end. */
+  learn(batch: Batch, rows: number, computeMs: number, now: number): void {
+    this.failures = rows > 0 ? 0 : Math.min(this.failures + 1, failuresCounted);
+    if (rows === 0) return;
+    batch.cost.learn(rows, computeMs);
+    if (batch.first) this.transport.learn(now - batch.assignedAt - computeMs);
   }
 }

@@ -1,5 +1,5 @@
 // Every setting of a node, in the order in which people are told of them. Units stand in the names.
-import { choices } from '../../actors/scheduler/choice.js';
+import { workerChoices } from '../../proto/batching.js';
 import { choice, decimal, flag, type Setting, several, tags, text, type ValueOf, whole } from './setting.js';
 
 export const askedRoles = ['all', 'router', 'scheduler', 'worker', 'health'] as const;
@@ -79,7 +79,11 @@ export const settings = {
     ['on', 'off'],
     'Whether requests are refused at once that could only be answered after their deadline.',
   ),
-  workerChoice: choice('earliest-finish', choices, 'Which of the workers that could take a batch gets it.'),
+  workerChoice: choice(
+    'earliest-finish',
+    workerChoices,
+    'Which of the workers that could take a batch gets it.',
+  ),
   inlineCreditCount: whole(2, 1, 64, 'Batches of tiny models that a worker takes at once.'),
   threadCreditCount: whole(
     2,

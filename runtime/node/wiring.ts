@@ -23,6 +23,7 @@ export function schedulerSettings(config: Config): SchedulerSettings {
   return {
     lane: { depthMax: config.queueDepthMax, bytesMax: config.queueBytesMax },
     choice: config.workerChoice,
+    admission: config.admission === 'on',
     reconcileMs,
   };
 }

@@ -1,63 +1,17 @@
-// The small desks, each by itself: cost table, choice of a worker, restart budget, owner of a model, coverage.
-
+// The small desks, each by itself: choice of a worker, restart budget, owner of a model, coverage.
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
-import { CostTable } from '../../actors/lane/cost.js';
 import { Coverage } from '../../actors/router/coverage.js';
 import { ownerOf } from '../../actors/router/owner.js';
-import { type Candidate, choices, chooseWorker } from '../../actors/scheduler/choice.js';
+import { type Candidate, chooseWorker } from '../../actors/scheduler/choice.js';
 import { RestartBudget } from '../../actors/supervisor/restart.js';
-import { batchingDefaults } from '../../proto/batching.js';
+import { batchingDefaults, workerChoices as choices } from '../../proto/batching.js';
 import { digits } from './stage.js';
-
-describe('the cost table', () => {
-  test('knows nothing at first and believes little', () => {
-    const cost = new CostTable();
-    assert.deepEqual([cost.estimate(1), cost.estimate(32), cost.leastMs()], [0, 0, 0]);
-    cost.learn(1, 5);
-    assert.equal(cost.estimate(1), 5);
-    assert.equal(cost.leastMs(), 0, 'one run proves nothing about how fast it can be');
-  });
-
-  test('follows what it sees, per power of two of rows', () => {
-    const cost = new CostTable();
-    for (let run = 0; run < 40; run++) {
-      cost.learn(1, 2);
-      cost.learn(7, 6);
-      cost.learn(8, 6);
-    }
-    assert.ok(Math.abs(cost.estimate(1) - 2) < 0.01);
-    assert.equal(cost.estimate(5), cost.estimate(8));
-    for (let run = 0; run < 40; run++) cost.learn(8, 12);
-    assert.ok(Math.abs(cost.estimate(8) - 12) < 0.01, 'it changes its mind');
-  });
-
-  test('more rows never cost less, also where nothing was seen', () => {
-    const cost = new CostTable();
-    cost.learn(1, 4);
-    cost.learn(16, 3);
-    let before = 0;
-    for (const rows of [1, 2, 3, 4, 8, 16, 17, 64, 1000]) {
-      const estimate = cost.estimate(rows);
-      assert.ok(estimate >= before, `${rows} rows`);
-      before = estimate;
-    }
-    assert.equal(before, 4);
-  });
-
-  test('its least is the fastest run, and belief in it wears off', () => {
-    const cost = new CostTable();
-    for (const ms of [5, 4, 9, 3, 7, 8, 6, 5]) cost.learn(1, ms);
-    assert.equal(cost.leastMs(), 3);
-    for (let doubt = 0; doubt < 100; doubt++) cost.doubt();
-    assert.ok(cost.leastMs() < 1);
-    cost.learn(1, 2);
-    assert.ok(cost.leastMs() < 1);
-  });
-});
 
 describe('the choice of a worker', () => {
   const candidate = (changes: Partial<Candidate>): Candidate => ({
+    open: true,
+    preferred: false,
     rowsHeld: 0,
     freeAt: 0,
     costMs: 0,
@@ -66,30 +20,56 @@ describe('the choice of a worker', () => {
   });
 
   test('of nobody is nobody', () => {
-    for (const choice of choices) assert.equal(chooseWorker([], choice), undefined);
+    for (const choice of choices) assert.equal(chooseWorker([], choice, 1, 1), undefined);
   });
 
   test('round robin: who waited longest', () => {
     const [a, b] = [candidate({ lastChosen: 5 }), candidate({ lastChosen: 4, rowsHeld: 99, freeAt: 99 })];
-    assert.equal(chooseWorker([a, b], 'round-robin'), b);
+    assert.equal(chooseWorker([a, b], 'round-robin', 1, 1), b);
   });
 
   test('least loaded: who holds the fewest rows', () => {
     const [a, b] = [candidate({ rowsHeld: 3 }), candidate({ rowsHeld: 2, freeAt: 99, lastChosen: 9 })];
-    assert.equal(chooseWorker([a, b], 'least-loaded'), b);
+    assert.equal(chooseWorker([a, b], 'least-loaded', 1, 1), b);
   });
 
   test('earliest finish: a fast one that is busy may be done before a slow one that is free', () => {
     const busy = candidate({ freeAt: 10, costMs: 5, rowsHeld: 8 });
     const slow = candidate({ freeAt: 0, costMs: 20 });
-    assert.equal(chooseWorker([slow, busy], 'earliest-finish'), busy);
+    assert.equal(chooseWorker([slow, busy], 'earliest-finish', 1, 1), busy);
+  });
+
+  test('earliest finish: a slow one gets only what the fast ones would not have done before it', () => {
+    const busy = candidate({ open: false, freeAt: 2, costMs: 2 });
+    const slow = candidate({ costMs: 20 });
+    const choose = (waiting: number, atOnce = 1) =>
+      chooseWorker([slow, busy], 'earliest-finish', waiting, atOnce);
+    assert.deepEqual([choose(1), choose(9)], [undefined, undefined], 'nine runs of the other fit in its one');
+    assert.equal(choose(10), slow);
+    assert.equal(choose(10, 4), undefined, 'the other takes four rows at once');
+    assert.equal(chooseWorker([slow, busy], 'least-loaded', 1, 1), slow, 'who asks for that gets it');
+  });
+
+  test('fastest: the lowest cost of those that are open', () => {
+    const [a, b] = [candidate({ costMs: 3, freeAt: 9 }), candidate({ costMs: 4 })];
+    assert.equal(chooseWorker([b, a], 'fastest', 1, 1), a);
+    assert.equal(chooseWorker([b, { ...a, open: false }], 'fastest', 1, 1), b);
+  });
+
+  test('who has the tags that are preferred goes first where it is open', () => {
+    const here = candidate({ preferred: true, freeAt: 5, costMs: 5, rowsHeld: 9, lastChosen: 9 });
+    const there = candidate({});
+    for (const choice of ['least-loaded', 'round-robin', 'fastest'] as const) {
+      assert.equal(chooseWorker([there, here], choice, 1, 1), here);
+      assert.equal(chooseWorker([there, { ...here, open: false }], choice, 1, 1), there);
+    }
   });
 
   for (const choice of choices) {
     test(`${choice}: equals share equally`, () => {
       const equals = [1, 2, 3].map(() => ({ ...candidate({}), chosen: 0, lastChosen: 0 }));
       for (let turn = 1; turn <= 30; turn++) {
-        const best = chooseWorker(equals, choice);
+        const best = chooseWorker(equals, choice, 1, 1);
         assert.ok(best);
         best.chosen++;
         best.lastChosen = turn;

@@ -2,6 +2,7 @@
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
 import { formBatch } from '../../actors/lane/batch.js';
+import { CostTable } from '../../actors/lane/cost.js';
 import { LaneQueue, type Waiting } from '../../actors/lane/queue.js';
 import { Random } from '../simulation/random.js';
 
@@ -20,7 +21,9 @@ function waiting(changes: Partial<Waiting> = {}): Waiting {
     deadline: 1000,
     company: 'any',
     avoid: '',
+    admitted: false,
     arrival: arrivals,
+    arrivedAt: 0,
     strand: undefined,
     ...changes,
   };
@@ -32,7 +35,7 @@ function inOrder(a: Waiting, b: Waiting): number {
 
 function drain(queue: LaneQueue): Waiting[] {
   const drained: Waiting[] = [];
-  for (let head = queue.head(); head !== undefined; head = queue.head()) {
+  for (let head = queue.heads()[0]; head !== undefined; head = queue.heads()[0]) {
     queue.remove(head);
     drained.push(head);
   }
@@ -79,7 +82,7 @@ describe('the queue of a lane', () => {
           queue.removeRouter('router-2');
           naive = naive.filter(({ router }) => router !== 'router-2');
         } else {
-          const head = queue.head();
+          const head = queue.heads()[0];
           if (head === undefined) continue;
           gone(head);
           const alike = naive.filter(
@@ -88,7 +91,7 @@ describe('the queue of a lane', () => {
           assert.equal(queue.takeForNext(head), alike.sort(inOrder)[0]);
         }
         naive.sort(inOrder);
-        assert.equal(queue.head(), naive[0], `seed ${seed}, step ${step}`);
+        assert.equal(queue.heads()[0], naive[0], `seed ${seed}, step ${step}`);
         assert.equal(queue.count, naive.length);
         assert.equal(
           queue.bytes,
@@ -97,7 +100,7 @@ describe('the queue of a lane', () => {
         for (const entry of naive.slice(0, 3)) assert.equal(queue.find(entry.router, entry.job), entry);
       }
       assert.deepEqual(drain(queue), naive);
-      assert.deepEqual([queue.count, queue.bytes, queue.head()], [0, 0, undefined]);
+      assert.deepEqual([queue.count, queue.bytes, queue.heads()[0]], [0, 0, undefined]);
     }
   });
 
@@ -110,20 +113,26 @@ describe('the queue of a lane', () => {
     const heap = head.strand?.heap as readonly Waiting[];
     for (const entry of many) queue.remove(entry);
     assert.ok(heap.length < 200, `${heap.length} places for one entry`);
-    assert.equal(queue.head(), head);
+    assert.equal(queue.heads()[0], head);
   });
 });
+
+function costOf(rowMs: number): CostTable {
+  const cost = new CostTable();
+  if (rowMs > 0) cost.seed([[1, rowMs]]);
+  return cost;
+}
 
 describe('a batch', () => {
   function form(
     entries: readonly Waiting[],
     rowsMax: number,
-    options: { now?: number; leastMs?: number } = {},
+    options: { now?: number; rowMs?: number } = {},
   ) {
     const queue = new LaneQueue();
     for (const entry of entries) queue.add(entry);
-    const head = queue.head() as Waiting;
-    const formed = formBatch(queue, head, 'worker-1', rowsMax, options.now ?? 0, options.leastMs ?? 0);
+    const head = queue.heads()[0] as Waiting;
+    const formed = formBatch(queue, head, 'worker-1', rowsMax, options.now ?? 0, costOf(options.rowMs ?? 0));
     return { ...formed, left: drain(queue) };
   }
 
@@ -170,21 +179,22 @@ describe('a batch', () => {
     });
   }
 
-  test('who can not be answered in time is left out and counted', () => {
-    const [late, exactly, just] = [5, 10, 10.1].map((deadline) => waiting({ deadline }));
-    const {
-      members,
-      late: count,
-      left,
-    } = form([late, exactly, just] as Waiting[], 8, { now: 8, leastMs: 2 });
+  test('who can hardly be answered in time is left out for the sake of the others', () => {
+    const [late, just] = [10, 11].map((deadline) => waiting({ deadline }));
+    const { members, left } = form([late, just] as Waiting[], 8, { now: 8, rowMs: 2 });
     assert.deepEqual(members, [just]);
-    assert.equal(count, 2);
     assert.deepEqual(left, []);
   });
 
+  test('who waits alone is given every chance', () => {
+    const lucky = waiting({ deadline: 9.7 });
+    assert.deepEqual(form([lucky], 8, { now: 8, rowMs: 2 }).members, [lucky]);
+    assert.deepEqual(form([waiting({ deadline: 9.5 })], 8, { now: 8, rowMs: 2 }).members, []);
+  });
+
   test('may be nobody at all', () => {
-    const { members, rows, late } = form([waiting({ deadline: 5 })], 8, { now: 5 });
-    assert.deepEqual([members, rows, late], [[], 0, 1]);
+    const { members, rows } = form([waiting({ deadline: 5 })], 8, { now: 5 });
+    assert.deepEqual([members, rows], [[], 0]);
   });
 
   test('who keeps away from this worker is not taken along, but may come when all have to', () => {

@@ -5,6 +5,8 @@ import type { Effect } from '../../actors/effects.js';
 import { otherRouter, SchedulerStage as Stage } from './scheduler-stage.js';
 import { digits, notes, otherWorker, router, said, told, worker } from './stage.js';
 
+const manner = { policy: 'eager', why: 'nothing has come yet' } as const;
+
 describe('word of models', () => {
   const counts = (effects: readonly Effect[]) => {
     const report = said(effects, 'model.reported').find(({ model }) => model === digits.model);
@@ -14,7 +16,15 @@ describe('word of models', () => {
   test('goes to every router, and to a new one', () => {
     const stage = new Stage();
     const epoch = stage.join(worker, 1, { state: 'loading' });
-    const report = { type: 'model.reported', ...digits, ready: 1, loading: 0, failed: 0, reason: '' };
+    const report = {
+      type: 'model.reported',
+      ...digits,
+      ready: 1,
+      loading: 0,
+      failed: 0,
+      reason: '',
+      ...manner,
+    };
     assert.deepEqual(
       told(stage.share(worker, epoch)),
       [router, otherRouter].map((to) => ({ to, message: report })),

@@ -10,6 +10,7 @@ export const otherRouter = 'router-2.ffffff';
 const usual: SchedulerSettings = {
   lane: { depthMax: 100, bytesMax: 1e6 },
   choice: 'round-robin',
+  admission: true,
   reconcileMs: 100,
 };
 

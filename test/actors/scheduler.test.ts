@@ -34,7 +34,8 @@ describe('placing', () => {
     const stage = Stage.with([worker]);
     stage.enqueue({ attempt: 3 });
     const effects = stage.hear({ type: 'tick.settled' });
-    const assign = { batch: 1, worker, epoch: 1, solo: false, jobs: [1], attempts: [3] };
+    const cost = { costMs: 0, transportMs: 0 };
+    const assign = { batch: 1, worker, epoch: 1, solo: false, jobs: [1], attempts: [3], ...cost };
     assert.deepEqual(told(effects), [{ to: router, message: { type: 'batch.assign', ...assign } }]);
   });
 
@@ -179,7 +180,7 @@ describe('the queue', () => {
       assert.equal(refused?.code, 'QUEUE_FULL');
       assert.match(refused.reason, /digits:1 holds 3 jobs and 30 bytes/);
       assert.ok(refused.retryAfterMs > 0);
-      assert.deepEqual(said(stage.enqueue({ ...job, attempt: 2 }), 'job.refused'), []);
+      assert.deepEqual(said(stage.enqueue({ ...job, attempt: 2, admitted: true }), 'job.refused'), []);
       assert.equal(stage.waiting(), 4);
       stage.join(worker);
       assert.equal(stage.settle().length, 1);

@@ -86,6 +86,7 @@ class System {
   private readonly scheduler = new Scheduler({
     lane: { depthMax: 1e6, bytesMax: 1e12 },
     choice: 'earliest-finish',
+    admission: true,
     reconcileMs: 1000,
   });
   private letters: Letter[] = [];

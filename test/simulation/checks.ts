@@ -49,7 +49,7 @@ function checkScheduler(process: Process, scheduler: Scheduler, { queueDepthMax,
     const { count, bytes } = lane.queue;
     if (count <= queueDepthMax && bytes <= queueBytesMax + 400) continue;
     // Who was admitted before is not turned away: those may go over it.
-    const first = [...lane.queue.all()].filter((entry) => entry.attempt === 1);
+    const first = [...lane.queue.all()].filter((entry) => !entry.admitted);
     require(first.length <= queueDepthMax, 'I5', () =>
       `${process.id} has ${first.length} jobs waiting for ${lane.key}`);
   }

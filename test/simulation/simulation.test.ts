@@ -26,6 +26,7 @@ describe('a simulated system', () => {
       'failed JOB_POISONED',
       'failed DEVICE_LOST',
       'rejected QUEUE_FULL',
+      'rejected OVERLOADED',
       'rejected DRAINING',
     ]) {
       assert.ok(seen.has(ending), `no job ended as ${ending}`);

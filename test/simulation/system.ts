@@ -125,7 +125,12 @@ export class System implements Surroundings {
     }
     if (roles.includes('scheduler')) {
       const { queueDepthMax: depthMax, choice } = this.scenario;
-      const scheduler = new Scheduler({ lane: { depthMax, bytesMax: queueBytesMax }, choice, reconcileMs });
+      const scheduler = new Scheduler({
+        lane: { depthMax, bytesMax: queueBytesMax },
+        choice,
+        admission: true,
+        reconcileMs,
+      });
       process.add('scheduler', withBug(scheduler, 'scheduler', id, this.bug), scheduler);
     }
     if (roles.includes('health')) process.add('health', new Health(id, suspicion));

@@ -1,0 +1,143 @@
+// Whether a job that comes can be answered in time beside those that wait already, and who gives way when it is more
+// urgent than they. Nothing is taken that could only be late, and every refusal says the numbers behind it.
+import type { Said } from '../../proto/messages.js';
+import type { Lane } from '../lane/lane.js';
+import { Projection } from '../lane/projection.js';
+import type { Waiting } from '../lane/queue.js';
+import type { Registry } from './registry.js';
+import type { Turns } from './turns.js';
+
+export type Refusal = Omit<Said<'job.refused'>, 'type' | 'job' | 'attempt'>;
+
+const retryLeastMs = 5;
+const fullRetryMs = 100;
+/** A projection is made anew after this, even when nothing happened. */
+const freshMs = 1;
+/** So many give way in one go at most. */
+const displacedMost = 256;
+
+export class Admission {
+  private readonly registry: Registry;
+  private readonly turns: Turns;
+  private readonly projection = new Projection();
+  /** Of whom the projection is, and when it was made. */
+  private stamp = -1;
+  private lane: Lane | undefined;
+  private shapeKey = '';
+  private madeAt = 0;
+  private isKnown = false;
+
+  constructor(registry: Registry, turns: Turns) {
+    this.registry = registry;
+    this.turns = turns;
+  }
+
+  /** Why it is not taken; undefined when it can be answered in time, or when nothing is known against it. */
+  refusalOf(lane: Lane, entry: Waiting, now: number): Refusal | undefined {
+    if (entry.company !== 'any' || !this.project(lane, entry, now)) return undefined;
+    const { projection } = this;
+    const { queue } = lane;
+    const { deadline, priority, rows } = entry;
+    const rowsInTime = projection.rowsBy(deadline, now);
+    // Everything that waits would be done by then: so nobody else is made late either.
+    if (queue.rows + rows <= rowsInTime) return undefined;
+    const before = queue.ladder.before(priority, deadline);
+    if (before + rows > rowsInTime) return this.refused(lane, entry, before, now);
+    for (const { dueAt, rows: until } of queue.ladder.after(priority, deadline)) {
+      if (until + rows > projection.rowsBy(dueAt, now)) return this.refused(lane, entry, until, now);
+    }
+    return undefined;
+  }
+
+  /** Those who can't be answered in time any more since others of higher priority came. They leave the queue. */
+  displaced(lane: Lane, now: number): Waiting[] {
+    const order = lane.queue.inOrder();
+    const first = order[0];
+    const leaving: Waiting[] = [];
+    if (first === undefined || !this.project(lane, first, now)) return leaving;
+    let rows = 0;
+    for (const entry of order) {
+      // Who comes again may have run already.
+      const mayLeave = entry.priority > first.priority && entry.attempt === 1;
+      const isRoom = leaving.length < displacedMost;
+      if (mayLeave && isRoom && rows + entry.rows > this.projection.rowsBy(entry.deadline, now))
+        leaving.push(entry);
+      else rows += entry.rows;
+    }
+    for (const entry of leaving) lane.queue.remove(entry);
+    return leaving;
+  }
+
+  displacement(lane: Lane, entry: Waiting, now: number): Refusal {
+    const leftMs = Math.max(0, entry.deadline - now);
+    return {
+      code: 'DISPLACED',
+      reason:
+        `requests of higher priority for ${lane.key} came: beside them it could not be answered in the ` +
+        `${shown(leftMs)} ms that it had left (${lane.queue.count} jobs wait)`,
+      retryAfterMs: Math.max(retryLeastMs, Math.ceil(leftMs)),
+    };
+  }
+
+  fullLane(lane: Lane): Refusal {
+    const { count, bytes } = lane.queue;
+    const reason = `the queue for ${lane.key} holds ${count} jobs and ${bytes} bytes, its bound`;
+    return { code: 'QUEUE_FULL', reason, retryAfterMs: fullRetryMs };
+  }
+
+  private refused(lane: Lane, entry: Waiting, before: number, now: number): Refusal {
+    const { projection } = this;
+    const takesMs = projection.finishOf(before + entry.rows, now) - now;
+    const budgetMs = entry.deadline - now;
+    const crew = `${projection.workers} worker${projection.workers === 1 ? '' : 's'}`;
+    this.doubt(lane, entry);
+    return {
+      code: 'OVERLOADED',
+      reason:
+        `an answer of ${lane.key} would take about ${shown(takesMs)} ms and its deadline is in ${shown(budgetMs)} ms: ` +
+        `${lane.queue.count} jobs wait, ${before} rows of them first, for ${crew}`,
+      retryAfterMs: Math.max(retryLeastMs, Math.ceil(takesMs - budgetMs)),
+    };
+  }
+
+  /** With nothing before it the job was refused for what its run alone is said to cost. Were that wrong, who would know? */
+  private doubt(lane: Lane, entry: Waiting): void {
+    if (lane.queue.count > 0) return;
+    this.stamp = -1;
+    for (const { worker, share } of this.registry.crew(lane.key, lane.batching)) {
+      if (worker.isIdle(share.place)) worker.outlook(lane.key, entry.shapeKey).cost.doubt();
+    }
+  }
+
+  /** False when there is nobody, or nothing is known of what a run costs. */
+  private project(lane: Lane, { shapeKey }: Waiting, now: number): boolean {
+    const { projection, registry } = this;
+    const isSame = lane === this.lane && shapeKey === this.shapeKey && registry.stamp === this.stamp;
+    if (isSame && now - this.madeAt < freshMs) return this.isKnown;
+    this.lane = lane;
+    this.shapeKey = shapeKey;
+    this.stamp = registry.stamp;
+    this.madeAt = now;
+    const crew = registry.crew(lane.key, lane.batching);
+    const part = this.turns.shareOf(lane, crew.length, now);
+    const { budgetMs } = lane.demand;
+    projection.clear();
+    for (const { worker, share } of crew) {
+      const { cost, planner } = worker.outlook(lane.key, shapeKey);
+      const { highMs } = worker.transport;
+      const full = planner.full(cost, crew.length * part, budgetMs - highMs, share.rowsMax);
+      projection.add(worker.freeFrom(share.place, now) + highMs, cost, full, part);
+      if (!cost.known) return this.known(false);
+    }
+    return this.known(crew.length > 0);
+  }
+
+  private known(isKnown: boolean): boolean {
+    this.isKnown = isKnown;
+    return isKnown;
+  }
+}
+
+function shown(value: number): string {
+  return String(Math.round(value * 10) / 10);
+}

@@ -1,0 +1,20 @@
+// Who can run the jobs of one lane: the trusted workers that have its model ready and the tags that its owner asks for.
+import type { Batching } from '../../proto/batching.js';
+import type { Registry } from './registry.js';
+import type { Share, WorkerRecord } from './workers.js';
+
+export interface Member {
+  readonly worker: WorkerRecord;
+  readonly share: Share;
+  readonly preferred: boolean;
+}
+
+export function crewOf(registry: Registry, model: string, batching: Batching): Member[] {
+  const crew: Member[] = [];
+  for (const worker of registry.trusted()) {
+    const share = worker.serving(model);
+    if (share === undefined || !batching.needs.every((tag) => worker.tags.has(tag))) continue;
+    crew.push({ worker, share, preferred: batching.prefers.some((tag) => worker.tags.has(tag)) });
+  }
+  return crew;
+}

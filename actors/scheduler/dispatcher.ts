@@ -1,0 +1,203 @@
+// Gives out what can be given: whose turn it is, which of its jobs go together, to whom, and whether it is better to wait.
+// Everything is decided as late as it can be; the time at which to look again comes back.
+import type { BatchPolicy } from '../../proto/batching.js';
+import { type Effect, send } from '../effects.js';
+import { formBatch } from '../lane/batch.js';
+import { CostTable } from '../lane/cost.js';
+import type { Lane } from '../lane/lane.js';
+import type { LaneView } from '../lane/policy.js';
+import type { Waiting } from '../lane/queue.js';
+import { type Candidate, chooseWorker } from './choice.js';
+import type { Registry } from './registry.js';
+import type { SchedulerSettings } from './scheduler.js';
+import type { Turns } from './turns.js';
+import type { Share, WorkerRecord } from './workers.js';
+
+/** Of those who only wait to keep away from one worker so many are set aside in one go, for those behind them. */
+const asideMax = 16;
+/** A worker is given its next batch so long before it is expected to be free, that it need not wait for it. */
+const leadLeastMs = 1;
+
+interface Option extends Candidate {
+  readonly worker: WorkerRecord;
+  readonly share: Share;
+}
+
+type Fate = 'sent' | 'waits' | 'held';
+
+export class Dispatcher {
+  private readonly registry: Registry;
+  private readonly turns: Turns;
+  private readonly settings: SchedulerSettings;
+  /** Filled anew for each question. */
+  private readonly view = {
+    rows: 0,
+    headRows: 0,
+    headDeadline: 0,
+    headArrivedAt: 0,
+    workers: 0,
+    arrivalRowsPerMs: 0,
+    budgetMs: 0,
+    cost: new CostTable(),
+    rowsMax: 1,
+    preferred: [] as readonly number[],
+    delayMostMs: 0,
+    transportMs: 0,
+  };
+  private readonly aside: [Lane, Waiting][] = [];
+  private batchNumber = 0;
+  private chosen = 0;
+  private wakeAt = Number.POSITIVE_INFINITY;
+  private out: Effect[] = [];
+
+  constructor(registry: Registry, turns: Turns, settings: SchedulerSettings) {
+    this.registry = registry;
+    this.turns = turns;
+    this.settings = settings;
+  }
+
+  /** Adds what is to be said to `out`; when to look again if nothing changes until then. */
+  run(lanes: Iterable<Lane>, out: Effect[], now: number): number {
+    this.out = out;
+    this.wakeAt = Number.POSITIVE_INFINITY;
+    let order = this.turns.order(lanes);
+    while (order.length > 0) {
+      const lane = order[0] as Lane;
+      const isSent = this.sendOne(lane, now);
+      lane.ease();
+      if (!isSent || lane.queue.count === 0) order = order.slice(1);
+      else if (order.length > 1) order = this.turns.order(order);
+    }
+    for (const [lane, entry] of this.aside.splice(0)) lane.queue.add(entry);
+    return this.wakeAt;
+  }
+
+  /** False when nothing more of this lane can be sent now. */
+  private sendOne(lane: Lane, now: number): boolean {
+    for (const head of lane.queue.heads()) {
+      const fate = this.consider(lane, head, now);
+      if (fate === 'sent') return true;
+      if (fate === 'waits' || head.avoid === '' || this.aside.length === asideMax) continue;
+      lane.queue.remove(head);
+      this.aside.push([lane, head]);
+      return true;
+    }
+    return false;
+  }
+
+  private consider(lane: Lane, head: Waiting, now: number): Fate {
+    const rowsWaiting = head.strand?.rows ?? head.rows;
+    const options = this.options(lane, head, rowsWaiting, now);
+    const { choice } = lane.batching;
+    const rowsAtOnce = Math.max(1, Math.min(rowsWaiting, options[0]?.share.rowsMax ?? 1));
+    const best = chooseWorker(options, choice || this.settings.choice, rowsWaiting, rowsAtOnce);
+    if (best === undefined) return 'held';
+    if (head.company !== 'any') {
+      this.send(lane, head, best, head.rows, now);
+      return 'sent';
+    }
+    const { planner } = best.worker.outlook(lane.key, head.shapeKey);
+    const { at, rowsMost } = planner.next(this.policyOf(lane, now), this.viewOf(lane, head, best, now), now);
+    if (at > now) {
+      this.wakeAt = Math.min(this.wakeAt, at);
+      return 'waits';
+    }
+    this.send(lane, head, best, Math.max(rowsMost, head.rows), now);
+    return 'sent';
+  }
+
+  /** Where other lanes want the same workers, one that is kept free for a batch to come would soon be another's. */
+  private policyOf(lane: Lane, now: number): BatchPolicy {
+    const { policy } = lane.batching;
+    return policy === 'auto' && this.turns.contended(lane, now) ? 'edf' : policy;
+  }
+
+  private viewOf(lane: Lane, head: Waiting, { worker, share }: Option, now: number): LaneView {
+    const { view } = this;
+    const crew = this.registry.crew(lane.key, lane.batching).length;
+    view.rows = head.strand?.rows ?? head.rows;
+    view.headRows = head.rows;
+    view.headDeadline = head.deadline;
+    view.headArrivedAt = head.arrivedAt;
+    view.workers = crew * this.turns.shareOf(lane, crew, now);
+    view.arrivalRowsPerMs = lane.demand.rowsPerMs(now);
+    view.budgetMs = lane.demand.budgetMs;
+    view.cost = worker.outlook(lane.key, head.shapeKey).cost;
+    view.rowsMax = share.rowsMax;
+    view.preferred = lane.batching.preferred;
+    view.delayMostMs = lane.batching.delayMostMs;
+    view.transportMs = worker.transport.usualMs;
+    return view;
+  }
+
+  private send(lane: Lane, head: Waiting, { worker, share }: Option, rowsMost: number, now: number): void {
+    const { cost } = worker.outlook(lane.key, head.shapeKey);
+    const formed = formBatch(lane.queue, head, worker.id, rowsMost, now, cost);
+    const first = formed.members[0];
+    if (first === undefined) return;
+    const batch = ++this.batchNumber;
+    const jobs = formed.members.map((member) => member.job);
+    const attempts = formed.members.map((member) => member.attempt);
+    const { place } = share;
+    const { rows } = formed;
+    const costMs = cost.mean(rows);
+    const assigned = {
+      batch,
+      router: first.router,
+      lane: lane.key,
+      cost,
+      place,
+      rows,
+      jobs,
+      attempts,
+      assignedAt: now,
+      costMs,
+      first: worker.isIdle(place),
+      missing: 0,
+    };
+    this.registry.give(worker, assigned, now);
+    worker.lastChosen = ++this.chosen;
+    this.turns.charge(lane, costMs, now);
+    this.out.push(
+      send(first.router, {
+        type: 'batch.assign',
+        batch,
+        worker: worker.id,
+        epoch: worker.epoch,
+        solo: first.company === 'solo',
+        jobs,
+        attempts,
+        costMs: cost.high(rows),
+        transportMs: worker.transport.highMs,
+      }),
+    );
+  }
+
+  private options(lane: Lane, head: Waiting, rowsWaiting: number, now: number): Option[] {
+    const options: Option[] = [];
+    let avoided: Option | undefined;
+    for (const { worker, share, preferred } of this.registry.crew(lane.key, lane.batching)) {
+      const { place, rowsMax } = share;
+      const freeAt = worker.freeFrom(place, now);
+      const leadMs = Math.max(leadLeastMs, worker.transport.usualMs);
+      const isSoonFree = worker.isIdle(place) || freeAt - now <= leadMs;
+      const hasCredit = worker.hasCredit(place);
+      if (hasCredit && !isSoonFree) this.wakeAt = Math.min(this.wakeAt, freeAt - leadMs);
+      const rows = Math.min(rowsWaiting, rowsMax);
+      const option: Option = {
+        worker,
+        share,
+        open: hasCredit && isSoonFree,
+        preferred,
+        rowsHeld: worker.rowsHeld,
+        freeAt,
+        costMs: worker.outlook(lane.key, head.shapeKey).cost.mean(rows) + worker.handicapMs,
+        lastChosen: worker.lastChosen,
+      };
+      if (worker.id === head.avoid) avoided = option;
+      else options.push(option);
+    }
+    if (avoided !== undefined && options.length === 0) options.push(avoided);
+    return options;
+  }
+}

@@ -1,0 +1,40 @@
+// How a lane forms its batches at present: its owner's word, or what the costs, the workers and the load make of `auto`.
+import type { Lane } from '../lane/lane.js';
+import { choosePolicy } from '../lane/policy.js';
+import type { Registry } from './registry.js';
+import type { Turns } from './turns.js';
+
+/** A choice stands for so long at least: whoever watches is not to be dizzied. */
+const standsMs = 500;
+
+const ownersWord = "the model's configuration says so";
+const contended = {
+  policy: 'edf',
+  why: 'other models want the same workers: none is kept free for a batch',
+} as const;
+
+/** True when it changed in name, and others should hear of it. */
+export function reviewManner(lane: Lane, registry: Registry, turns: Turns, now: number): boolean {
+  const before = lane.manner;
+  const { policy } = lane.batching;
+  if (policy !== 'auto') {
+    if (before.policy === policy && before.why === ownersWord) return false;
+    lane.manner = { policy, why: ownersWord };
+    return true;
+  }
+  if (now - lane.mannerSince < standsMs) return false;
+  lane.mannerSince = now;
+  const head = lane.queue.heads()[0];
+  const crew = registry.crew(lane.key, lane.batching);
+  const first = crew[0];
+  if (head === undefined || first === undefined) return false;
+  const { cost, planner } = first.worker.outlook(lane.key, head.shapeKey);
+  const workers = crew.length * turns.shareOf(lane, crew.length, now);
+  const { rowsMax } = first.share;
+  const full = planner.full(cost, workers, lane.demand.budgetMs, rowsMax);
+  const chosen = turns.contended(lane, now)
+    ? contended
+    : choosePolicy({ cost, workers, arrivalRowsPerMs: lane.demand.rowsPerMs(now) }, full);
+  lane.manner = chosen;
+  return chosen.policy !== before.policy;
+}
