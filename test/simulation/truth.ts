@@ -219,7 +219,7 @@ export class Truth {
       this.answered(job, reply, delivery);
     } else if (ending === 'expired') fits(now >= job.deadline - 0.001);
     else if (ending === 'cancelled') fits(job.cancelled);
-    else if (ending === 'rejected') fits(job.starts.size === 0);
+    else if (ending === 'rejected' || ending === 'displaced') fits(job.starts.size === 0);
     else if (code === 'MODEL_FAILED') fits(nature === 'bad', 'I8');
     // Where an answer may vanish without a word, who gave it may be taken for running still.
     else if (code === 'JOB_POISONED') fits(job.ended.size > 0 || !this.scenario.network.honest, 'I11');
