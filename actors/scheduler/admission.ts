@@ -126,7 +126,7 @@ export class Admission {
       const { cost, planner } = worker.outlook(lane.key, shapeKey);
       const { highMs } = worker.transport;
       const full = planner.full(cost, crew.length * part, budgetMs - highMs, share.rowsMax);
-      projection.add(worker.freeFrom(share.place, now) + highMs, cost, full, part);
+      projection.add(worker.freeAtBest(share.place, now) + highMs, cost, full, part);
       if (!cost.known) return this.known(false);
     }
     return this.known(crew.length > 0);

@@ -4,6 +4,7 @@ import type { MemberId } from '../../proto/ids.js';
 import type { Place, Said } from '../../proto/messages.js';
 import { CostTable } from '../lane/cost.js';
 import { Planner } from '../lane/policy.js';
+import { Numbered } from '../numbered.js';
 import { Transport } from './transport.js';
 
 const outlooksMax = 512;
@@ -53,7 +54,7 @@ export class WorkerRecord {
   readonly used: Record<Place, number> = { inline: 0, thread: 0 };
   readonly shares = new Map<string, Share>();
   readonly transport = new Transport();
-  readonly batches = new Map<number, Batch>();
+  readonly batches = new Numbered<Batch>();
   rowsHeld = 0;
   lastChosen = 0;
   leaving = false;
@@ -83,6 +84,11 @@ export class WorkerRecord {
 
   isIdle(place: Place): boolean {
     return this.used[place] === 0;
+  }
+
+  /** When what it has is done, at best: what is overdue may be done at any moment. */
+  freeAtBest(place: Place, now: number): number {
+    return Math.max(now, this.freeAt[place]);
   }
 
   /** When what it has is done. What is overdue is expected to take as long again. */
