@@ -160,13 +160,19 @@ export class Registry {
   }
 
   /** How many trusted workers have the model ready, how many may have it yet, how many could not load it, and why. */
-  count(model: string): ModelCount {
+  count(model: string, needs: readonly string[]): ModelCount {
     let ready = 0;
     let loading = 0;
     let failed = 0;
     let reason = '';
     for (const worker of this.workers.values()) {
       const share = worker.shares.get(model);
+      const lacking = needs.find((tag) => !worker.tags.has(tag));
+      if (lacking !== undefined) {
+        failed++;
+        reason ||= `no worker has the tag ${lacking} that its configuration asks for`;
+        continue;
+      }
       // One that is only suspect is as good as back: a doubt of some milliseconds must not make a node unready.
       if (share?.state === 'ready' && !worker.leaving && this.verdicts.get(worker.id) !== 'down') ready++;
       // Who has just registered has not told of its models yet.

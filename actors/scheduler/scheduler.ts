@@ -249,7 +249,7 @@ export class Scheduler implements Actor {
   private reviewLanes(): void {
     this.registry.changed();
     for (const lane of this.lanes.values()) {
-      const { ready, loading, failed, reason } = this.registry.count(lane.key);
+      const { ready, loading, failed, reason } = this.registry.count(lane.key, lane.batching.needs);
       lane.serve(ready > 0);
       const word = `${ready} ${loading} ${failed} ${reason}`;
       if (word === lane.word) continue;
@@ -261,7 +261,7 @@ export class Scheduler implements Actor {
 
   private report(lane: Lane, routers: readonly MemberId[]): void {
     const { model, version, manner } = lane;
-    const counts = this.registry.count(lane.key);
+    const counts = this.registry.count(lane.key, lane.batching.needs);
     const report = { type: 'model.reported', model, version, ...counts, ...manner } as const;
     for (const router of routers) this.out.push(send(router, report));
   }

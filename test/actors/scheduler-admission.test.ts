@@ -1,0 +1,258 @@
+// What a scheduler takes and what it refuses: nobody who could only be late, nobody who was taken before, and the lowest
+// priority gives way first.
+import assert from 'node:assert/strict';
+import { describe, test } from 'node:test';
+import type { Said } from '../../proto/messages.js';
+import { SchedulerStage as Stage } from './scheduler-stage.js';
+import { digits, otherWorker, router, said, worker } from './stage.js';
+
+/** Workers that take 10 ms for a row and 13 for four. */
+function measured(...members: readonly string[]): Stage {
+  const stage = Stage.with(members);
+  members.forEach((member, index) => {
+    const runs = [
+      [1, 10],
+      [4, 13],
+    ] as const;
+    stage.hear({ type: 'costs.measured', epoch: index + 1, ...digits, runs }, member);
+  });
+  return stage;
+}
+
+function refusals(stage: Stage, changes: Partial<Said<'job.enqueue'>>): Said<'job.refused'>[] {
+  return said(stage.enqueue(changes), 'job.refused');
+}
+
+describe('admission', () => {
+  test('takes everything while nothing is known of what a run costs', () => {
+    const stage = Stage.with([worker]);
+    assert.deepEqual(refusals(stage, { budgetMs: 0.1 }), []);
+  });
+
+  test('refuses what no run could answer in time, with the numbers', () => {
+    const stage = measured(worker);
+    const [refused] = refusals(stage, { budgetMs: 8 });
+    assert.equal(refused?.code, 'OVERLOADED');
+    assert.match(
+      refused.reason,
+      /digits:1 would take about 1\d(\.\d)? ms and its deadline is in 8 ms: 0 jobs wait/,
+    );
+    assert.ok(refused.retryAfterMs > 0);
+    assert.equal(stage.waiting(), 0);
+    assert.deepEqual(refusals(stage, { budgetMs: 20 }), []);
+  });
+
+  test('takes as many as can be answered in time, and no more', () => {
+    const stage = measured(worker);
+    let taken = 0;
+    while (taken < 100 && refusals(stage, { budgetMs: 50 }).length === 0) taken++;
+    // Three batches of four fit into 50 ms, a fourth does not.
+    assert.ok(taken >= 8 && taken <= 12, `${taken} taken`);
+    assert.match(refusals(stage, { budgetMs: 50 })[0]?.reason ?? '', new RegExp(`${taken} jobs wait`));
+  });
+
+  test('a second worker is counted on', () => {
+    const [one, two] = [measured(worker), measured(worker, otherWorker)].map((stage) => {
+      let taken = 0;
+      while (taken < 100 && refusals(stage, { budgetMs: 50 }).length === 0) taken++;
+      return taken;
+    }) as [number, number];
+    assert.ok(two >= one * 1.6, `${one} for one worker, ${two} for two`);
+  });
+
+  test('what runs already counts: a busy worker is free only after it', () => {
+    const stage = measured(worker);
+    stage.enqueue({ budgetMs: 500 });
+    assert.equal(stage.settle().length, 1);
+    assert.equal(refusals(stage, { budgetMs: 15 }).length, 1);
+    stage.now += 8;
+    assert.deepEqual(refusals(stage, { budgetMs: 15 }), []);
+  });
+
+  test('who was taken before is not turned away, and neither is anybody when it is off', () => {
+    const stage = measured(worker);
+    assert.deepEqual(refusals(stage, { budgetMs: 8, admitted: true }), []);
+    const open = new Stage({ admission: false });
+    open.join(worker);
+    open.hear({ type: 'costs.measured', epoch: 1, ...digits, runs: [[1, 10]] }, worker);
+    assert.deepEqual(refusals(open, { budgetMs: 8 }), []);
+  });
+
+  test('belief in an estimate that only refuses wears off', () => {
+    const stage = measured(worker);
+    let refused = 0;
+    while (refused < 100 && refusals(stage, { budgetMs: 4 }).length > 0) {
+      refused++;
+      stage.now += 10;
+    }
+    assert.ok(refused > 0 && refused < 50, `${refused} were refused before one was tried`);
+  });
+});
+
+describe('priority', () => {
+  test('goes before, and those of lower priority give way when they can not be in time any more', () => {
+    const stage = measured(worker);
+    let low = 0;
+    while (refusals(stage, { priority: 1, budgetMs: 50 }).length === 0) low++;
+    const gone: Said<'job.refused'>[] = [];
+    for (let job = 0; job < 4; job++) {
+      assert.deepEqual(
+        refusals(stage, { priority: 0, budgetMs: 50 }),
+        [],
+        'there is room for who goes first',
+      );
+    }
+    gone.push(...said(stage.hear({ type: 'tick.settled' }), 'job.refused'));
+    assert.ok(gone.length >= 3 && gone.length <= 8, `${gone.length} of ${low} gave way`);
+    for (const { code, reason, retryAfterMs } of gone) {
+      assert.equal(code, 'DISPLACED');
+      assert.match(reason, /higher priority/);
+      assert.ok(retryAfterMs > 0);
+    }
+  });
+
+  test('nobody gives way to an equal', () => {
+    const stage = measured(worker);
+    while (refusals(stage, { budgetMs: 50 }).length === 0);
+    assert.equal(refusals(stage, { budgetMs: 45 }).length, 1);
+    assert.deepEqual(said(stage.hear({ type: 'tick.settled' }), 'job.refused'), []);
+  });
+
+  test('who may have run already does not give way', () => {
+    const stage = measured(worker);
+    for (let job = 0; job < 12; job++) {
+      stage.enqueue({ priority: 1, budgetMs: 50, attempt: 2, admitted: true });
+    }
+    for (let job = 0; job < 4; job++) stage.enqueue({ priority: 0, budgetMs: 50 });
+    assert.deepEqual(said(stage.hear({ type: 'tick.settled' }), 'job.refused'), []);
+  });
+});
+
+describe('a lane as its owner wants it', () => {
+  const described = {
+    type: 'model.described',
+    epoch: 1,
+    ...digits,
+    policy: 'eager',
+    preferred: [],
+    delayMostMs: 0,
+    weight: 1,
+    depthMax: 0,
+    bytesMax: 0,
+    choice: '',
+    needs: [],
+    prefers: [],
+  } as const;
+
+  test('has its own bounds', () => {
+    const stage = Stage.with([worker]);
+    stage.hear({ ...described, depthMax: 2 }, worker);
+    for (let job = 0; job < 2; job++) assert.deepEqual(refusals(stage, {}), []);
+    assert.equal(refusals(stage, {})[0]?.code, 'QUEUE_FULL');
+  });
+
+  test('runs only on workers with the tags that it needs, and is not ready without them', () => {
+    const stage = Stage.with([worker, otherWorker]);
+    const effects = stage.hear({ ...described, needs: ['webgpu'] }, worker);
+    const [report] = said(effects, 'model.reported');
+    assert.deepEqual([report?.ready, report?.failed], [0, 2]);
+    assert.match(report?.reason ?? '', /no worker has the tag webgpu/);
+    assert.equal(stage.place({}), undefined);
+    assert.equal(said(stage.hear({ ...described, needs: ['cpu'] }, worker), 'model.reported')[0]?.ready, 2);
+    assert.equal(stage.settle().length, 1);
+  });
+
+  test('a window waits for mates, and no longer than it is told', () => {
+    const stage = measured(worker);
+    stage.hear({ ...described, policy: 'window', delayMostMs: 5 }, worker);
+    stage.enqueue({ budgetMs: 1000 });
+    const effects = stage.hear({ type: 'tick.settled' });
+    const [arm] = effects.filter((effect) => effect.type === 'arm');
+    assert.deepEqual([arm?.timer, arm?.at], ['dispatch', 5]);
+    stage.enqueue({ budgetMs: 1000 });
+    assert.deepEqual(stage.settle(), []);
+    stage.now = 5;
+    const sent = said(stage.hear({ type: 'timer.fired', timer: 'dispatch' }), 'batch.assign');
+    assert.deepEqual(
+      sent.map(({ jobs }) => jobs),
+      [[1, 2]],
+    );
+    for (let job = 0; job < 4; job++) stage.enqueue({ budgetMs: 1000 });
+    stage.release(sent[0] as Said<'batch.assign'>);
+    assert.equal(stage.settle()[0]?.jobs.length, 4, 'a full batch waits for nobody');
+  });
+
+  test('an old registration has no say', () => {
+    const stage = Stage.with([worker]);
+    stage.hear({ ...described, epoch: 9, depthMax: 1 }, worker);
+    for (let job = 0; job < 5; job++) assert.deepEqual(refusals(stage, {}), []);
+  });
+
+  test('routers hear how batches are formed, and why', () => {
+    const stage = measured(worker);
+    stage.hear(described, worker);
+    stage.enqueue();
+    const [report] = said(stage.hear({ type: 'tick.settled' }), 'model.reported');
+    assert.deepEqual([report?.policy, report?.why], ['eager', "the model's configuration says so"]);
+    assert.equal(report?.ready, 1);
+  });
+});
+
+describe('late binding', () => {
+  test('a worker with a credit to spare gets its next batch only when it is about to be free', () => {
+    const stage = new Stage();
+    stage.join(worker, 2);
+    stage.hear({ type: 'costs.measured', epoch: 1, ...digits, runs: [[4, 20]] }, worker);
+    for (let job = 0; job < 8; job++) stage.enqueue({ budgetMs: 500 });
+    assert.equal(stage.settle().length, 1, 'the second batch may still grow or be called back');
+    stage.now = 10;
+    assert.equal(stage.settle().length, 0);
+    stage.now = 19.5;
+    assert.equal(stage.settle().length, 1);
+  });
+
+  test('one that is overdue gets nothing more, and the others go on', () => {
+    const stage = new Stage();
+    stage.join(worker, 2);
+    stage.hear({ type: 'costs.measured', epoch: 1, ...digits, runs: [[4, 20]] }, worker);
+    stage.enqueue({ budgetMs: 500 });
+    assert.equal(stage.settle().length, 1);
+    stage.now = 100;
+    stage.enqueue({ budgetMs: 500 });
+    assert.deepEqual(stage.settle(), [], 'it may hang');
+    stage.join(otherWorker, 2);
+    assert.equal(stage.settle()[0]?.worker, otherWorker);
+  });
+
+  test('a worker that only fails is the last choice', () => {
+    const stage = measured(worker, otherWorker);
+    for (let run = 0; run < 4; run++) {
+      const assign = stage.place({ avoid: otherWorker, budgetMs: 500 }) as Said<'batch.assign'>;
+      assert.equal(assign.worker, worker);
+      const { batch, epoch } = assign;
+      stage.hear({ type: 'batch.released', batch, epoch, rows: 0, computeMs: 0.1 }, worker);
+    }
+    stage.hear({ type: 'model.described', ...choiceOf('earliest-finish') }, worker);
+    for (let run = 0; run < 3; run++) {
+      const assign = stage.place({ budgetMs: 500 }) as Said<'batch.assign'>;
+      assert.equal(assign.worker, otherWorker);
+      stage.release(assign, otherWorker, 2);
+    }
+  });
+
+  function choiceOf(choice: 'earliest-finish'): Omit<Said<'model.described'>, 'type'> {
+    const bounds = { preferred: [], delayMostMs: 0, weight: 1, depthMax: 0, bytesMax: 0 };
+    return { epoch: 1, ...digits, policy: 'eager', ...bounds, choice, needs: [], prefers: [] };
+  }
+});
+
+test('jobs of a router that is lost are refused nothing and leave no rows behind', () => {
+  const stage = measured(worker);
+  for (let job = 0; job < 6; job++) stage.enqueue({ budgetMs: 50 });
+  stage.hear({ type: 'link.lost', member: router, reason: '' });
+  assert.equal(stage.waiting(), 0);
+  stage.link(router, 'router');
+  let taken = 0;
+  while (taken < 100 && refusals(stage, { budgetMs: 50 }).length === 0) taken++;
+  assert.ok(taken >= 8, `only ${taken} were taken afterwards`);
+});
