@@ -116,7 +116,7 @@ describe('the end of a node', () => {
     const client = new GrpcClient(node.grpcPort);
     t.after(() => client.close());
     await client.ask('ServerReady');
-    void client.infer({ ...rowOf('endless', 1), deadlineMs: 20_000 });
+    void client.infer({ ...rowOf('endless', 1), deadlineMs: 120_000 });
     await client.ask('ServerReady');
     node.signal('SIGTERM');
     await node.event('node.draining');

@@ -11,7 +11,13 @@ import { modelKeys } from './keys.js';
 const readme = readFileSync('README.md', 'utf8');
 
 test('the tables and the chart of the README are those of the code', () => {
-  assert.equal(withBlocks(readme), readme, 'run `npm run readme` and commit what it changed');
+  const [written, wanted] = [readme, withBlocks(readme)].map((text) => text.split('\n')) as [
+    string[],
+    string[],
+  ];
+  const line = wanted.findIndex((text, at) => text !== written[at]);
+  const where = `line ${line + 1}: run \`npm run readme\` and commit what it changed`;
+  assert.deepEqual([written[line], written.length], [wanted[line], wanted.length], where);
 });
 
 test('no error, no setting and no key of a model is missing', () => {
