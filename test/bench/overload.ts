@@ -55,7 +55,7 @@ export async function run(args: Args): Promise<Record<string, number>> {
   await onNode(
     (folder) =>
       folder
-        .onnx('mlp', onnxMlp([64, 1536, 1536, 1536, 1536, 64]), ['maxBatch: 4'])
+        .onnx('mlp', onnxMlp([64, 4096, 4096, 4096, 64]), ['maxBatch: 4'])
         .onnx('srcnn', srcnn, ['maxBatch: 4'])
         .simulated('simulated', { alphaMs: 10, betaMs: 1, rowsMax: 8 }),
     { 'worker-count': 2, 'thread-count': 1 },

@@ -3,6 +3,7 @@
 import { type ChildProcess, fork } from 'node:child_process';
 import { fileURLToPath } from 'node:url';
 import { Asker } from './asker.js';
+import { chance, gapMs } from './chance.js';
 
 export interface Rain {
   readonly perSecond: number;
@@ -100,7 +101,7 @@ class Tally {
 
 function rain(asker: Asker, body: Buffer, order: Rain): Promise<Heard> {
   const { perSecond, seconds, deadlineMs } = order;
-  const random = generator(order.seed);
+  const random = chance(order.seed);
   const tally = new Tally();
   const begun = performance.now();
   let dueMs = 0;
@@ -116,7 +117,7 @@ function rain(asker: Asker, body: Buffer, order: Rain): Promise<Heard> {
     const tick = (): void => {
       while (dueMs < seconds * 1000 && begun + dueMs <= performance.now()) {
         send();
-        dueMs += (-Math.log(1 - random()) * 1000) / perSecond;
+        dueMs += gapMs(random, perSecond / 1000);
       }
       if (dueMs < seconds * 1000) setTimeout(tick, begun + dueMs - performance.now());
       else settle(begun + seconds * 1000 + deadlineMs + patienceMs);
@@ -142,16 +143,6 @@ async function ring(asker: Asker, body: Buffer, clients: number, seconds: number
   };
   await Promise.all(Array.from({ length: clients }, one));
   return (good * 1000) / (performance.now() - begun);
-}
-
-function generator(seed: number): () => number {
-  let state = seed >>> 0;
-  return () => {
-    state = (state + 0x6d2b79f5) >>> 0;
-    let mixed = Math.imul(state ^ (state >>> 15), state | 1);
-    mixed ^= mixed + Math.imul(mixed ^ (mixed >>> 7), mixed | 61);
-    return ((mixed ^ (mixed >>> 14)) >>> 0) / 4294967296;
-  };
 }
 
 if (process.argv[1] === fileURLToPath(import.meta.url)) {
