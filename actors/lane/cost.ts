@@ -3,14 +3,18 @@
 // every run; bounded in memory; asked in constant time.
 import { SlidingHigh } from './sliding.js';
 
-/** Sizes up to here have a place of their own; above, eight places for every doubling. */
-const exactRows = 16;
+/** Sizes up to here have a place of their own; above, sixteen places for every doubling. */
+const exactRows = 64;
 const rowsTop = 4096;
-const places = exactRows + 8 * Math.log2(rowsTop / exactRows);
+const finePlaces = 16;
+const places = exactRows + finePlaces * Math.log2(rowsTop / exactRows);
 /** The largest batch size that each place stands for. */
-const tops = Float64Array.from({ length: places + 1 }, (_, place) =>
-  place <= exactRows ? place : 2 ** Math.floor((place - 1) / 8 + 2) * (1 + (((place - 1) % 8) + 1) / 8),
-);
+const tops = Float64Array.from({ length: places + 1 }, (_, place) => {
+  if (place <= exactRows) return place;
+  const beyond = place - exactRows - 1;
+  const step = (exactRows * 2 ** Math.floor(beyond / finePlaces)) / finePlaces;
+  return finePlaces * step + step * ((beyond % finePlaces) + 1);
+});
 const placeOf = placesByRows();
 
 /** How much the newest run counts for its size once enough were seen, and for the pace of all sizes. */

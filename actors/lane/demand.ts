@@ -1,26 +1,49 @@
-// What comes to a lane: how many rows in a millisecond, and how much time they bring. Smoothed, so that a burst is seen
-// soon and a pause is forgotten as soon.
+// What comes to a lane: rows per millisecond, and how long a typical job may take. Both follow a change of load within a
+// fraction of a second.
 
-/** What is further back than a few of these is forgotten. */
-const memoryMs = 250;
-const budgetWeight = 0.05;
+const windowLeastMs = 10;
+const memoryMs = 100;
+const budgetWeight = 0.02;
 
 export class Demand {
+  private rows = 0;
+  private since = Number.NaN;
   private rate = 0;
-  private heardAt = Number.NEGATIVE_INFINITY;
-  /** The usual time from arrival to deadline, nearer to the short ones. */
-  budgetMs = 0;
+  /** How much of `memoryMs` the rate stands for by now: a first estimate counts in full. */
+  private known = 0;
+  private budget = 0;
 
+  /** Of all jobs that come, those that are refused too. */
   arrive(rows: number, budgetMs: number, now: number): void {
-    this.rate = this.rowsPerMs(now) + rows / memoryMs;
-    this.heardAt = now;
-    if (this.budgetMs === 0) this.budgetMs = budgetMs;
-    const weight = budgetMs < this.budgetMs ? budgetWeight * 4 : budgetWeight;
-    this.budgetMs += weight * (budgetMs - this.budgetMs);
+    if (Number.isNaN(this.since)) {
+      this.since = now;
+      this.budget = budgetMs;
+      return;
+    }
+    this.review(now);
+    this.rows += rows;
+    // Rather the tight budgets than the generous ones: a batch that suits those suits all.
+    const weight = budgetMs < this.budget ? budgetWeight * 2 : budgetWeight / 4;
+    this.budget += weight * (budgetMs - this.budget);
   }
 
   rowsPerMs(now: number): number {
-    const pastMs = now - this.heardAt;
-    return this.rate === 0 ? 0 : this.rate * Math.exp(-pastMs / memoryMs);
+    if (!Number.isNaN(this.since)) this.review(now);
+    return this.rate;
+  }
+
+  get budgetMs(): number {
+    return this.budget;
+  }
+
+  private review(now: number): void {
+    const passed = now - this.since;
+    if (passed < windowLeastMs) return;
+    const kept = this.known * Math.exp(-passed / memoryMs);
+    const added = 1 - Math.exp(-passed / memoryMs);
+    this.known = kept + added;
+    this.rate = (this.rate * kept + (this.rows / passed) * added) / this.known;
+    this.rows = 0;
+    this.since = now;
   }
 }

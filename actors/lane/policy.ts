@@ -2,6 +2,7 @@
 // wait allows. `auto` gathers no longer than the load needs, so that a lone request goes at once.
 import type { BatchPolicy } from '../../proto/batching.js';
 import type { CostTable } from './cost.js';
+import { Sizes } from './sizes.js';
 
 /** What a lane looks like to its policy. */
 export interface LaneView {
@@ -39,103 +40,94 @@ export interface Chosen {
   readonly why: string;
 }
 
-/** The part of a job's time that batches gathered by `auto` leave for noise of all kinds. */
+/** The part of a job's time that gathering leaves unused. */
 const slackShare = 0.01;
-/** How much faster than the arrivals the chosen batches must run. */
+/** How much more than what arrives the chosen batches must be able to do. */
 const headroom = 1.1;
+/** Once it is sent, a batch is filled up to this part of the way from the mean cost to the high one. */
+const boldness = 0.5;
+/** A batch that gains less is not waited for, says `choose`. */
+const gainLeast = 1.25;
+/** Under load a batch that can't have this part of what the load needs is not begun with: see `leastWorth`. */
+const worthShare = 0.9;
 
-/** One per lane: remembers the full batch from one plan to the next. */
+/** One per lane. */
 export class Planner {
+  private readonly sizes = new Sizes();
   private readonly plan: Plan = { rowsMost: 0, at: 0 };
-  private fullRows = 1;
-  private fullFor: CostTable | undefined;
-  private fullVersion = 0;
-  private fullWorkers = 0;
-  private fullBudget = 0;
-  private fullMax = 0;
 
   /** The answer is overwritten by the next. */
   next(policy: BatchPolicy, view: LaneView, now: number): Plan {
     const { plan } = this;
+    const { cost } = view;
     plan.at = now;
-    if (!view.cost.known) {
-      plan.rowsMost = view.rowsMax;
-      return plan;
-    }
+    plan.rowsMost = view.rowsMax;
+    if (!cost.known) return plan;
     const leftMs = view.headDeadline - now - view.transportMs;
-    const allowed = rowsWithin(view.cost, leftMs, view.rowsMax, view.headRows);
-    plan.rowsMost = allowed;
-    if (allowed === 0) return plan;
-    if (policy === 'auto') this.auto(view, allowed, now);
+    const allowed = rowsWithin(cost, leftMs, view.rowsMax, view.headRows, boldness);
+    if (allowed === 0) plan.rowsMost = 0;
+    else if (policy === 'auto') this.auto(view, allowed, now);
     else if (policy === 'window') this.window(view, allowed, now);
     else if (policy === 'deferred') this.deferred(view, allowed, now);
-    else if (policy === 'eager') plan.rowsMost = view.rowsMax;
+    else if (policy === 'edf') plan.rowsMost = allowed;
     return plan;
   }
 
-  /** The batch size at which the workers do most while each batch can still be waited for by its first row. */
+  /** Rows of the batch with which the workers do most while the first row can wait for it. */
   full(cost: CostTable, workers: number, budgetMs: number, rowsMax: number): number {
-    if (
-      cost !== this.fullFor ||
-      Math.abs(cost.version - this.fullVersion) >= 16 ||
-      workers !== this.fullWorkers ||
-      rowsMax !== this.fullMax ||
-      Math.abs(budgetMs - this.fullBudget) > 0.02 * this.fullBudget
-    ) {
-      this.fullRows = fullBatch(cost, workers, budgetMs, rowsMax);
-      this.fullFor = cost;
-      this.fullVersion = cost.version;
-      this.fullWorkers = workers;
-      this.fullBudget = budgetMs;
-      this.fullMax = rowsMax;
-    }
-    return this.fullRows;
+    if (!cost.known) return rowsMax;
+    this.sizes.review(cost, workers, Math.max(0, budgetMs), rowsMax);
+    return this.sizes.full;
+  }
+
+  /** A job that would begin a smaller batch costs the others more than it brings; 1 without load. After `full`. */
+  leastWorth(rowsPerMs: number): number {
+    return Math.max(1, Math.floor(worthShare * this.sizes.wanted(rowsPerMs * worthShare, this.sizes.full)));
+  }
+
+  private review({ cost, workers, budgetMs, transportMs, rowsMax }: LaneView): void {
+    this.sizes.review(cost, workers, Math.max(0, budgetMs - transportMs), rowsMax);
   }
 
   private auto(view: LaneView, allowed: number, now: number): void {
-    const { plan } = this;
-    const { cost, rows, workers, rowsMax } = view;
-    const full = this.full(cost, workers, view.budgetMs - view.transportMs, rowsMax);
-    plan.rowsMost = Math.max(view.headRows, Math.min(allowed, full));
-    const wanted = wantedBatch(cost, workers, view.arrivalRowsPerMs * headroom, plan.rowsMost);
-    if (rows >= wanted) return;
-    plan.at = Math.max(now, latest(view, rows + 1, view.budgetMs * slackShare));
+    const { plan, sizes } = this;
+    const { rows } = view;
+    this.review(view);
+    const most = Math.min(allowed, Math.max(view.headRows, sizes.full));
+    const wanted = sizes.wanted(view.arrivalRowsPerMs * headroom, most);
+    plan.rowsMost = most;
+    if (rows >= wanted) plan.rowsMost = Math.max(view.headRows, sizes.cut(Math.min(rows, most)));
+    else plan.at = Math.max(now, latest(view, rows + 1, view.budgetMs * slackShare));
   }
 
   private deferred(view: LaneView, allowed: number, now: number): void {
-    const full = this.full(view.cost, view.workers, view.budgetMs - view.transportMs, view.rowsMax);
-    this.plan.rowsMost = Math.max(view.headRows, Math.min(allowed, full));
+    this.review(view);
+    this.plan.rowsMost = Math.min(allowed, Math.max(view.headRows, this.sizes.full));
     if (view.rows >= this.plan.rowsMost || isPreferred(view)) return;
     this.plan.at = Math.max(now, latest(view, view.rows + 1, view.budgetMs * slackShare));
   }
 
   private window(view: LaneView, allowed: number, now: number): void {
+    this.plan.rowsMost = allowed;
     if (view.rows >= allowed || isPreferred(view)) return;
     const sendAt = Math.min(view.headArrivedAt + view.delayMostMs, latest(view, view.rows + 1, 0));
     this.plan.at = Math.max(now, sendAt);
   }
-}
 
-/** What `auto` amounts to there, in words. */
-export function choosePolicy(
-  view: Pick<LaneView, 'cost' | 'workers' | 'arrivalRowsPerMs'>,
-  full: number,
-): Chosen {
-  const { cost, workers } = view;
-  if (!cost.known) return { policy: 'eager', why: 'no cost is known yet: what waits goes at once' };
-  const one = cost.mean(1);
-  const gain = (one * full) / cost.mean(full);
-  const costs = `a row alone takes ${one.toFixed(1)} ms, a batch of ${full} ${cost.mean(full).toFixed(1)} ms`;
-  if (gain < 1.25) {
-    return { policy: 'edf', why: `${costs}: batches gain ${gain.toFixed(2)}x, so none is waited for` };
+  /** What `auto` amounts to there just now, in words. After `full`. */
+  choose(cost: CostTable, workers: number, rowsPerMs: number): Chosen {
+    if (!cost.known) return { policy: 'eager', why: 'no cost is known yet: what waits goes at once' };
+    const { full } = this.sizes;
+    const gain = (cost.mean(1) * full) / cost.mean(full);
+    const costs = `a row alone takes ${cost.mean(1).toFixed(1)} ms, ${full} together ${cost.mean(full).toFixed(1)} ms`;
+    if (gain < gainLeast) {
+      return { policy: 'edf', why: `${costs}: batches gain little (${gain.toFixed(2)}x), none is waited for` };
+    }
+    const wanted = this.sizes.wanted(rowsPerMs * headroom, full);
+    if (wanted <= 1) return { policy: 'edf', why: `${costs}: the load needs no batches, none is waited for` };
+    const crew = `${Number(workers.toFixed(1))} ${workers === 1 ? 'worker' : 'workers'}`;
+    return { policy: 'deferred', why: `${costs}, on ${crew}: the load needs batches of ${wanted} rows` };
   }
-  const wanted = wantedBatch(cost, workers, view.arrivalRowsPerMs * headroom, full);
-  if (wanted <= 1)
-    return { policy: 'edf', why: `${costs}; the load needs no batches, so none is waited for` };
-  return {
-    policy: 'deferred',
-    why: `${costs} on ${Number(workers.toFixed(1))} workers: batches gather up to ${wanted} rows, as the load needs`,
-  };
 }
 
 /** When a batch of so many rows has to leave, so that its head is answered in time. */
@@ -148,50 +140,20 @@ function isPreferred({ preferred, rows }: LaneView): boolean {
   return false;
 }
 
-/** The most rows, up to `most`, that take no longer than `ms`; 0 when `least` do not. */
-export function rowsWithin(cost: CostTable, ms: number, most: number, least: number): number {
-  const spread = cost.spread();
-  if (cost.mean(least) * spread > ms) return 0;
-  if (cost.mean(most) * spread <= ms) return most;
+/**
+ * The most rows, up to `most`, that take no longer than `ms`; 0 when `least` do not. `caution` 0 goes by mean costs, 1 by
+ * high ones.
+ */
+export function rowsWithin(cost: CostTable, ms: number, most: number, least: number, caution: number): number {
+  const meanMs = ms / (1 + (cost.spread() - 1) * caution);
+  if (cost.mean(least) > meanMs) return 0;
+  if (cost.mean(most) <= meanMs) return most;
   let low = least;
   let high = most;
   while (high - low > 1) {
     const middle = (low + high) >> 1;
-    if (cost.mean(middle) * spread <= ms) low = middle;
+    if (cost.mean(middle) <= meanMs) low = middle;
     else high = middle;
   }
   return low;
-}
-
-/** Of staggered workers the one that is free next is so after 1/workers of a batch: so long, and a batch, a row may take. */
-function fullBatch(cost: CostTable, workers: number, budgetMs: number, rowsMax: number): number {
-  const spread = cost.spread();
-  const most = budgetMs / (spread + 1 / Math.max(1, workers));
-  let best = 1;
-  let bestRate = 0;
-  for (let rows = 1; rows <= rowsMax; rows++) {
-    const ms = cost.mean(rows);
-    if (ms > most) break;
-    if (rows / ms >= bestRate) {
-      best = rows;
-      bestRate = rows / ms;
-    }
-  }
-  return best;
-}
-
-/** The smallest batch with which the workers keep up with so many rows per millisecond; `most` when none does. */
-function wantedBatch(cost: CostTable, workers: number, rowsPerMs: number, most: number): number {
-  const perWorker = rowsPerMs / workers;
-  const keepsUp = (rows: number) => rows >= perWorker * cost.mean(rows);
-  if (keepsUp(1)) return 1;
-  if (!keepsUp(most)) return most;
-  let low = 1;
-  let high = most;
-  while (high - low > 1) {
-    const middle = (low + high) >> 1;
-    if (keepsUp(middle)) high = middle;
-    else low = middle;
-  }
-  return high;
 }

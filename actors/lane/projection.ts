@@ -1,67 +1,176 @@
-// What the workers of a lane can still finish by a deadline: from when each is expected to be free and what a full batch
-// takes there. Asked for every job that arrives, so it keeps its numbers in place.
+// Whether a job that arrives can still be answered in time, and whether those who wait still can with it: the lane's
+// schedule walked through with the costs that are expected and the times at which workers will be free. Asked for every
+// job, so it keeps its numbers in place and looks no further than it must.
+import type { Backlog } from './backlog.js';
 import type { CostTable } from './cost.js';
 import { rowsWithin } from './policy.js';
 
 const workersMost = 256;
+/** Beyond so many batches the walk goes by averages. */
+const batchesMost = 32;
+
+export interface Newcomer {
+  readonly priority: number;
+  readonly deadline: number;
+  readonly rows: number;
+}
 
 export class Projection {
   private readonly freeAt = new Float64Array(workersMost);
-  private readonly share = new Float64Array(workersMost);
+  private readonly start = new Float64Array(workersMost);
   private readonly costs: CostTable[] = [];
-  private readonly full = new Int32Array(workersMost);
-  private count = 0;
+  /** Where in the backlog the walk met somebody who would be late. */
+  lateAt = 0;
+  private latestFree = 0;
+  private slowest: CostTable | undefined;
   transportMs = 0;
-  rowsMax = 1;
+  /** Rows of a full batch, and of the smallest worth beginning: see `Planner`. */
+  full = 1;
+  leastWorth = 1;
+  /** Among how many sorts the rows are spread that may not share a batch. */
+  sorts = 1;
+  /** The part of the workers' time that is this lane's. */
+  share = 1;
+  /** When the newcomer asked for last would be answered at the latest. */
+  finishAt = 0;
 
-  /** Forgets the workers: they are said anew whenever one of them took or finished something. */
+  /** Forgets the workers: they are said anew whenever one took or finished something. */
   clear(): void {
-    this.count = 0;
     this.costs.length = 0;
+    this.latestFree = 0;
+    this.slowest = undefined;
   }
 
   get workers(): number {
-    return this.count;
+    return this.costs.length;
   }
 
-  /** `share`: the part of its time that is this lane's. `full`: the rows of a full batch there. */
-  add(freeAt: number, cost: CostTable, full: number, share = 1): void {
-    if (this.count === workersMost) return;
-    this.freeAt[this.count] = freeAt;
-    this.share[this.count] = share;
-    this.full[this.count] = full;
-    this.costs[this.count++] = cost;
+  /** One that serves the lane, and when it is expected to be done with what it has. */
+  add(freeAt: number, cost: CostTable): void {
+    if (this.costs.length === workersMost) return;
+    this.freeAt[this.costs.length] = freeAt;
+    this.costs.push(cost);
+    this.latestFree = Math.max(this.latestFree, freeAt);
+    if (this.slowest === undefined || cost.high(1) > this.slowest.high(1)) this.slowest = cost;
   }
 
-  /** How many rows are finished by then at the least, if all that wait are taken in their order; infinite while unknown. */
-  rowsBy(deadline: number, now: number): number {
-    let rows = 0;
-    for (let worker = 0; worker < this.count; worker++) rows += this.rowsOf(worker, deadline, now);
-    return rows;
-  }
-
-  /** When the last of so many rows is finished at the latest. */
-  finishOf(rows: number, now: number): number {
-    let low = now;
-    let high = now + 1;
-    for (let tries = 0; tries < 40 && this.rowsBy(high, now) < rows; tries++) high = now + (high - now) * 2;
-    for (let tries = 0; tries < 16; tries++) {
-      const middle = (low + high) / 2;
-      if (this.rowsBy(middle, now) >= rows) high = middle;
-      else low = middle;
+  /**
+   * `all`: nobody who waits is late for it. `equals`: nobody of its own priority or a higher one; some of a lower one
+   * would have to go.
+   */
+  fits(newcomer: Newcomer, backlog: Backlog, now: number, others: 'all' | 'equals' = 'all'): boolean {
+    const { slowest } = this;
+    this.finishAt = newcomer.deadline;
+    if (slowest === undefined) return true;
+    for (let worker = 0; worker < this.costs.length; worker++) {
+      if (!(this.costs[worker] as CostTable).known) return true;
     }
-    return high;
+    return this.fitsEasily(slowest, newcomer, backlog, now) || this.walk(newcomer, backlog, now, others);
   }
 
-  private rowsOf(worker: number, deadline: number, now: number): number {
-    const cost = this.costs[worker] as CostTable;
-    if (!cost.known) return Number.POSITIVE_INFINITY;
-    const full = this.full[worker] as number;
-    const leftMs = deadline - this.transportMs - Math.max(now, this.freeAt[worker] as number);
-    const lastMs = cost.high(full);
-    const eachMs = cost.mean(full) / (this.share[worker] as number);
-    if (leftMs < lastMs) return rowsWithin(cost, leftMs, full, 1);
-    const before = Math.floor((leftMs - lastMs) / eachMs);
-    return (before + 1) * full + rowsWithin(cost, leftMs - lastMs - before * eachMs, full, 1) * 0;
+  /** Whether all those of lower priority than this one are still in time; if not, `lateAt` rows are before the first. */
+  holds(priority: number, backlog: Backlog, now: number): boolean {
+    if (this.costs.length === 0) return true;
+    this.begin(now);
+    backlog.rewind();
+    let at = 0;
+    for (let batch = 0; batch < batchesMost && at < backlog.rows; batch++) {
+      const worker = this.nextWorker();
+      const cost = this.costs[worker] as CostTable;
+      const begin = this.start[worker] as number;
+      let size = rowsWithin(cost, backlog.deadlineHere - begin, this.full, 1, 1);
+      if (size === 0 && backlog.priorityHere > priority) {
+        this.lateAt = at;
+        return false;
+      }
+      size = Math.max(1, size);
+      this.start[worker] = begin + cost.mean(size) / this.share;
+      backlog.skip(size);
+      at += size;
+    }
+    return true;
+  }
+
+  /** Even on the slowest worker, and behind all others. */
+  private fitsEasily(slowest: CostTable, newcomer: Newcomer, backlog: Backlog, now: number): boolean {
+    const size = Math.max(1, Math.floor(Math.max(this.full, newcomer.rows) / this.sorts));
+    const batches = Math.ceil((backlog.rows + newcomer.rows) / size / this.costs.length);
+    const startAt = Math.max(now, this.latestFree) + this.transportMs;
+    const finishAt = startAt + (batches / this.share) * slowest.high(Math.max(size, newcomer.rows));
+    if (finishAt > newcomer.deadline || finishAt > backlog.soonest) return false;
+    this.finishAt = finishAt;
+    return true;
+  }
+
+  private walk(newcomer: Newcomer, backlog: Backlog, now: number, others: 'all' | 'equals'): boolean {
+    const { start, costs } = this;
+    const { priority, deadline, rows } = newcomer;
+    this.begin(now);
+    const ahead = backlog.ahead(priority, deadline);
+    const total = backlog.rows + rows;
+    let placed = false;
+    let at = 0;
+    backlog.rewind();
+    for (let batch = 0; batch < batchesMost; batch++) {
+      const worker = this.nextWorker();
+      const cost = costs[worker] as CostTable;
+      const begin = start[worker] as number;
+      const begins = !placed && at >= ahead;
+      if (placed && others === 'equals' && backlog.priorityHere > priority) return true;
+      const due = begins ? deadline : backlog.deadlineHere;
+      const least = begins ? rows : 1;
+      let size = rowsWithin(cost, due - begin, Math.max(this.full, least), least, 1);
+      if (begins) {
+        this.finishAt = begin + cost.high(Math.max(size, rows));
+        if (size < Math.max(rows, this.leastWorth)) return false;
+      } else if (size === 0) {
+        if (placed) return false;
+        size = 1;
+      }
+      if (this.sorts > 1) size = Math.max(least, Math.min(size, Math.ceil((total - at) / this.sorts)));
+      start[worker] = begin + cost.mean(size) / this.share;
+      if (!placed && at + size > ahead) {
+        placed = true;
+        this.finishAt = begin + cost.high(size);
+        if (this.finishAt > deadline) return false;
+        if (ahead === backlog.rows) return true;
+        backlog.skip(Math.max(0, size - rows));
+      } else backlog.skip(size);
+      at += size;
+      if (at >= total) return true;
+    }
+    return placed || this.fitsFarOff(ahead + rows - at, at / batchesMost, deadline);
+  }
+
+  private begin(now: number): void {
+    for (let worker = 0; worker < this.costs.length; worker++) {
+      this.start[worker] = Math.max(now, this.freeAt[worker] as number) + this.transportMs;
+    }
+  }
+
+  /** The one that would be done first with a row. */
+  private nextWorker(): number {
+    let best = 0;
+    let bestAt = Number.POSITIVE_INFINITY;
+    for (let worker = 0; worker < this.costs.length; worker++) {
+      const doneAt = (this.start[worker] as number) + (this.costs[worker] as CostTable).mean(1);
+      if (doneAt >= bestAt) continue;
+      best = worker;
+      bestAt = doneAt;
+    }
+    return best;
+  }
+
+  /** If batches go on as they did so far. */
+  private fitsFarOff(rows: number, size: number, deadline: number): boolean {
+    let rate = 0;
+    let from = 0;
+    for (let worker = 0; worker < this.costs.length; worker++) {
+      const each = size / (this.costs[worker] as CostTable).high(size);
+      rate += each;
+      from += each * (this.start[worker] as number);
+    }
+    this.finishAt = from / rate + rows / rate;
+    return this.finishAt <= deadline;
   }
 }

@@ -4,7 +4,7 @@
 import type { JobNumber, MemberId } from '../../proto/ids.js';
 import type { Said } from '../../proto/messages.js';
 import { Numbered } from '../numbered.js';
-import { Ladder } from './ladder.js';
+import { Backlog } from './backlog.js';
 
 export interface Waiting {
   readonly router: MemberId;
@@ -46,10 +46,15 @@ const strandsLookedAt = 256;
 export class LaneQueue {
   private readonly byRouter = new Map<MemberId, Queued>();
   private readonly strands = new Set<Strand>();
-  readonly ladder = new Ladder();
+  readonly backlog = new Backlog();
   count = 0;
   rows = 0;
   bytes = 0;
+
+  /** How many sorts of jobs wait that may not share a batch with another sort. */
+  get sorts(): number {
+    return this.strands.size;
+  }
 
   find(router: MemberId, job: JobNumber): Waiting | undefined {
     return this.byRouter.get(router)?.jobs.get(job);
@@ -75,7 +80,7 @@ export class LaneQueue {
     this.bytes += entry.bytes;
     strand.jobs++;
     strand.rows += entry.rows;
-    this.ladder.add(entry.priority, entry.deadline, entry.rows);
+    this.backlog.add(entry.priority, entry.deadline, entry.rows);
   }
 
   /** Takes one out wherever it stands. */
@@ -127,7 +132,7 @@ export class LaneQueue {
     this.bytes -= entry.bytes;
     strand.jobs--;
     strand.rows -= entry.rows;
-    this.ladder.remove(entry.priority, entry.deadline, entry.rows);
+    this.backlog.remove(entry.priority, entry.deadline, entry.rows);
     strand.queued.jobs.delete(entry.job);
   }
 

@@ -36,17 +36,11 @@ export class Admission {
   refusalOf(lane: Lane, entry: Waiting, now: number): Refusal | undefined {
     if (entry.company !== 'any' || !this.project(lane, entry, now)) return undefined;
     const { projection } = this;
-    const { queue } = lane;
-    const { deadline, priority, rows } = entry;
-    const rowsInTime = projection.rowsBy(deadline, now);
-    // Everything that waits would be done by then: so nobody else is made late either.
-    if (queue.rows + rows <= rowsInTime) return undefined;
-    const before = queue.ladder.before(priority, deadline);
-    if (before + rows > rowsInTime) return this.refused(lane, entry, before, now);
-    for (const { dueAt, rows: until } of queue.ladder.after(priority, deadline)) {
-      if (until + rows > projection.rowsBy(dueAt, now)) return this.refused(lane, entry, until, now);
-    }
-    return undefined;
+    const { backlog } = lane.queue;
+    if (projection.fits(entry, backlog, now)) return undefined;
+    const { finishAt } = projection;
+    if (backlog.hasBelow(entry.priority) && projection.fits(entry, backlog, now, 'equals')) return undefined;
+    return this.refused(lane, entry, finishAt, now);
   }
 
   /** Those who can't be answered in time any more since others of higher priority came. They leave the queue. */
@@ -55,16 +49,15 @@ export class Admission {
     const first = order[0];
     const leaving: Waiting[] = [];
     if (first === undefined || !this.project(lane, first, now)) return leaving;
-    let rows = 0;
-    for (const entry of order) {
-      // Who comes again may have run already.
-      const mayLeave = entry.priority > first.priority && entry.attempt === 1;
-      const isRoom = leaving.length < displacedMost;
-      if (mayLeave && isRoom && rows + entry.rows > this.projection.rowsBy(entry.deadline, now))
-        leaving.push(entry);
-      else rows += entry.rows;
+    const { backlog } = lane.queue;
+    for (let tries = 0; tries < displacedMost; tries++) {
+      if (this.projection.holds(first.priority, backlog, now)) break;
+      const place = placeAfter(order, this.projection.lateAt, first.priority);
+      if (place < 0) break;
+      const [entry] = order.splice(place, 1) as [Waiting];
+      lane.queue.remove(entry);
+      leaving.push(entry);
     }
-    for (const entry of leaving) lane.queue.remove(entry);
     return leaving;
   }
 
@@ -85,10 +78,12 @@ export class Admission {
     return { code: 'QUEUE_FULL', reason, retryAfterMs: fullRetryMs };
   }
 
-  private refused(lane: Lane, entry: Waiting, before: number, now: number): Refusal {
+  private refused(lane: Lane, entry: Waiting, finishAt: number, now: number): Refusal {
     const { projection } = this;
-    const takesMs = projection.finishOf(before + entry.rows, now) - now;
+    const before = lane.queue.backlog.ahead(entry.priority, entry.deadline);
     const budgetMs = entry.deadline - now;
+    // What would be in time by itself is refused for those whom it would make late.
+    const takesMs = Math.max(finishAt - now, budgetMs);
     const crew = `${projection.workers} worker${projection.workers === 1 ? '' : 's'}`;
     this.doubt(lane, entry);
     return {
@@ -122,12 +117,22 @@ export class Admission {
     const part = this.turns.shareOf(lane, crew.length, now);
     const { budgetMs } = lane.demand;
     projection.clear();
+    projection.share = part;
+    projection.sorts = lane.queue.sorts;
+    projection.transportMs = 0;
+    projection.full = 1;
+    projection.leastWorth = 1;
     for (const { worker, share } of crew) {
       const { cost, planner } = worker.outlook(lane.key, shapeKey);
       const { highMs } = worker.transport;
-      const full = planner.full(cost, crew.length * part, budgetMs - highMs, share.rowsMax);
-      projection.add(worker.freeAtBest(share.place, now) + highMs, cost, full, part);
       if (!cost.known) return this.known(false);
+      projection.full = Math.max(
+        projection.full,
+        planner.full(cost, crew.length * part, budgetMs - highMs, share.rowsMax),
+      );
+      projection.leastWorth = Math.max(projection.leastWorth, planner.leastWorth(lane.demand.rowsPerMs(now)));
+      projection.transportMs = Math.max(projection.transportMs, highMs);
+      projection.add(worker.freeAtBest(share.place, now), cost);
     }
     return this.known(crew.length > 0);
   }
@@ -136,6 +141,16 @@ export class Admission {
     this.isKnown = isKnown;
     return isKnown;
   }
+}
+
+/** The first behind so many rows that may leave for others: who comes again may have run already. */
+function placeAfter(order: readonly Waiting[], rows: number, priority: number): number {
+  let before = 0;
+  return order.findIndex((entry) => {
+    const isBehind = before >= rows;
+    before += entry.rows;
+    return isBehind && entry.priority > priority && entry.attempt === 1;
+  });
 }
 
 function shown(value: number): string {

@@ -16,7 +16,7 @@ import type { Share, WorkerRecord } from './workers.js';
 /** Of those who only wait to keep away from one worker so many are set aside in one go, for those behind them. */
 const asideMax = 16;
 /** A worker is given its next batch so long before it is expected to be free, that it need not wait for it. */
-const leadLeastMs = 1;
+const leadLeastMs = 0.2;
 
 interface Option extends Candidate {
   readonly worker: WorkerRecord;
@@ -102,6 +102,11 @@ export class Dispatcher {
       this.wakeAt = Math.min(this.wakeAt, at);
       return 'waits';
     }
+    if (rowsMost === 0 && lane.queue.count > 1) {
+      // It can't be answered in time any more, and would only hold up the others.
+      lane.queue.remove(head);
+      return 'sent';
+    }
     this.send(lane, head, best, Math.max(rowsMost, head.rows), now);
     return 'sent';
   }
@@ -112,7 +117,7 @@ export class Dispatcher {
     return policy === 'auto' && this.turns.contended(lane, now) ? 'edf' : policy;
   }
 
-  private viewOf(lane: Lane, head: Waiting, { worker, share }: Option, now: number): LaneView {
+  private viewOf(lane: Lane, head: Waiting, { worker, share, freeAt }: Option, now: number): LaneView {
     const { view } = this;
     const crew = this.registry.crew(lane.key, lane.batching).length;
     view.rows = head.strand?.rows ?? head.rows;
@@ -126,7 +131,8 @@ export class Dispatcher {
     view.rowsMax = share.rowsMax;
     view.preferred = lane.batching.preferred;
     view.delayMostMs = lane.batching.delayMostMs;
-    view.transportMs = worker.transport.usualMs;
+    // It starts when the worker is done with what it has.
+    view.transportMs = worker.transport.usualMs + Math.max(0, freeAt - now);
     return view;
   }
 

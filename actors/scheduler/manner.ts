@@ -1,6 +1,5 @@
 // How a lane forms its batches at present: its owner's word, or what the costs, the workers and the load make of `auto`.
 import type { Lane } from '../lane/lane.js';
-import { choosePolicy } from '../lane/policy.js';
 import type { Registry } from './registry.js';
 import type { Turns } from './turns.js';
 
@@ -31,10 +30,10 @@ export function reviewManner(lane: Lane, registry: Registry, turns: Turns, now: 
   const { cost, planner } = first.worker.outlook(lane.key, head.shapeKey);
   const workers = crew.length * turns.shareOf(lane, crew.length, now);
   const { rowsMax } = first.share;
-  const full = planner.full(cost, workers, lane.demand.budgetMs, rowsMax);
+  planner.full(cost, workers, lane.demand.budgetMs, rowsMax);
   const chosen = turns.contended(lane, now)
     ? contended
-    : choosePolicy({ cost, workers, arrivalRowsPerMs: lane.demand.rowsPerMs(now) }, full);
+    : planner.choose(cost, workers, lane.demand.rowsPerMs(now));
   lane.manner = chosen;
   return chosen.policy !== before.policy;
 }

@@ -163,7 +163,7 @@ export class Scheduler implements Actor {
       if (!enqueue.admitted) return this.refuse(entry, this.admission.fullLane(lane));
       lane.queue.add(entry);
     }
-    lane.pressed ||= lane.queue.ladder.hasBelow(entry.priority);
+    lane.pressed ||= lane.queue.backlog.hasBelow(entry.priority);
     this.settleSoon();
   }
 
