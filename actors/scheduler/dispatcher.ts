@@ -186,7 +186,7 @@ export class Dispatcher {
       const { place, rowsMax } = share;
       const freeAt = worker.freeFrom(place, now);
       const leadMs = Math.max(leadLeastMs, worker.transport.usualMs);
-      const isSoonFree = worker.isIdle(place) || freeAt - now <= leadMs;
+      const isSoonFree = worker.isIdle(place) || freeAt - leadMs <= now;
       const hasCredit = worker.hasCredit(place);
       if (hasCredit && !isSoonFree) this.wakeAt = Math.min(this.wakeAt, freeAt - leadMs);
       const rows = Math.min(rowsWaiting, rowsMax);
