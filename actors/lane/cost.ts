@@ -147,7 +147,8 @@ export class CostTable {
     const cost = filled[place] as number;
     if (rows > rowsTop) return (cost * rows) / rowsTop;
     const top = tops[place] as number;
-    if (rows >= top || place === 0) return cost;
+    // A place that was seen may hold a step anywhere: no line through it is drawn.
+    if (rows >= top || !Number.isNaN(this.seen[place])) return cost;
     const share = (top - rows) / (top - (tops[place - 1] as number));
     return cost - share * (cost - (filled[place - 1] as number));
   }

@@ -44,8 +44,12 @@ export interface Chosen {
 const slackShare = 0.01;
 /** How much more than what arrives the chosen batches must be able to do. */
 const headroom = 1.1;
-/** Once it is sent, a batch is filled up to this part of the way from the mean cost to the high one. */
-const boldness = 0.5;
+const promiseCaution = 0.2;
+const promiseCautionAlone = 0.4;
+const cautionLeast = 0.6;
+const cautionMost = 1.3;
+const cautionFrom = 1;
+const cautionRise = 2;
 /** A batch that gains less is not waited for, says `choose`. */
 const gainLeast = 1.25;
 /** Under load a batch that can't have this part of what the load needs is not begun with: see `leastWorth`. */
@@ -64,7 +68,9 @@ export class Planner {
     plan.rowsMost = view.rowsMax;
     if (!cost.known) return plan;
     const leftMs = view.headDeadline - now - view.transportMs;
-    const allowed = rowsWithin(cost, leftMs, view.rowsMax, view.headRows, boldness);
+    this.review(view);
+    const caution = this.caution(view.arrivalRowsPerMs);
+    const allowed = rowsWithin(cost, leftMs, view.rowsMax, view.headRows, caution);
     if (allowed === 0) plan.rowsMost = 0;
     else if (policy === 'auto') this.auto(view, allowed, now);
     else if (policy === 'window') this.window(view, allowed, now);
@@ -85,6 +91,20 @@ export class Planner {
     return Math.max(1, Math.floor(worthShare * this.sizes.wanted(rowsPerMs * worthShare, this.sizes.full)));
   }
 
+  /**
+   * How far from the mean cost to the high one a batch is filled up: a little risk makes larger batches, but the more
+   * often they are filled up the more often it is taken.
+   */
+  caution(rowsPerMs: number): number {
+    const over = this.sizes.load(rowsPerMs) - cautionFrom;
+    return over <= 0 ? cautionLeast : Math.min(cautionMost, cautionLeast + over * cautionRise);
+  }
+
+  /** The same for a job that is not admitted yet: until it runs more may come in between, and a promise is a promise. */
+  cautionOfPromises(rowsPerMs: number): number {
+    return Math.max(1, this.caution(rowsPerMs) + promiseCaution + promiseCautionAlone / this.sizes.crew);
+  }
+
   private review({ cost, workers, budgetMs, transportMs, rowsMax }: LaneView): void {
     this.sizes.review(cost, workers, Math.max(0, budgetMs - transportMs), rowsMax);
   }
@@ -92,7 +112,6 @@ export class Planner {
   private auto(view: LaneView, allowed: number, now: number): void {
     const { plan, sizes } = this;
     const { rows } = view;
-    this.review(view);
     const most = Math.min(allowed, Math.max(view.headRows, sizes.full));
     const wanted = sizes.wanted(view.arrivalRowsPerMs * headroom, most);
     plan.rowsMost = most;
@@ -101,7 +120,6 @@ export class Planner {
   }
 
   private deferred(view: LaneView, allowed: number, now: number): void {
-    this.review(view);
     this.plan.rowsMost = Math.min(allowed, Math.max(view.headRows, this.sizes.full));
     if (view.rows >= this.plan.rowsMost || isPreferred(view)) return;
     this.plan.at = Math.max(now, latest(view, view.rows + 1, view.budgetMs * slackShare));

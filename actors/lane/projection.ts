@@ -29,6 +29,8 @@ export class Projection {
   leastWorth = 1;
   /** Among how many sorts the rows are spread that may not share a batch. */
   sorts = 1;
+  /** How far from the mean cost to the high one a batch is expected to take. */
+  caution = 1;
   /** The part of the workers' time that is this lane's. */
   share = 1;
   /** When the newcomer asked for last would be answered at the latest. */
@@ -78,7 +80,7 @@ export class Projection {
       const worker = this.nextWorker();
       const cost = this.costs[worker] as CostTable;
       const begin = this.start[worker] as number;
-      let size = rowsWithin(cost, backlog.deadlineHere - begin, this.full, 1, 1);
+      let size = rowsWithin(cost, backlog.deadlineHere - begin, this.full, 1, this.caution);
       if (size === 0 && backlog.priorityHere > priority) {
         this.lateAt = at;
         return false;
@@ -119,7 +121,7 @@ export class Projection {
       if (placed && others === 'equals' && backlog.priorityHere > priority) return true;
       const due = begins ? deadline : backlog.deadlineHere;
       const least = begins ? rows : 1;
-      let size = rowsWithin(cost, due - begin, Math.max(this.full, least), least, 1);
+      let size = rowsWithin(cost, due - begin, Math.max(this.full, least), least, this.caution);
       if (begins) {
         this.finishAt = begin + cost.high(Math.max(size, rows));
         if (size < Math.max(rows, this.leastWorth)) return false;

@@ -34,9 +34,19 @@ export class Sizes {
     this.find(cost, budgetMs / (cost.spread() + 1 / Math.max(1, workers)));
   }
 
+  get crew(): number {
+    return Math.max(1, this.workers);
+  }
+
   /** With which the workers do most while its first row can wait for it: staggered workers are free in turn. */
   get full(): number {
     return this.fullRows;
+  }
+
+  /** How much of what the workers do in full batches is wanted of them. */
+  load(rowsPerMs: number): number {
+    if (this.cost === undefined) return 0;
+    return (rowsPerMs * this.cost.mean(this.fullRows)) / this.fullRows / this.workers;
   }
 
   /** The smallest with which the workers keep up with so many rows per millisecond; `most` when none does. */
