@@ -37,6 +37,7 @@ export class Admission {
     if (entry.company !== 'any' || !this.project(lane, entry, now)) return undefined;
     const { projection } = this;
     const { backlog } = lane.queue;
+    projection.sorts = Math.max(1, lane.queue.sorts);
     if (projection.fits(entry, backlog, now)) return undefined;
     const { finishAt } = projection;
     if (backlog.hasBelow(entry.priority) && projection.fits(entry, backlog, now, 'equals')) return undefined;
@@ -50,6 +51,7 @@ export class Admission {
     const leaving: Waiting[] = [];
     if (first === undefined || !this.project(lane, first, now)) return leaving;
     const { backlog } = lane.queue;
+    this.projection.sorts = Math.max(1, lane.queue.sorts);
     for (let tries = 0; tries < displacedMost; tries++) {
       if (this.projection.holds(first.priority, backlog, now)) break;
       const place = placeAfter(order, this.projection.lateAt, first.priority);
@@ -118,10 +120,10 @@ export class Admission {
     const { budgetMs } = lane.demand;
     projection.clear();
     projection.share = part;
-    projection.sorts = lane.queue.sorts;
     projection.transportMs = 0;
     projection.full = 1;
     projection.leastWorth = 1;
+    projection.caution = 1;
     for (const { worker, share } of crew) {
       const { cost, planner } = worker.outlook(lane.key, shapeKey);
       const { highMs } = worker.transport;
@@ -130,7 +132,9 @@ export class Admission {
         projection.full,
         planner.full(cost, crew.length * part, budgetMs - highMs, share.rowsMax),
       );
-      projection.leastWorth = Math.max(projection.leastWorth, planner.leastWorth(lane.demand.rowsPerMs(now)));
+      const rowsPerMs = lane.demand.rowsPerMs(now);
+      projection.leastWorth = Math.max(projection.leastWorth, planner.leastWorth(rowsPerMs));
+      projection.caution = Math.max(projection.caution, planner.cautionOfPromises(rowsPerMs));
       projection.transportMs = Math.max(projection.transportMs, highMs);
       projection.add(worker.freeAtBest(share.place, now), cost);
     }
