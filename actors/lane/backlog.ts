@@ -37,7 +37,10 @@ export class Backlog {
       runs.push(run);
       place = 0;
     } else if (run.count === runMost) {
-      const after = split(run, place === runs.length - 1 && deadline >= (run.deadlines[runMost - 1] as number));
+      const after = split(
+        run,
+        place === runs.length - 1 && deadline >= (run.deadlines[runMost - 1] as number),
+      );
       runs.splice(place + 1, 0, after);
       if (deadline >= (run.deadlines[run.count - 1] as number)) run = after;
     }

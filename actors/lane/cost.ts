@@ -17,6 +17,9 @@ const tops = Float64Array.from({ length: places + 1 }, (_, place) => {
 });
 const placeOf = placesByRows();
 
+/** Sizes above are seldom all seen. */
+const wideRows = 32;
+const wideBend = 0.75;
 /** How much the newest run counts for its size once enough were seen, and for the pace of all sizes. */
 const shapeWeight = 0.04;
 const paceWeight = 0.05;
@@ -26,6 +29,8 @@ const changeFactor = 1.2;
 /** One job refused for an estimate while its worker idled takes this much from the belief in it. */
 const doubtFactor = 0.8;
 const runsRemembered = 1e6;
+/** So many runs of a size are its own. */
+const runsTrusted = 3;
 
 export class CostTable {
   /** By place: what it takes at pace 1; NaN where nothing was seen. */
@@ -65,15 +70,7 @@ export class CostTable {
     const before = wasKnown ? this.mean(rows) / this.belief : ms;
     this.belief = 1;
     if (Number.isNaN(this.seen[place])) this.see(place, ms / this.pace);
-    else {
-      const runs = Math.min(runsRemembered, (this.runs[place] as number) + 1);
-      this.runs[place] = runs;
-      const known = this.seen[place] as number;
-      const ratio = ms / (known * this.pace);
-      const weight = Math.max(1 / (runs + 1), shapeWeight);
-      this.seen[place] = known * (1 + weight * (Math.min(2, ratio) - 1));
-      this.pace *= 1 + paceWeight * (1 - weight) * (Math.min(2, ratio) - 1);
-    }
+    else this.adjust(place, ms);
     if (wasKnown) this.compare((ms / before) * this.pace);
     this.changed();
   }
@@ -115,6 +112,18 @@ export class CostTable {
     this.runs[place] = 1;
     this.highest = Math.max(this.highest, place);
     this.lowest = this.lowest === 0 ? place : Math.min(this.lowest, place);
+  }
+
+  private adjust(place: number, ms: number): void {
+    const known = this.seen[place] as number;
+    const ratio = ms / (known * this.pace);
+    const runs = (this.runs[place] as number) + 1;
+    // What is far off is either a hiccup, or a new pace for all sizes: see `compare`.
+    const farOff = runs > runsTrusted && (ratio > changeFactor || ratio < 1 / changeFactor);
+    const weight = farOff ? 0 : Math.max(1 / (runs + 1), shapeWeight);
+    this.runs[place] = Math.min(runsRemembered, runs);
+    this.seen[place] = known * (1 + weight * (Math.min(2, ratio) - 1));
+    this.pace *= 1 + paceWeight * (1 - weight) * (Math.min(2, ratio) - 1);
   }
 
   /** `at` is the pace that this one run went at. */
@@ -202,8 +211,12 @@ export class CostTable {
     const low = filled[from] as number;
     const start = tops[from] as number;
     const slope = ((filled[to] as number) - low) / ((tops[to] as number) - start);
+    const rise = (filled[to] as number) - low;
+    const width = (tops[to] as number) - start;
     for (let place = from + 1; place < to; place++) {
-      filled[place] = low + slope * ((tops[place] as number) - start);
+      const share = ((tops[place] as number) - start) / width;
+      // Somewhere in a wide gap there may be a step: then rather believe that it comes early.
+      filled[place] = low + rise * (start >= wideRows ? share ** wideBend : share);
     }
     return slope;
   }

@@ -43,7 +43,7 @@ export interface Chosen {
 /** The part of a job's time that gathering leaves unused. */
 const slackShare = 0.01;
 /** How much more than what arrives the chosen batches must be able to do. */
-const headroom = 1.1;
+const headroom = 1.05;
 const promiseCaution = 0.2;
 const promiseCautionAlone = 0.4;
 const cautionLeast = 0.6;
@@ -70,7 +70,10 @@ export class Planner {
     const leftMs = view.headDeadline - now - view.transportMs;
     this.review(view);
     const caution = this.caution(view.arrivalRowsPerMs);
-    const allowed = rowsWithin(cost, leftMs, view.rowsMax, view.headRows, caution);
+    // Whoever was taken is not left out for caution.
+    const allowed =
+      rowsWithin(cost, leftMs, view.rowsMax, view.headRows, caution) ||
+      rowsWithin(cost, leftMs, view.rowsMax, view.headRows, 0);
     if (allowed === 0) plan.rowsMost = 0;
     else if (policy === 'auto') this.auto(view, allowed, now);
     else if (policy === 'window') this.window(view, allowed, now);
@@ -139,7 +142,10 @@ export class Planner {
     const gain = (cost.mean(1) * full) / cost.mean(full);
     const costs = `a row alone takes ${cost.mean(1).toFixed(1)} ms, ${full} together ${cost.mean(full).toFixed(1)} ms`;
     if (gain < gainLeast) {
-      return { policy: 'edf', why: `${costs}: batches gain little (${gain.toFixed(2)}x), none is waited for` };
+      return {
+        policy: 'edf',
+        why: `${costs}: batches gain little (${gain.toFixed(2)}x), none is waited for`,
+      };
     }
     const wanted = this.sizes.wanted(rowsPerMs * headroom, full);
     if (wanted <= 1) return { policy: 'edf', why: `${costs}: the load needs no batches, none is waited for` };
@@ -162,7 +168,13 @@ function isPreferred({ preferred, rows }: LaneView): boolean {
  * The most rows, up to `most`, that take no longer than `ms`; 0 when `least` do not. `caution` 0 goes by mean costs, 1 by
  * high ones.
  */
-export function rowsWithin(cost: CostTable, ms: number, most: number, least: number, caution: number): number {
+export function rowsWithin(
+  cost: CostTable,
+  ms: number,
+  most: number,
+  least: number,
+  caution: number,
+): number {
   const meanMs = ms / (1 + (cost.spread() - 1) * caution);
   if (cost.mean(least) > meanMs) return 0;
   if (cost.mean(most) <= meanMs) return most;

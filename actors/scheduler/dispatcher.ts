@@ -16,7 +16,7 @@ import type { Share, WorkerRecord } from './workers.js';
 /** Of those who only wait to keep away from one worker so many are set aside in one go, for those behind them. */
 const asideMax = 16;
 /** A worker is given its next batch so long before it is expected to be free, that it need not wait for it. */
-const leadLeastMs = 0.2;
+const leadLeastMs = 0.5;
 
 interface Option extends Candidate {
   readonly worker: WorkerRecord;

@@ -16,7 +16,10 @@ export interface Cell {
 export const rowsMax = 128;
 
 function costModel(name: string, meanMs: (rows: number) => number): CostModel {
-  return { name, meanMs: Float64Array.from({ length: rowsMax + 1 }, (_, rows) => (rows > 0 ? meanMs(rows) : 0)) };
+  return {
+    name,
+    meanMs: Float64Array.from({ length: rowsMax + 1 }, (_, rows) => (rows > 0 ? meanMs(rows) : 0)),
+  };
 }
 
 /** Rows up to which a step holds, and its cost: kernels are chosen by size, and so real models have steps. */

@@ -1,7 +1,8 @@
 // Our own policy in the light simulator: the cost table, the plan and the projection of actors/, without the scheduler
 // around them.
-import { CostTable } from '../../../actors/lane/cost.js';
+
 import { Backlog } from '../../../actors/lane/backlog.js';
+import { CostTable } from '../../../actors/lane/cost.js';
 import { Demand } from '../../../actors/lane/demand.js';
 import { Planner } from '../../../actors/lane/policy.js';
 import { Projection } from '../../../actors/lane/projection.js';

@@ -1,5 +1,5 @@
 // The highest rate at which a strategy answers enough of all requests in time.
-import { type Cell, bound } from './cells.js';
+import { bound, type Cell } from './cells.js';
 import { type Chances, Engine, type Strategy } from './engine.js';
 
 export const enough = 0.99;

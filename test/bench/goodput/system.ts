@@ -1,7 +1,8 @@
 // The real router and scheduler in virtual time, with stand-in workers that take as long as a cell's costs say: what the
 // figures of our own are measured on.
-import type { Effect } from '../../../actors/effects.js';
+
 import type { Heard } from '../../../actors/actor.js';
+import type { Effect } from '../../../actors/effects.js';
 import { Router } from '../../../actors/router/router.js';
 import { Scheduler } from '../../../actors/scheduler/scheduler.js';
 import type { MemberId } from '../../../proto/ids.js';
@@ -216,7 +217,14 @@ export class System {
       this.runs.push({ worker: index, startedAt: worker.startedAt, doneAt: this.now, jobs });
     }
     const ended = { batch, epoch, computeMs };
-    const answers = { codes: jobs.map(() => '' as const), reason: '', outputs: [], sizes: [], inputMs: 0, outputMs: 0 };
+    const answers = {
+      codes: jobs.map(() => '' as const),
+      reason: '',
+      outputs: [],
+      sizes: [],
+      inputMs: 0,
+      outputMs: 0,
+    };
     this.tell(router, { type: 'batch.finished', jobs, attempts, rows, ...ended, ...answers }, worker.id);
     this.tell(scheduler, { type: 'batch.released', ...ended, rows: jobs.length }, worker.id);
     this.begin(worker);
