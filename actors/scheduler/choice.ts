@@ -1,6 +1,9 @@
-// Which of the workers that could take a batch gets it. Every policy is a comparison of candidates; ties go to the one
-// that has waited longest, so that equal workers share equally.
+// Which of the workers that could take a batch gets it. Every policy is a comparison of candidates; ties go to one that
+// is still warm from its last batches, and in the long run to the one that has waited longest, so that equals share.
 import type { WorkerChoice } from '../../proto/batching.js';
+
+const equalMs = 0.05;
+const equalShare = 0.1;
 
 export interface Candidate {
   /** It has a credit to spare and is about to be free. */
@@ -13,6 +16,8 @@ export interface Candidate {
   readonly freeAt: number;
   /** What this batch is expected to cost there. */
   readonly costMs: number;
+  /** It had the last batch, and not too many before that in a row. */
+  readonly warm: boolean;
   /** Counts up with every batch that anybody gets. */
   readonly lastChosen: number;
 }
@@ -35,8 +40,9 @@ export function chooseWorker<C extends Candidate>(
 function better(a: Candidate, b: Candidate, choice: WorkerChoice): boolean {
   if (a.preferred !== b.preferred) return a.preferred;
   if (choice === 'least-loaded' && a.rowsHeld !== b.rowsHeld) return a.rowsHeld < b.rowsHeld;
-  if (choice === 'fastest' && differ(a.costMs, b.costMs)) return a.costMs < b.costMs;
-  if (choice === 'earliest-finish' && differ(finishOf(a), finishOf(b))) return finishOf(a) < finishOf(b);
+  if (choice === 'fastest' && differ(a.costMs, b.costMs, a)) return a.costMs < b.costMs;
+  if (choice === 'earliest-finish' && differ(finishOf(a), finishOf(b), a)) return finishOf(a) < finishOf(b);
+  if (choice !== 'round-robin' && a.warm !== b.warm) return a.warm;
   return a.lastChosen < b.lastChosen;
 }
 
@@ -64,6 +70,7 @@ function finishOf(candidate: Candidate): number {
   return candidate.freeAt + candidate.costMs;
 }
 
-function differ(a: number, b: number): boolean {
-  return Math.abs(a - b) > 0.01;
+/** Estimates that are nearer to each other than they are good say nothing. */
+function differ(a: number, b: number, { costMs }: Candidate): boolean {
+  return Math.abs(a - b) > Math.max(equalMs, equalShare * costMs);
 }

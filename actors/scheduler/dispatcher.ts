@@ -18,6 +18,9 @@ const asideMax = 16;
 /** A worker is given its next batch so long before it is expected to be free, that it need not wait for it. */
 const leadLeastMs = 0.5;
 
+/** Where several would do, one gets so many batches in a row: what it needs for them is in the caches still. */
+const warmMost = 32;
+
 interface Option extends Candidate {
   readonly worker: WorkerRecord;
   readonly share: Share;
@@ -47,6 +50,9 @@ export class Dispatcher {
   private readonly aside: [Lane, Waiting][] = [];
   private batchNumber = 0;
   private chosen = 0;
+  /** Who had the latest batch, and how many in a row. */
+  private last: WorkerRecord | undefined;
+  private inARow = 0;
   private wakeAt = Number.POSITIVE_INFINITY;
   private out: Effect[] = [];
 
@@ -163,6 +169,8 @@ export class Dispatcher {
     };
     this.registry.give(worker, assigned, now);
     worker.lastChosen = ++this.chosen;
+    this.inARow = worker === this.last ? this.inARow + 1 : 1;
+    this.last = worker;
     this.turns.charge(lane, costMs, now);
     this.out.push(
       send(first.router, {
@@ -198,6 +206,7 @@ export class Dispatcher {
         rowsHeld: worker.rowsHeld,
         freeAt,
         costMs: worker.outlook(lane.key, head.shapeKey).cost.mean(rows) + worker.handicapMs,
+        warm: worker === this.last && this.inARow < warmMost,
         lastChosen: worker.lastChosen,
       };
       if (worker.id === head.avoid) avoided = option;

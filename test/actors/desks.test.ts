@@ -15,6 +15,7 @@ describe('the choice of a worker', () => {
     rowsHeld: 0,
     freeAt: 0,
     costMs: 0,
+    warm: false,
     lastChosen: 0,
     ...changes,
   });
@@ -48,6 +49,17 @@ describe('the choice of a worker', () => {
     assert.equal(choose(10), slow);
     assert.equal(choose(10, 4), undefined, 'the other takes four rows at once');
     assert.equal(chooseWorker([slow, busy], 'least-loaded', 1, 1), slow, 'who asks for that gets it');
+  });
+
+  test('estimates that hardly differ decide nothing: who is warm goes on, and nobody for ever', () => {
+    const [warm, waited] = [
+      candidate({ costMs: 10.5, warm: true, lastChosen: 9 }),
+      candidate({ costMs: 10 }),
+    ];
+    assert.equal(chooseWorker([waited, warm], 'earliest-finish', 1, 1), warm);
+    assert.equal(chooseWorker([waited, { ...warm, warm: false }], 'earliest-finish', 1, 1), waited);
+    assert.equal(chooseWorker([waited, { ...warm, costMs: 12 }], 'earliest-finish', 1, 1), waited);
+    assert.equal(chooseWorker([waited, warm], 'round-robin', 1, 1), waited);
   });
 
   test('fastest: the lowest cost of those that are open', () => {

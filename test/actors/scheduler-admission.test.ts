@@ -199,6 +199,21 @@ describe('a lane as its owner wants it', () => {
 });
 
 describe('late binding', () => {
+  test('a lone client is served by the same worker for a while, and by each in turn', () => {
+    const stage = Stage.with([worker, otherWorker], { choice: 'earliest-finish' });
+    const served: string[] = [];
+    for (let job = 0; job < 200; job++) {
+      const assign = stage.place() as Said<'batch.assign'>;
+      served.push(assign.worker);
+      stage.now += 2;
+      stage.release(assign);
+    }
+    const changes = served.filter((by, at) => at > 0 && by !== served[at - 1]).length;
+    assert.ok(changes >= 3 && changes <= 20, `${changes} changes`);
+    const share = served.filter((by) => by === worker).length;
+    assert.ok(share > 60 && share < 140, `${share} of 200`);
+  });
+
   test('a worker with a credit to spare gets its next batch only when it is about to be free', () => {
     const stage = new Stage();
     stage.join(worker, 2);

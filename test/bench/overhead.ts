@@ -14,6 +14,7 @@ export const flags = { rounds: 'rounds, at least 5 (9)', calls: 'calls of each s
 /** FP32 elements in 600 KB. */
 const largeCount = 150_000;
 const headerBytes = 160;
+const warmRounds = 4;
 
 type Side =
   | 'grpc'
@@ -70,7 +71,7 @@ function inTurn(...callers: readonly Caller[]): Caller {
   };
 }
 
-/** Per side the median latency of each round; the first round warms up. */
+/** Per side the median latency of each round. The first rounds warm up, all sides alike: what runs for long is compiled. */
 async function measure(
   sides: Record<Side, Caller>,
   rounds: number,
@@ -78,11 +79,11 @@ async function measure(
 ): Promise<Record<Side, number[]>> {
   const names = Object.keys(sides) as Side[];
   const medians = Object.fromEntries(names.map((name) => [name, [] as number[]])) as Record<Side, number[]>;
-  for (let round = 0; round <= rounds; round++) {
+  for (let round = -warmRounds; round < rounds; round++) {
     for (const name of names) {
       const count = name.toLowerCase().includes('large') ? Math.ceil(calls / 4) : calls;
       const times = await timeCalls(sides[name], count);
-      if (round > 0) medians[name].push(median(times));
+      if (round >= 0) medians[name].push(median(times));
     }
   }
   for (const name of names) saySpread(name, spread(medians[name]), ' ms');
