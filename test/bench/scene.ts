@@ -8,6 +8,8 @@ export interface Scene {
   readonly scratch: Scratch;
   readonly node: RunningNode;
   readonly client: GrpcClient;
+  /** The folder of its models. */
+  readonly models: string;
 }
 
 type Flags = Readonly<Record<string, string | number>>;
@@ -29,7 +31,7 @@ export async function onNode<T>(
     try {
       await node.ready(40_000);
       const client = new GrpcClient(node.grpcPort);
-      const value = await use({ scratch, node, client });
+      const value = await use({ scratch, node, client, models: folder });
       client.close();
       return value;
     } finally {

@@ -2,19 +2,21 @@
 // REST and stream, and heavy ones beside the same model in process.
 import { GrpcClient } from '../processes/client.js';
 import { apart, RunningNode, Scratch } from '../processes/harness.js';
-import { cpuMsOf, threadsCpuMsOf } from '../processes/proc.js';
 import { type Args, interleave, median, type Spread, say, saySpread } from './figures.js';
 import { grpcCaller, timeCalls } from './floor/callers.js';
 import { BareCrew, loadBare } from './floor/compute.js';
 import { findLoader, framed, inferPath, type Loader, streamPath, type Target } from './floor/loader.js';
+import { Meter } from './floor/meter.js';
 import { countsOf, type Sample, sampleModels, sampleOf } from './floor/samples.js';
 import { type Floor, startFloor } from './floor/servers.js';
+import { wideFigures } from './floor/wide.js';
 
-export const about = 'requests a second against bare servers and bare compute, 64 clients';
+export const about =
+  'requests a second against bare servers and bare compute, 64 clients; a wide model in batches';
 export const flags = {
   rounds: 'rounds, at least 5 (5)',
   seconds: 'of load per side and round (0.7)',
-  only: 'small or large: one half of it',
+  only: 'small, large or wide: one part of it',
 };
 
 const clients = 64;
@@ -32,6 +34,14 @@ interface Scene {
 }
 
 export async function run(args: Args): Promise<Record<string, number>> {
+  const only = args.text('only', '');
+  const rounds = Math.max(5, args.number('rounds', 5));
+  const sample = only === 'wide' ? {} : await sampleFigures(args, only, rounds);
+  const wide = only === '' || only === 'wide' ? await wideFigures({ rounds, seconds: 1 }) : {};
+  return { ...sample, ...wide };
+}
+
+async function sampleFigures(args: Args, only: string, rounds: number): Promise<Record<string, number>> {
   const scratch = new Scratch();
   const floor = await startFloor(scratch.endpoint());
   const settings = { 'worker-count': workers, 'thread-count': 1, 'log-level': 'info' };
@@ -42,10 +52,9 @@ export async function run(args: Args): Promise<Record<string, number>> {
     say(`  load generator: ${loader.name}`);
     const scene: Scene = {
       ...{ node, client, floor, loader },
-      rounds: Math.max(5, args.number('rounds', 5)),
+      rounds,
       seconds: args.number('seconds', 0.7),
     };
-    const only = args.text('only', '');
     const digits = await sampleOf(client, 'digits', [1]);
     const srcnn = await sampleOf(client, 'srcnn', [1, 224, 224]);
     const small = only === 'large' ? {} : await smallFigures(scene, digits, srcnn);
@@ -123,35 +132,27 @@ async function warm({ node, loader }: Scene, { grpc }: Sample): Promise<void> {
   await loader.load(target, { clients: 8, seconds: 6 });
 }
 
-/** The thread of each worker that has cost most since `before` is the one that computes: what they cost together. */
-function computeCpuMs(pids: readonly number[], before: readonly ReturnType<typeof threadsCpuMsOf>[]): number {
-  return pids.reduce((sum, pid, at) => {
-    const spent = [...threadsCpuMsOf(pid)].map(([thread, ms]) => ms - (before[at]?.get(thread) ?? 0));
-    return sum + Math.max(...spent);
-  }, 0);
-}
-
 async function largeFigures(scene: Scene, srcnn: Sample): Promise<Record<string, number>> {
   const { node, client, loader, rounds } = scene;
   const together = await loadBare(srcnn.file, srcnn.shape, workers);
   const crew = new BareCrew(workers, srcnn.file, srcnn.shape);
   const target: Target = { kind: 'grpc', port: node.grpcPort, path: inferPath, body: framed(srcnn.grpc) };
-  const workerPids = node.workers().map(({ pid }) => pid);
-  const pids = [node.pid, ...workerPids];
+  const meter = new Meter(
+    node.pid,
+    node.workers().map(({ pid }) => pid),
+  );
   let systemCpuMs = 0;
   let besideCompute = 0;
   let bareCpuMs = 0;
   const sides = await interleave(rounds, {
     system: async () => {
       const before = await countsOf(client, 'srcnn');
-      const cpuMs = cpuMsOf(pids);
-      const threads = workerPids.map(threadsCpuMsOf);
+      meter.start();
       const { perSecond } = await loader.load(target, { clients: 8, seconds: 1.4 });
+      besideCompute = meter.besideCompute();
+      const spentMs = meter.spentMs();
       const { success } = await countsOf(client, 'srcnn');
-      const spentMs = cpuMsOf(pids) - cpuMs;
-      const computedMs = computeCpuMs(workerPids, threads);
       systemCpuMs = spentMs / (success - before.success);
-      besideCompute = spentMs / computedMs - 1;
       return perSecond;
     },
     systemCpuMs: () => systemCpuMs,
