@@ -19,7 +19,7 @@ const asideMax = 16;
 const leadLeastMs = 0.5;
 
 /** Where several would do, one gets so many batches in a row: what it needs for them is in the caches still. */
-const warmMost = 32;
+const warmMost = 4;
 
 interface Option extends Candidate {
   readonly worker: WorkerRecord;
