@@ -98,9 +98,18 @@ export class LaneQueue {
     for (const { jobs } of this.byRouter.values()) yield* jobs.values();
   }
 
-  /** Everybody, the most urgent first. */
-  inOrder(): Waiting[] {
-    return [...this.all()].sort((a, b) => (before(a, b) ? -1 : 1));
+  /** The most urgent of those who are no more urgent than that and fit. Looks at everybody once. */
+  firstFrom(priority: number, deadline: number, fits: (entry: Waiting) => boolean): Waiting | undefined {
+    let first: Waiting | undefined;
+    for (const { heap } of this.strands) {
+      for (const entry of heap) {
+        const isBefore =
+          entry.priority < priority || (entry.priority === priority && entry.deadline < deadline);
+        if (isBefore || entry.strand === undefined || !fits(entry)) continue;
+        if (first === undefined || before(entry, first)) first = entry;
+      }
+    }
+    return first;
   }
 
   removeRouter(router: MemberId): void {

@@ -46,17 +46,15 @@ export class Admission {
 
   /** Those who can't be answered in time any more since others of higher priority came. They leave the queue. */
   displaced(lane: Lane, now: number): Waiting[] {
-    const order = lane.queue.inOrder();
-    const first = order[0];
+    const first = lane.queue.heads()[0];
     const leaving: Waiting[] = [];
     if (first === undefined || !this.project(lane, first, now)) return leaving;
     const { backlog } = lane.queue;
     this.projection.sorts = Math.max(1, lane.queue.sorts);
-    for (let tries = 0; tries < displacedMost; tries++) {
-      if (this.projection.holds(first.priority, backlog, now)) break;
-      const place = placeAfter(order, this.projection.lateAt, first.priority);
-      if (place < 0) break;
-      const [entry] = order.splice(place, 1) as [Waiting];
+    while (leaving.length < displacedMost && !this.projection.holds(first.priority, backlog, now)) {
+      // The walk stands where it met somebody who would be late.
+      const entry = lane.queue.firstFrom(backlog.priorityHere, backlog.deadlineHere, mayLeave);
+      if (entry === undefined) break;
       lane.queue.remove(entry);
       leaving.push(entry);
     }
@@ -147,14 +145,9 @@ export class Admission {
   }
 }
 
-/** The first behind so many rows that may leave for others: who comes again may have run already. */
-function placeAfter(order: readonly Waiting[], rows: number, priority: number): number {
-  let before = 0;
-  return order.findIndex((entry) => {
-    const isBehind = before >= rows;
-    before += entry.rows;
-    return isBehind && entry.priority > priority && entry.attempt === 1;
-  });
+/** Who comes again may have run already. */
+function mayLeave({ attempt }: Waiting): boolean {
+  return attempt === 1;
 }
 
 function shown(value: number): string {

@@ -53,6 +53,35 @@ describe('the queue of a lane', () => {
     assert.deepEqual(drain(queue), [first, soon, alike, late]);
   });
 
+  test('finds the most urgent from some place on', () => {
+    const queue = new LaneQueue();
+    const [first, second, third] = [
+      waiting({ priority: 1, deadline: 200 }),
+      waiting({ priority: 1, deadline: 300, shapeKey: 'two' }),
+      waiting({ priority: 2, deadline: 100, router: 'router-2' }),
+    ];
+    const gone = waiting({ priority: 1, deadline: 260 });
+    for (const entry of [third, gone, first, second, waiting({ priority: 0, deadline: 900 })])
+      queue.add(entry);
+    queue.remove(gone);
+    assert.equal(
+      queue.firstFrom(1, 200, () => true),
+      first,
+    );
+    assert.equal(
+      queue.firstFrom(1, 201, () => true),
+      second,
+    );
+    assert.equal(
+      queue.firstFrom(1, 201, ({ shapeKey }) => shapeKey === 'one'),
+      third,
+    );
+    assert.equal(
+      queue.firstFrom(2, 101, () => true),
+      undefined,
+    );
+  });
+
   test('agrees with a sorted list under random use', () => {
     for (let seed = 0; seed < 60; seed++) {
       const random = new Random(seed);

@@ -15,7 +15,7 @@ export const about =
   'requests a second against bare servers and bare compute, 64 clients; a wide model in batches';
 export const flags = {
   rounds: 'rounds, at least 5 (5)',
-  seconds: 'of load per side and round (0.7)',
+  seconds: 'of load per side and round (0.4)',
   only: 'small, large or wide: one part of it',
 };
 
@@ -37,7 +37,7 @@ export async function run(args: Args): Promise<Record<string, number>> {
   const only = args.text('only', '');
   const rounds = Math.max(5, args.number('rounds', 5));
   const sample = only === 'wide' ? {} : await sampleFigures(args, only, rounds);
-  const wide = only === '' || only === 'wide' ? await wideFigures({ rounds, seconds: 1 }) : {};
+  const wide = only === '' || only === 'wide' ? await wideFigures({ rounds, seconds: 0.7 }) : {};
   return { ...sample, ...wide };
 }
 
@@ -53,7 +53,7 @@ async function sampleFigures(args: Args, only: string, rounds: number): Promise<
     const scene: Scene = {
       ...{ node, client, floor, loader },
       rounds,
-      seconds: args.number('seconds', 0.7),
+      seconds: args.number('seconds', 0.4),
     };
     const digits = await sampleOf(client, 'digits', [1]);
     const srcnn = await sampleOf(client, 'srcnn', [1, 224, 224]);
@@ -129,7 +129,7 @@ async function underLoad(scene: Scene, srcnn: Sample, figure: () => Promise<numb
 /** The first seconds of a process go to compilers. */
 async function warm({ node, loader }: Scene, { grpc }: Sample): Promise<void> {
   const target: Target = { kind: 'grpc', port: node.grpcPort, path: inferPath, body: framed(grpc) };
-  await loader.load(target, { clients: 8, seconds: 6 });
+  await loader.load(target, { clients: 8, seconds: 4 });
 }
 
 async function largeFigures(scene: Scene, srcnn: Sample): Promise<Record<string, number>> {
@@ -148,7 +148,7 @@ async function largeFigures(scene: Scene, srcnn: Sample): Promise<Record<string,
     system: async () => {
       const before = await countsOf(client, 'srcnn');
       meter.start();
-      const { perSecond } = await loader.load(target, { clients: 8, seconds: 1.4 });
+      const { perSecond } = await loader.load(target, { clients: 8, seconds: 1.1 });
       besideCompute = meter.besideCompute();
       const spentMs = meter.spentMs();
       const { success } = await countsOf(client, 'srcnn');
@@ -157,9 +157,9 @@ async function largeFigures(scene: Scene, srcnn: Sample): Promise<Record<string,
     },
     systemCpuMs: () => systemCpuMs,
     besideCompute: () => besideCompute,
-    inProcess: async () => (await together.flatOut(0.8)).perSecond,
+    inProcess: async () => (await together.flatOut(0.6)).perSecond,
     processes: async () => {
-      const { perSecond, cpuMsEach } = await crew.flatOut(1);
+      const { perSecond, cpuMsEach } = await crew.flatOut(0.8);
       bareCpuMs = cpuMsEach;
       return perSecond;
     },

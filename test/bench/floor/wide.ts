@@ -61,7 +61,7 @@ async function measure(
     const ask = grpcCaller(node.grpcPort, bytes(model, size));
     return async () => median(await timeCalls(ask, loneCalls));
   };
-  await loader.load(target, { clients, seconds: 2 });
+  await loader.load(target, { clients, seconds: 1.5 });
   const sides = await interleave(rounds, {
     system: async () => {
       meter.start();
