@@ -9,7 +9,7 @@ export function chances(seed: number, requests: number, sigma: number): Chances 
     const normal = Math.sqrt(-2 * Math.log(1 - random())) * Math.cos(2 * Math.PI * random());
     return Math.exp(sigma * normal - (sigma * sigma) / 2);
   });
-  return { gaps, noise };
+  return { gaps, noise, uncounted: Math.floor(requests / 5) };
 }
 
 function generator(seed: number): () => number {

@@ -17,6 +17,8 @@ export interface Chances {
   readonly gaps: Float64Array;
   /** What costs are multiplied with, batch after batch; the length a power of two. */
   readonly noise: Float64Array;
+  /** So many requests come before any is counted: whoever learns has learned by then. */
+  readonly uncounted: number;
 }
 
 export interface Outcome {
@@ -41,6 +43,7 @@ export class Engine {
   private readonly batchMs: Float64Array;
   private batches = 0;
   inTime = 0;
+  private countedFrom = Number.POSITIVE_INFINITY;
   admitted = 0;
   readonly sloMs: number;
   readonly workers: number;
@@ -70,7 +73,7 @@ export class Engine {
 
   run(rate: number, strategy: Strategy): Outcome {
     const { gaps } = this.chances;
-    const offered = gaps.length;
+    const arriving = gaps.length;
     let next = 0;
     let nextAt = (gaps[0] as number) / rate;
     for (;;) {
@@ -90,14 +93,15 @@ export class Engine {
         this.doneAt[worker] = Number.POSITIVE_INFINITY;
         this.free++;
         strategy.learn?.(this.batchRows[worker] as number, this.batchMs[worker] as number);
-      } else if (next < offered) {
+      } else if (next < arriving) {
         this.now = at;
+        if (next === this.chances.uncounted) this.countedFrom = at;
         if (strategy.admit(this)) {
           this.arrivals[this.tail++] = at;
-          this.admitted++;
+          if (next >= this.chances.uncounted) this.admitted++;
         }
         next++;
-        nextAt = next < offered ? nextAt + (gaps[next] as number) / rate : Number.POSITIVE_INFINITY;
+        nextAt = next < arriving ? nextAt + (gaps[next] as number) / rate : Number.POSITIVE_INFINITY;
       } else break;
       this.lookAt = Number.POSITIVE_INFINITY;
       while (this.free > 0 && this.tail > this.head) {
@@ -106,7 +110,7 @@ export class Engine {
         this.start(rows);
       }
     }
-    return { offered, inTime: this.inTime, admitted: this.admitted };
+    return { offered: arriving - this.chances.uncounted, inTime: this.inTime, admitted: this.admitted };
   }
 
   private start(rows: number): void {
@@ -121,7 +125,7 @@ export class Engine {
     this.batchRows[worker] = rows;
     this.batchMs[worker] = ms;
     this.free--;
-    const latest = done - this.sloMs;
+    const latest = Math.max(done - this.sloMs, this.countedFrom);
     const end = this.head + rows;
     let at = this.head;
     while (at < end && (this.arrivals[at] as number) < latest) at++;
