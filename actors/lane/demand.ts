@@ -2,14 +2,19 @@
 // fraction of a second.
 
 const windowLeastMs = 10;
-const memoryMs = 100;
+/** What is remembered: so many jobs, but no shorter and no longer than so. */
+const jobsRemembered = 150;
+const memoryLeastMs = 40;
+const memoryMostMs = 250;
 const budgetWeight = 0.02;
 
 export class Demand {
   private rows = 0;
+  private jobs = 0;
+  private jobRate = 0;
   private since = Number.NaN;
   private rate = 0;
-  /** How much of `memoryMs` the rate stands for by now: a first estimate counts in full. */
+  /** How much of what is remembered the rate stands for by now: a first estimate counts in full. */
   private known = 0;
   private budget = 0;
 
@@ -22,6 +27,7 @@ export class Demand {
     }
     this.review(now);
     this.rows += rows;
+    this.jobs++;
     // Rather the tight budgets than the generous ones: a batch that suits those suits all.
     const weight = budgetMs < this.budget ? budgetWeight * 2 : budgetWeight / 4;
     this.budget += weight * (budgetMs - this.budget);
@@ -39,11 +45,15 @@ export class Demand {
   private review(now: number): void {
     const passed = now - this.since;
     if (passed < windowLeastMs) return;
+    const jobRate = Math.max(this.jobRate, this.jobs / passed);
+    const memoryMs = Math.min(memoryMostMs, Math.max(memoryLeastMs, jobsRemembered / jobRate));
     const kept = this.known * Math.exp(-passed / memoryMs);
     const added = 1 - Math.exp(-passed / memoryMs);
     this.known = kept + added;
     this.rate = (this.rate * kept + (this.rows / passed) * added) / this.known;
+    this.jobRate = (this.jobRate * kept + (this.jobs / passed) * added) / this.known;
     this.rows = 0;
+    this.jobs = 0;
     this.since = now;
   }
 }

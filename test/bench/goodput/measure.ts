@@ -32,6 +32,22 @@ function judge(system: System, arrivals: Float64Array, sloMs: number, from: numb
   return { inTime, admitted, met: admitted === 0 ? 1 : inTime / admitted, offered: to - from };
 }
 
+/** Answers in time per millisecond. */
+function answeredBetween(
+  system: System,
+  arrivals: Float64Array,
+  sloMs: number,
+  from: number,
+  to: number,
+): number {
+  let good = 0;
+  for (let job = 0; job < arrivals.length; job++) {
+    const endedAt = system.endedAt[job] as number;
+    if (endedAt >= from && endedAt < to && endedAt <= (arrivals[job] as number) + sloMs) good++;
+  }
+  return good / (to - from);
+}
+
 export function atRate(cell: Cell, { gaps, noise, uncounted }: Chances, rate: number): Measured {
   const { system, arrivals } = play(cell, gaps, noise, () => rate, false);
   return judge(system, arrivals, cell.sloMs, uncounted, gaps.length);
@@ -93,7 +109,7 @@ export function highestRealRate(cell: Cell, chances: Chances, guess: number, pre
 }
 
 export interface Overload {
-  /** Answers in time while it lasts, as a share of those at the highest rate. */
+  /** Answers in time while it lasts, as a share of those at the highest rate that can be kept up for long. */
   readonly kept: number;
   readonly during: Measured;
   /** The share in time at the highest rate, from some time after the load's end. */
@@ -103,7 +119,7 @@ export interface Overload {
 /** So many times the highest rate for a while, after and before that rate itself. */
 export function overloaded(cell: Cell, chances: Chances, rate: number, times: number): Overload {
   const before = chances.uncounted;
-  const during = Math.ceil(Math.max(overloadLeast, overloadMs * rate * times));
+  const during = Math.ceil(Math.max(overloadLeast, (overloadMs + 2 * cell.sloMs) * rate * times));
   const healing = Math.ceil(healMs * rate);
   const after = Math.ceil(Math.max(healedLeast, healMs * rate));
   const total = before + during + healing + after;
@@ -114,7 +130,18 @@ export function overloaded(cell: Cell, chances: Chances, rate: number, times: nu
   const rateOf = (job: number) => rate * (job >= before && job < before + during ? times : usual);
   const { system, arrivals } = play(cell, gaps, chances.noise, rateOf, false);
   const heavy = judge(system, arrivals, cell.sloMs, before, before + during);
-  const lastMs = (arrivals[before + during - 1] as number) - (arrivals[before] as number);
+  const good = answeredBetween(
+    system,
+    arrivals,
+    cell.sloMs,
+    // Who came before it is answered by then.
+    (arrivals[before] as number) + cell.sloMs,
+    arrivals[before + during - 1] as number,
+  );
   const calm = judge(system, arrivals, cell.sloMs, total - after, total);
-  return { kept: heavy.inTime / lastMs / (enough * rate), during: heavy, after: calm.inTime / calm.offered };
+  return {
+    kept: good / (enough * Math.min(rate, bound(cell))),
+    during: heavy,
+    after: calm.inTime / calm.offered,
+  };
 }
