@@ -8,6 +8,8 @@ export interface Bench {
   /** Each flag that it knows, with what it does. */
   readonly flags?: Readonly<Record<string, string>>;
   run(args: Args): Promise<Record<string, number>>;
+  /** What else goes into the object for programs, once it ran. */
+  details?(): Readonly<Record<string, unknown>>;
 }
 
 /** The flags behind a benchmark's name: `--kills 500`, `--long`. */

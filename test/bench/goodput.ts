@@ -19,6 +19,17 @@ export const flags = {
   only: 'only cells whose name contains this, such as mlp or /25',
 };
 
+/** Of the last run. */
+let rows: Row[] = [];
+
+export function details(): Record<string, unknown> {
+  const cells = rows.map((row) => ({
+    ...row,
+    rivals: Object.fromEntries(rivals.map(({ name }, index) => [name, row.rivals[index]])),
+  }));
+  return { cells, formula: boundFormula };
+}
+
 const requestsLeast = 6000;
 const loads = [1.5, 2, 5] as const;
 /** A budget of so much is tight for these models. */
@@ -40,7 +51,7 @@ interface Row {
 export async function run(args: Args): Promise<Record<string, number>> {
   const only = args.text('only', '');
   say(`  ${boundFormula}; requests come at random, costs have noise, refused is not in time`);
-  const rows: Row[] = [];
+  rows = [];
   for (const cell of allCells()) {
     if (!nameOf(cell).includes(only)) continue;
     rows.push(measure(cell, args));

@@ -21,7 +21,13 @@ async function main(words: readonly string[]): Promise<number> {
   say(`${name}: ${bench.about}`);
   const figures = await bench.run(args);
   if (args.has('json')) {
-    const report = { bench: name, figures, machine: machine(), date: new Date().toISOString() };
+    const report = {
+      bench: name,
+      figures,
+      ...bench.details?.(),
+      machine: machine(),
+      date: new Date().toISOString(),
+    };
     process.stdout.write(`${JSON.stringify(report)}\n`);
   } else print(figures);
   return 0;
