@@ -13,19 +13,27 @@ const retryLeastMs = 5;
 const fullRetryMs = 100;
 /** A projection is made anew after this, even when nothing happened. */
 const freshMs = 1;
+/** So many kinds of jobs of one lane are kept a projection for. */
+const outlinesMost = 16;
+/** Many may be refused in one moment: together they doubt an estimate once. */
+const doubtMs = 100;
 /** So many give way in one go at most. */
 const displacedMost = 256;
+
+/** What can be expected of one kind of jobs: of whom it was made, and when. */
+class Outline {
+  readonly projection = new Projection();
+  stamp = -1;
+  madeAt = 0;
+  doubtedAt = Number.NEGATIVE_INFINITY;
+  /** False while there is nobody, or nothing is known of what a run costs. */
+  isKnown = false;
+}
 
 export class Admission {
   private readonly registry: Registry;
   private readonly turns: Turns;
-  private readonly projection = new Projection();
-  /** Of whom the projection is, and when it was made. */
-  private stamp = -1;
-  private lane: Lane | undefined;
-  private shapeKey = '';
-  private madeAt = 0;
-  private isKnown = false;
+  private readonly outlines = new Map<Lane, Map<string, Outline>>();
 
   constructor(registry: Registry, turns: Turns) {
     this.registry = registry;
@@ -34,24 +42,29 @@ export class Admission {
 
   /** Why it is not taken; undefined when it can be answered in time, or when nothing is known against it. */
   refusalOf(lane: Lane, entry: Waiting, now: number): Refusal | undefined {
-    if (entry.company !== 'any' || !this.project(lane, entry, now)) return undefined;
-    const { projection } = this;
+    if (entry.company !== 'any') return undefined;
+    const outline = this.outlineOf(lane, entry, now);
+    if (!outline.isKnown) return undefined;
+    const { projection } = outline;
     const { backlog } = lane.queue;
     projection.sorts = Math.max(1, lane.queue.sorts);
     if (projection.fits(entry, backlog, now)) return undefined;
-    const { finishAt } = projection;
+    const takesMs = projection.finishAt - now;
     if (backlog.hasBelow(entry.priority) && projection.fits(entry, backlog, now, 'equals')) return undefined;
-    return this.refused(lane, entry, finishAt, now);
+    this.doubt(outline, lane, entry, now);
+    return refused(projection, lane, entry, takesMs, now);
   }
 
   /** Those who can't be answered in time any more since others of higher priority came. They leave the queue. */
   displaced(lane: Lane, now: number): Waiting[] {
     const first = lane.queue.heads()[0];
     const leaving: Waiting[] = [];
-    if (first === undefined || !this.project(lane, first, now)) return leaving;
+    if (first === undefined) return leaving;
+    const { isKnown, projection } = this.outlineOf(lane, first, now);
+    if (!isKnown) return leaving;
     const { backlog } = lane.queue;
-    this.projection.sorts = Math.max(1, lane.queue.sorts);
-    while (leaving.length < displacedMost && !this.projection.holds(first.priority, backlog, now)) {
+    projection.sorts = Math.max(1, lane.queue.sorts);
+    while (leaving.length < displacedMost && !projection.holds(first.priority, backlog, now)) {
       // The walk stands where it met somebody who would be late.
       const entry = lane.queue.firstFrom(backlog.priorityHere, backlog.deadlineHere, mayLeave);
       if (entry === undefined) break;
@@ -78,41 +91,40 @@ export class Admission {
     return { code: 'QUEUE_FULL', reason, retryAfterMs: fullRetryMs };
   }
 
-  private refused(lane: Lane, entry: Waiting, finishAt: number, now: number): Refusal {
-    const { projection } = this;
-    const before = lane.queue.backlog.ahead(entry.priority, entry.deadline);
-    const budgetMs = entry.deadline - now;
-    // What would be in time by itself is refused for those whom it would make late.
-    const takesMs = Math.max(finishAt - now, budgetMs);
-    const crew = `${projection.workers} worker${projection.workers === 1 ? '' : 's'}`;
-    this.doubt(lane, entry);
-    return {
-      code: 'OVERLOADED',
-      reason:
-        `an answer of ${lane.key} would take about ${shown(takesMs)} ms and its deadline is in ${shown(budgetMs)} ms: ` +
-        `${lane.queue.count} jobs wait, ${before} rows of them first, for ${crew}`,
-      retryAfterMs: Math.max(retryLeastMs, Math.ceil(takesMs - budgetMs)),
-    };
-  }
-
   /** With nothing before it the job was refused for what its run alone is said to cost. Were that wrong, who would know? */
-  private doubt(lane: Lane, entry: Waiting): void {
-    if (lane.queue.count > 0) return;
-    this.stamp = -1;
+  private doubt(outline: Outline, lane: Lane, entry: Waiting, now: number): void {
+    if (lane.queue.count > 0 || now - outline.doubtedAt < doubtMs) return;
+    outline.doubtedAt = now;
+    outline.stamp = -1;
     for (const { worker, share } of this.registry.crew(lane.key, lane.batching)) {
       if (worker.isIdle(share.place)) worker.outlook(lane.key, entry.shapeKey).cost.doubt();
     }
   }
 
+  private outlineOf(lane: Lane, { shapeKey }: Waiting, now: number): Outline {
+    let kinds = this.outlines.get(lane);
+    if (kinds === undefined) {
+      kinds = new Map();
+      this.outlines.set(lane, kinds);
+    }
+    let outline = kinds.get(shapeKey);
+    if (outline === undefined) {
+      if (kinds.size === outlinesMost) kinds.clear();
+      outline = new Outline();
+      kinds.set(shapeKey, outline);
+    }
+    const { stamp } = this.registry;
+    if (outline.stamp !== stamp || now - outline.madeAt >= freshMs) {
+      outline.stamp = stamp;
+      outline.madeAt = now;
+      outline.isKnown = this.project(outline.projection, lane, shapeKey, now);
+    }
+    return outline;
+  }
+
   /** False when there is nobody, or nothing is known of what a run costs. */
-  private project(lane: Lane, { shapeKey }: Waiting, now: number): boolean {
-    const { projection, registry } = this;
-    const isSame = lane === this.lane && shapeKey === this.shapeKey && registry.stamp === this.stamp;
-    if (isSame && now - this.madeAt < freshMs) return this.isKnown;
-    this.lane = lane;
-    this.shapeKey = shapeKey;
-    this.stamp = registry.stamp;
-    this.madeAt = now;
+  private project(projection: Projection, lane: Lane, shapeKey: string, now: number): boolean {
+    const { registry } = this;
     const crew = registry.crew(lane.key, lane.batching);
     const part = this.turns.shareOf(lane, crew.length, now);
     const { budgetMs } = lane.demand;
@@ -125,7 +137,7 @@ export class Admission {
     for (const { worker, share } of crew) {
       const { cost, planner } = worker.outlook(lane.key, shapeKey);
       const { highMs } = worker.transport;
-      if (!cost.known) return this.known(false);
+      if (!cost.known) return false;
       projection.full = Math.max(
         projection.full,
         planner.full(cost, crew.length * part, budgetMs - highMs, share.rowsMax),
@@ -136,13 +148,23 @@ export class Admission {
       projection.transportMs = Math.max(projection.transportMs, highMs);
       projection.add(worker.freeAtBest(share.place, now), cost);
     }
-    return this.known(crew.length > 0);
+    return crew.length > 0;
   }
+}
 
-  private known(isKnown: boolean): boolean {
-    this.isKnown = isKnown;
-    return isKnown;
-  }
+function refused(projection: Projection, lane: Lane, entry: Waiting, tookMs: number, now: number): Refusal {
+  const before = lane.queue.backlog.ahead(entry.priority, entry.deadline);
+  const budgetMs = entry.deadline - now;
+  // What would be in time by itself is refused for those whom it would make late.
+  const takesMs = Math.max(tookMs, budgetMs);
+  const crew = `${projection.workers} worker${projection.workers === 1 ? '' : 's'}`;
+  return {
+    code: 'OVERLOADED',
+    reason:
+      `an answer of ${lane.key} would take about ${shown(takesMs)} ms and its deadline is in ${shown(budgetMs)} ms: ` +
+      `${lane.queue.count} jobs wait, ${before} rows of them first, for ${crew}`,
+    retryAfterMs: Math.max(retryLeastMs, Math.ceil(takesMs - budgetMs)),
+  };
 }
 
 /** Who comes again may have run already. */

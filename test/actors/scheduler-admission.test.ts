@@ -78,6 +78,11 @@ describe('admission', () => {
     assert.deepEqual(refusals(open, { budgetMs: 8 }), []);
   });
 
+  test('many who are refused in one moment do not wear an estimate off', () => {
+    const stage = measured(worker);
+    for (let count = 0; count < 50; count++) assert.equal(refusals(stage, { budgetMs: 2 }).length, 1);
+  });
+
   test('belief in an estimate that only refuses wears off', () => {
     const stage = measured(worker);
     let refused = 0;
