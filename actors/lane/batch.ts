@@ -1,5 +1,6 @@
 // Forms the next batch of a lane: the most urgent job and whoever waits that may share a batch with it, up to the rows
-// that the model takes. Whoever can't be answered in time any more is left out: nothing is dispatched for nobody.
+// that the model takes. Who would be late on this worker waits on for another; who would be late on every one is left
+// out: nothing is dispatched for nobody.
 import type { MemberId } from '../../proto/ids.js';
 import type { CostTable } from './cost.js';
 import type { LaneQueue, Waiting } from './queue.js';
@@ -9,38 +10,51 @@ export interface Formed {
   readonly rows: number;
 }
 
+/** Whom the batch is for. */
+export interface Seat {
+  readonly worker: MemberId;
+  readonly rowsMax: number;
+  readonly cost: CostTable;
+  /** When a batch sent now would begin there, its way there and back included. */
+  readonly beginsAt: number;
+  /** Of whichever worker runs it fastest. */
+  readonly fastest: CostTable;
+}
+
 /** When nobody else waits, a run that may turn out so much faster than expected is worth a try. */
 const hopeful = 0.8;
+/** So many are passed over in one go. */
+const passedMost = 64;
 
 /** Takes its members out of the queue, `head` first. */
-export function formBatch(
-  queue: LaneQueue,
-  head: Waiting,
-  worker: MemberId,
-  rowsMax: number,
-  now: number,
-  cost: CostTable,
-): Formed {
+export function formBatch(queue: LaneQueue, head: Waiting, seat: Seat, now: number): Formed {
+  const { worker, rowsMax, cost, beginsAt, fastest } = seat;
   const members: Waiting[] = [];
+  const passed: Waiting[] = [];
   let rows = 0;
   let next: Waiting | undefined = head;
-  while (next !== undefined) {
+  while (next !== undefined && passed.length < passedMost) {
     const isLast = members.length === 0 && queue.count === 1;
-    const leastMs = isLast ? hopeful * cost.mean(next.rows) : cost.high(next.rows);
-    const tooLate: boolean = next.deadline - leastMs <= now;
-    if (!tooLate && members.length > 0) {
+    const isLate = isLast ? isHopeless(next, cost, now) : next.deadline - cost.high(next.rows) <= beginsAt;
+    if (!isLate && members.length > 0) {
       if (next.company !== 'any' || rows + next.rows > rowsMax) break;
       // It goes elsewhere, unless its mates had to come here as well.
       if (next.avoid === worker && head.avoid !== worker) break;
     }
     const taken: Waiting = next;
     next = queue.takeForNext(taken);
-    if (tooLate) cost.doubt();
-    else {
+    if (isLate) {
+      if (!isLast && taken.deadline - fastest.high(taken.rows) > now) passed.push(taken);
+    } else {
       members.push(taken);
       rows += taken.rows;
       if (taken.company !== 'any' || rows >= rowsMax) break;
     }
   }
+  for (const entry of passed) queue.add(entry);
   return { members, rows };
+}
+
+function isHopeless(entry: Waiting, cost: CostTable, now: number): boolean {
+  return entry.deadline - hopeful * cost.mean(entry.rows) <= now;
 }

@@ -41,7 +41,7 @@ export interface Strand {
   rows: number;
 }
 
-const strandsLookedAt = 256;
+const headsMost = 32;
 
 export class LaneQueue {
   private readonly byRouter = new Map<MemberId, Queued>();
@@ -112,19 +112,33 @@ export class LaneQueue {
     return first;
   }
 
+  /** The least urgent of those of lower priority than this who can't have begun yet. */
+  lastToLeave(priority: number): Waiting | undefined {
+    let last: Waiting | undefined;
+    for (const entry of this.all()) {
+      if (entry.priority <= priority || entry.attempt > 1) continue;
+      if (last === undefined || before(last, entry)) last = entry;
+    }
+    return last;
+  }
+
   removeRouter(router: MemberId): void {
     for (const entry of this.byRouter.get(router)?.jobs.values() ?? []) this.remove(entry);
     this.byRouter.delete(router);
   }
 
-  /** The first of each strand, the most urgent first; of very many strands only so many as are looked at in one go. */
+  /** The first of each strand, the most urgent first; of very many strands the most urgent of them. */
   heads(): readonly Waiting[] {
     const heads: Waiting[] = [];
     for (const strand of this.strands) {
-      heads.push(strand.heap[0] as Waiting);
-      if (heads.length === strandsLookedAt) break;
+      const head = strand.heap[0] as Waiting;
+      const last = heads[heads.length - 1];
+      if (heads.length === headsMost && last !== undefined && !before(head, last)) continue;
+      let at = heads.length === headsMost ? headsMost - 1 : heads.length;
+      for (; at > 0 && before(head, heads[at - 1] as Waiting); at--) heads[at] = heads[at - 1] as Waiting;
+      heads[at] = head;
     }
-    return heads.length < 2 ? heads : heads.sort((a, b) => (before(a, b) ? -1 : 1));
+    return heads;
   }
 
   /** Takes out an entry; the most urgent of those that may share a batch with it. */

@@ -126,7 +126,7 @@ export class Admission {
   private project(projection: Projection, lane: Lane, shapeKey: string, now: number): boolean {
     const { registry } = this;
     const crew = registry.crew(lane.key, lane.batching);
-    const part = this.turns.shareOf(lane, crew.length, now);
+    const part = this.turns.shareOf(lane, crew, now);
     const { budgetMs } = lane.demand;
     projection.clear();
     projection.share = part;

@@ -8,6 +8,8 @@ const equalShare = 0.1;
 export interface Candidate {
   /** It has a credit to spare and is about to be free. */
   readonly open: boolean;
+  /** The most urgent of the batch would be answered in time there. */
+  readonly inTime: boolean;
   /** It has a tag that the model's owner prefers. */
   readonly preferred: boolean;
   /** Rows that it has been given and not finished. */
@@ -33,12 +35,31 @@ export function chooseWorker<C extends Candidate>(
   for (const candidate of candidates) {
     if (candidate.open && (best === undefined || better(candidate, best, choice))) best = candidate;
   }
-  if (best === undefined || choice !== 'earliest-finish') return best;
+  if (best === undefined) return undefined;
+  // Who could still be answered in time by one that is busy waits for that one.
+  if (!best.inTime && candidates.some((other) => other.inTime)) return undefined;
+  const preferred = preferredTo(best, candidates, choice);
+  if (preferred !== undefined || choice !== 'earliest-finish') return preferred ?? best;
   return worthIt(best, candidates, rowsWaiting, rowsAtOnce) ? best : undefined;
 }
 
+/** The best of those that the model's owner prefers, where it is free as soon and in time. */
+function preferredTo<C extends Candidate>(
+  best: C,
+  candidates: readonly C[],
+  choice: WorkerChoice,
+): C | undefined {
+  let found: C | undefined;
+  for (const other of candidates) {
+    if (!other.preferred || !other.open || other.inTime !== best.inTime) continue;
+    if (other.freeAt > best.freeAt + equalMs) continue;
+    if (found === undefined || better(other, found, choice)) found = other;
+  }
+  return found;
+}
+
 function better(a: Candidate, b: Candidate, choice: WorkerChoice): boolean {
-  if (a.preferred !== b.preferred) return a.preferred;
+  if (a.inTime !== b.inTime) return a.inTime;
   if (choice === 'least-loaded' && a.rowsHeld !== b.rowsHeld) return a.rowsHeld < b.rowsHeld;
   if (choice === 'fastest' && differ(a.costMs, b.costMs, a)) return a.costMs < b.costMs;
   if (choice === 'earliest-finish' && differ(finishOf(a), finishOf(b), a)) return finishOf(a) < finishOf(b);

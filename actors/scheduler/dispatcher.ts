@@ -18,6 +18,9 @@ const asideMax = 16;
 /** A worker is given its next batch so long before it is expected to be free, that it need not wait for it. */
 const leadLeastMs = 0.5;
 
+/** While one that is free is passed over for another: so often it is thought over. */
+const lookAgainLeastMs = 1;
+const lookAgainMostMs = 50;
 /** Where several would do, one gets so many batches in a row: what it needs for them is in the caches still. */
 const warmMost = 4;
 
@@ -97,40 +100,49 @@ export class Dispatcher {
     const { choice } = lane.batching;
     const rowsAtOnce = Math.max(1, Math.min(rowsWaiting, options[0]?.share.rowsMax ?? 1));
     const best = chooseWorker(options, choice || this.settings.choice, rowsWaiting, rowsAtOnce);
-    if (best === undefined) return 'held';
-    if (head.company !== 'any') {
-      this.send(lane, head, best, head.rows, now);
-      return 'sent';
+    if (best === undefined) {
+      this.lookAgain(options, now);
+      return 'held';
     }
-    const { planner } = best.worker.outlook(lane.key, head.shapeKey);
-    const { at, rowsMost } = planner.next(this.policyOf(lane, now), this.viewOf(lane, head, best, now), now);
-    if (at > now) {
-      this.wakeAt = Math.min(this.wakeAt, at);
-      return 'waits';
+    let rowsMost = head.rows;
+    if (head.company === 'any') {
+      const { planner } = best.worker.outlook(lane.key, head.shapeKey);
+      const planned = planner.next(this.policyOf(lane, now), this.viewOf(lane, head, best, now), now);
+      if (planned.at > now) {
+        this.wakeAt = Math.min(this.wakeAt, planned.at);
+        return 'waits';
+      }
+      rowsMost = Math.max(planned.rowsMost, head.rows);
     }
-    if (rowsMost === 0 && lane.queue.count > 1) {
-      // It can't be answered in time any more, and would only hold up the others.
-      lane.queue.remove(head);
-      return 'sent';
-    }
-    this.send(lane, head, best, Math.max(rowsMost, head.rows), now);
-    return 'sent';
+    const waiting = lane.queue.count;
+    this.send(lane, head, best, options, rowsMost, now);
+    return lane.queue.count < waiting ? 'sent' : 'held';
+  }
+
+  /** Somebody is free and another is waited for: that may look otherwise soon, also when nothing is heard meanwhile. */
+  private lookAgain(options: readonly Option[], now: number): void {
+    const open = options.find((option) => option.open);
+    if (open === undefined) return;
+    const pauseMs = Math.min(lookAgainMostMs, Math.max(lookAgainLeastMs, open.costMs / 4));
+    this.wakeAt = Math.min(this.wakeAt, now + pauseMs);
   }
 
   /** Where other lanes want the same workers, one that is kept free for a batch to come would soon be another's. */
   private policyOf(lane: Lane, now: number): BatchPolicy {
     const { policy } = lane.batching;
-    return policy === 'auto' && this.turns.contended(lane, now) ? 'edf' : policy;
+    return policy === 'auto' && this.turns.contended(lane, this.registry.crew(lane.key, lane.batching), now)
+      ? 'edf'
+      : policy;
   }
 
   private viewOf(lane: Lane, head: Waiting, { worker, share, freeAt }: Option, now: number): LaneView {
     const { view } = this;
-    const crew = this.registry.crew(lane.key, lane.batching).length;
+    const crew = this.registry.crew(lane.key, lane.batching);
     view.rows = head.strand?.rows ?? head.rows;
     view.headRows = head.rows;
     view.headDeadline = head.deadline;
     view.headArrivedAt = head.arrivedAt;
-    view.workers = crew * this.turns.shareOf(lane, crew, now);
+    view.workers = crew.length * this.turns.shareOf(lane, crew, now);
     view.arrivalRowsPerMs = lane.demand.rowsPerMs(now);
     view.budgetMs = lane.demand.budgetMs;
     view.cost = worker.outlook(lane.key, head.shapeKey).cost;
@@ -142,9 +154,26 @@ export class Dispatcher {
     return view;
   }
 
-  private send(lane: Lane, head: Waiting, { worker, share }: Option, rowsMost: number, now: number): void {
+  private send(
+    lane: Lane,
+    head: Waiting,
+    { worker, share, freeAt }: Option,
+    options: readonly Option[],
+    rowsMax: number,
+    now: number,
+  ): void {
     const { cost } = worker.outlook(lane.key, head.shapeKey);
-    const formed = formBatch(lane.queue, head, worker.id, rowsMost, now, cost);
+    let fastest = cost;
+    for (const other of options) {
+      const outlook = other.worker.outlook(lane.key, head.shapeKey);
+      if (outlook.cost.mean(1) < fastest.mean(1)) fastest = outlook.cost;
+    }
+    const isAlone = lane.queue.count === 1;
+    const beginsAt = freeAt + worker.transport.usualMs;
+    const seat = { worker: worker.id, rowsMax, cost, beginsAt, fastest };
+    const formed = formBatch(lane.queue, head, seat, now);
+    // Nothing was to be done but this, and it wasn't for what a run is said to cost: were that wrong, who would know?
+    if (isAlone && lane.queue.count === 0 && formed.members.length === 0 && head.deadline > now) cost.doubt();
     const first = formed.members[0];
     if (first === undefined) return;
     const batch = ++this.batchNumber;
@@ -171,7 +200,7 @@ export class Dispatcher {
     worker.lastChosen = ++this.chosen;
     this.inARow = worker === this.last ? this.inARow + 1 : 1;
     this.last = worker;
-    this.turns.charge(lane, costMs, now);
+    this.turns.charge(lane, { worker, share }, costMs, now);
     this.out.push(
       send(first.router, {
         type: 'batch.assign',
@@ -198,14 +227,16 @@ export class Dispatcher {
       const hasCredit = worker.hasCredit(place);
       if (hasCredit && !isSoonFree) this.wakeAt = Math.min(this.wakeAt, freeAt - leadMs);
       const rows = Math.min(rowsWaiting, rowsMax);
+      const { cost } = worker.outlook(lane.key, head.shapeKey);
       const option: Option = {
         worker,
         share,
         open: hasCredit && isSoonFree,
+        inTime: freeAt + worker.transport.usualMs + cost.high(head.rows) <= head.deadline,
         preferred,
         rowsHeld: worker.rowsHeld,
         freeAt,
-        costMs: worker.outlook(lane.key, head.shapeKey).cost.mean(rows) + worker.handicapMs,
+        costMs: cost.mean(rows) + worker.handicapMs,
         warm: worker === this.last && this.inARow < warmMost,
         lastChosen: worker.lastChosen,
       };

@@ -28,10 +28,10 @@ export function reviewManner(lane: Lane, registry: Registry, turns: Turns, now: 
   const first = crew[0];
   if (head === undefined || first === undefined) return false;
   const { cost, planner } = first.worker.outlook(lane.key, head.shapeKey);
-  const workers = crew.length * turns.shareOf(lane, crew.length, now);
+  const workers = crew.length * turns.shareOf(lane, crew, now);
   const { rowsMax } = first.share;
   planner.full(cost, workers, lane.demand.budgetMs, rowsMax);
-  const chosen = turns.contended(lane, now)
+  const chosen = turns.contended(lane, crew, now)
     ? contended
     : planner.choose(cost, workers, lane.demand.rowsPerMs(now));
   lane.manner = chosen;

@@ -160,11 +160,23 @@ export class Scheduler implements Actor {
     }
     if (lane.queue.count === 0) this.turns.enter(lane);
     if (!lane.accept(entry)) {
-      if (!enqueue.admitted) return this.refuse(entry, this.admission.fullLane(lane));
+      if (!enqueue.admitted && !this.makeRoom(lane, entry, now)) {
+        return this.refuse(entry, this.admission.fullLane(lane));
+      }
       lane.queue.add(entry);
     }
     lane.pressed ||= lane.queue.backlog.hasBelow(entry.priority);
     this.settleSoon();
+  }
+
+  /** Whoever is of the lowest priority, and the last of those, leaves a full lane for one of higher priority. */
+  private makeRoom(lane: Lane, { priority }: Waiting, now: number): boolean {
+    if (!lane.queue.backlog.hasBelow(priority)) return false;
+    const last = lane.queue.lastToLeave(priority);
+    if (last === undefined) return false;
+    lane.queue.remove(last);
+    this.refuse(last, this.admission.displacement(lane, last, now));
+    return true;
   }
 
   private refuse({ router, job, attempt }: Waiting, why: Refusal): void {

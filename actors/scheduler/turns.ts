@@ -1,17 +1,16 @@
 // Whose turn it is when several lanes want the same workers: each gets worker time by its weight, so that one that is
 // flooded starves no other. Who had nothing to run does not save up for later.
 import type { Lane } from '../lane/lane.js';
+import type { Member } from './crew.js';
+import { Load } from './load.js';
 
-/** What a lane took lately counts; what is further back is forgotten. */
-const memoryMs = 100;
-
-interface Load {
-  /** Worker milliseconds in a millisecond. */
-  rate: number;
-  chargedAt: number;
-}
+/** Less than this of a worker's time is nothing. */
+const littleShare = 0.01;
+/** More than this keeps others from counting on its being free. */
+const muchShare = 0.05;
 
 export class Turns {
+  /** What each lane took lately, by where it ran. */
   private readonly loads = new Map<Lane, Load>();
   /** The account of whoever was served last: who comes anew starts from there. */
   private reached = 0;
@@ -28,39 +27,40 @@ export class Turns {
     lane.served = Math.max(lane.served, this.reached);
   }
 
-  charge(lane: Lane, ms: number, now: number): void {
+  charge(lane: Lane, { worker, share }: Pick<Member, 'worker' | 'share'>, ms: number, now: number): void {
     this.reached = Math.max(this.reached, lane.served);
     lane.served += ms / lane.batching.weight;
-    const load = this.loads.get(lane) ?? { rate: 0, chargedAt: now };
-    load.rate = decayed(load, now) + ms / memoryMs;
-    load.chargedAt = now;
-    this.loads.set(lane, load);
+    let load = this.loads.get(lane);
+    if (load === undefined) {
+      load = new Load();
+      this.loads.set(lane, load);
+    }
+    load.charge(worker.id, share.place, ms, now);
   }
 
-  /** Other lanes are at work too. */
-  contended(lane: Lane, now: number): boolean {
+  /** Other lanes are at work on the same workers. */
+  contended(lane: Lane, crew: readonly Member[], now: number): boolean {
+    if (this.loads.size < 2) return false;
     for (const [other, load] of this.loads) {
-      if (other !== lane && (other.queue.count > 0 || decayed(load, now) > 0.05)) return true;
+      if (other !== lane && load.on(crew, now) > muchShare) return true;
     }
     return false;
   }
 
-  /** How much of the workers' time a lane can count on beside what others take of their shares. */
-  shareOf(lane: Lane, workers: number, now: number): number {
-    if (this.loads.size < 2 || workers === 0) return 1;
+  /** How much of its workers' time a lane can count on beside what others take of their shares. */
+  shareOf(lane: Lane, crew: readonly Member[], now: number): number {
+    if (this.loads.size < 2 || crew.length === 0) return 1;
     let weights = lane.batching.weight;
-    for (const [other, load] of this.loads) {
-      if (other !== lane && decayed(load, now) > 0.01) weights += other.batching.weight;
-    }
-    let taken = 0;
+    const others: { readonly weight: number; readonly taken: number }[] = [];
     for (const [other, load] of this.loads) {
       if (other === lane) continue;
-      taken += Math.min(decayed(load, now) / workers, other.batching.weight / weights);
+      const taken = load.on(crew, now);
+      if (taken <= littleShare) continue;
+      weights += other.batching.weight;
+      others.push({ weight: other.batching.weight, taken });
     }
-    return Math.max(lane.batching.weight / weights, 1 - taken);
+    let left = 1;
+    for (const { weight, taken } of others) left -= Math.min(taken / crew.length, weight / weights);
+    return Math.max(lane.batching.weight / weights, left);
   }
-}
-
-function decayed({ rate, chargedAt }: Load, now: number): number {
-  return rate * Math.exp((chargedAt - now) / memoryMs);
 }

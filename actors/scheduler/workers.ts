@@ -12,6 +12,8 @@ const outlooksMax = 512;
 const failuresToDoubt = 2;
 const failureMs = 5;
 const failuresCounted = 100;
+/** A run that is overdue for so long is not expected back any moment. */
+const hangsMs = 250;
 
 export interface Share {
   readonly state: Said<'share.changed'>['state'];
@@ -86,9 +88,10 @@ export class WorkerRecord {
     return this.used[place] === 0;
   }
 
-  /** When what it has is done, at best: what is overdue may be done at any moment. */
+  /** When what it has is done, at best: what is overdue may be done at any moment, unless it hangs. */
   freeAtBest(place: Place, now: number): number {
-    return Math.max(now, this.freeAt[place]);
+    const overdueMs = now - this.freeAt[place];
+    return overdueMs > hangsMs ? this.freeFrom(place, now) : Math.max(now, this.freeAt[place]);
   }
 
   /** When what it has is done. What is overdue is expected to take as long again. */

@@ -11,6 +11,7 @@ import { digits } from './stage.js';
 describe('the choice of a worker', () => {
   const candidate = (changes: Partial<Candidate>): Candidate => ({
     open: true,
+    inTime: true,
     preferred: false,
     rowsHeld: 0,
     freeAt: 0,
@@ -69,11 +70,13 @@ describe('the choice of a worker', () => {
   });
 
   test('who has the tags that are preferred goes first where it is open', () => {
-    const here = candidate({ preferred: true, freeAt: 5, costMs: 5, rowsHeld: 9, lastChosen: 9 });
+    const here = candidate({ preferred: true, costMs: 5, rowsHeld: 9, lastChosen: 9 });
     const there = candidate({});
     for (const choice of ['least-loaded', 'round-robin', 'fastest'] as const) {
       assert.equal(chooseWorker([there, here], choice, 1, 1), here);
       assert.equal(chooseWorker([there, { ...here, open: false }], choice, 1, 1), there);
+      assert.equal(chooseWorker([there, { ...here, freeAt: 5 }], choice, 1, 1), there, 'not as soon');
+      assert.equal(chooseWorker([there, { ...here, inTime: false }], choice, 1, 1), there, 'not in time');
     }
   });
 

@@ -156,12 +156,15 @@ describe('a batch', () => {
   function form(
     entries: readonly Waiting[],
     rowsMax: number,
-    options: { now?: number; rowMs?: number } = {},
+    options: { now?: number; rowMs?: number; fastestMs?: number } = {},
   ) {
     const queue = new LaneQueue();
     for (const entry of entries) queue.add(entry);
     const head = queue.heads()[0] as Waiting;
-    const formed = formBatch(queue, head, 'worker-1', rowsMax, options.now ?? 0, costOf(options.rowMs ?? 0));
+    const now = options.now ?? 0;
+    const cost = costOf(options.rowMs ?? 0);
+    const fastest = costOf(options.fastestMs ?? options.rowMs ?? 0);
+    const formed = formBatch(queue, head, { worker: 'worker-1', rowsMax, cost, beginsAt: now, fastest }, now);
     return { ...formed, left: drain(queue) };
   }
 
@@ -213,6 +216,13 @@ describe('a batch', () => {
     const { members, left } = form([late, just] as Waiting[], 8, { now: 8, rowMs: 2 });
     assert.deepEqual(members, [just]);
     assert.deepEqual(left, []);
+  });
+
+  test('who would be late here but not elsewhere waits on', () => {
+    const [tight, easy] = [11, 30].map((deadline) => waiting({ deadline }));
+    const { members, left } = form([tight, easy] as Waiting[], 8, { now: 8, rowMs: 10, fastestMs: 1 });
+    assert.deepEqual(members, [easy]);
+    assert.deepEqual(left, [tight]);
   });
 
   test('who waits alone is given every chance', () => {

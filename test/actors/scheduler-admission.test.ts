@@ -123,6 +123,15 @@ describe('priority', () => {
     assert.deepEqual(said(stage.hear({ type: 'tick.settled' }), 'job.refused'), []);
   });
 
+  test('a full lane makes room for it', () => {
+    const stage = Stage.with([worker], { lane: { depthMax: 3, bytesMax: 1e6 } });
+    for (const priority of [1, 2, 1]) assert.deepEqual(refusals(stage, { priority }), []);
+    const [gone] = said(stage.enqueue({ priority: 0 }), 'job.refused');
+    assert.deepEqual([gone?.code, gone?.job], ['DISPLACED', 2]);
+    assert.equal(stage.waiting(), 3);
+    assert.equal(refusals(stage, { priority: 1 })[0]?.code, 'QUEUE_FULL', 'there is nobody lower any more');
+  });
+
   test('who may have run already does not give way', () => {
     const stage = measured(worker);
     for (let job = 0; job < 12; job++) {
@@ -242,6 +251,48 @@ describe('late binding', () => {
     assert.deepEqual(stage.settle(), [], 'it may hang');
     stage.join(otherWorker, 2);
     assert.equal(stage.settle()[0]?.worker, otherWorker);
+  });
+
+  /** One that takes 100 ms and one that takes 10. */
+  function unequal(settings: Partial<ConstructorParameters<typeof Stage>[0]> = {}): Stage {
+    const stage = Stage.with([worker, otherWorker], settings);
+    for (const [index, ms] of [100, 10].entries()) {
+      const member = index === 0 ? worker : otherWorker;
+      stage.hear({ type: 'costs.measured', epoch: index + 1, ...digits, runs: [[1, ms]] }, member);
+    }
+    return stage;
+  }
+
+  for (const choice of ['round-robin', 'least-loaded', 'earliest-finish'] as const) {
+    test(`${choice}: nobody is given to a worker that is too slow for its deadline`, () => {
+      const stage = unequal({ choice });
+      for (let job = 0; job < 6; job++) {
+        const assign = stage.place({ budgetMs: 50 }) as Said<'batch.assign'>;
+        assert.equal(assign.worker, otherWorker);
+        stage.now += 10;
+        stage.release(assign);
+      }
+      stage.enqueue({ budgetMs: 50 });
+      stage.enqueue({ budgetMs: 50, shapeKey: 'two' });
+      assert.equal(stage.settle().length, 1);
+      assert.equal(stage.waiting(), 1, 'the other waits for it');
+    });
+  }
+
+  test('while a free worker is passed over for a faster one, a timer sees to it that this is thought over', () => {
+    const stage = unequal({ choice: 'earliest-finish' });
+    assert.equal(stage.place({ budgetMs: 500 })?.worker, otherWorker);
+    stage.now = 1;
+    stage.enqueue({ budgetMs: 500 });
+    let effects = stage.hear({ type: 'tick.settled' });
+    for (let wakes = 0; said(effects, 'batch.assign').length === 0; wakes++) {
+      const arm = effects.find((effect) => effect.type === 'arm');
+      assert.ok(arm !== undefined && wakes < 50, 'it is never thought over again');
+      stage.now = arm.at;
+      effects = stage.hear({ type: 'timer.fired', timer: 'dispatch' });
+    }
+    assert.equal(said(effects, 'batch.assign')[0]?.worker, worker, 'the fast one hangs');
+    assert.ok(stage.now < 300, `after ${stage.now} ms`);
   });
 
   test('a worker that only fails is the last choice', () => {

@@ -3,8 +3,10 @@ import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
 import { Demand } from '../../actors/lane/demand.js';
 import { Lane } from '../../actors/lane/lane.js';
+import type { Member } from '../../actors/scheduler/crew.js';
 import { Transport } from '../../actors/scheduler/transport.js';
 import { Turns } from '../../actors/scheduler/turns.js';
+import { WorkerRecord } from '../../actors/scheduler/workers.js';
 import { batchingDefaults } from '../../proto/batching.js';
 
 function laneOf(model: string, weight = 1): Lane {
@@ -20,6 +22,18 @@ function wait(lane: Lane): void {
   lane.queue.add({ router: 'router-1', job, attempt: 1, ...sizes, ...way });
 }
 
+function crewOf(...names: readonly string[]): Member[] {
+  return names.map((name) => {
+    const register = { name, device: 'cpu', tags: [], inlineCredits: 1, threadCredits: 1 };
+    const worker = new WorkerRecord(name, 1, { type: 'worker.register', ...register });
+    const share = { state: 'ready', place: 'thread', rowsMax: 8, reason: '' } as const;
+    return { worker, share, preferred: false };
+  });
+}
+
+const pair = crewOf('worker-1', 'worker-2');
+const [one, two] = pair as [Member, Member];
+
 describe('turns', () => {
   /** Both want more than there is: who got how many milliseconds. */
   function share(lanes: readonly Lane[], costs: readonly number[]): number[] {
@@ -30,7 +44,7 @@ describe('turns', () => {
       const first = turns.order(lanes)[0] as Lane;
       const at = lanes.indexOf(first);
       const ms = costs[at] as number;
-      turns.charge(first, ms, now);
+      turns.charge(first, one, ms, now);
       given[at] = (given[at] as number) + ms;
       now += ms;
     }
@@ -51,12 +65,12 @@ describe('turns', () => {
     const turns = new Turns();
     const [busy, idle] = [laneOf('busy'), laneOf('idle')];
     wait(busy);
-    for (let now = 0; now < 1000; now += 10) turns.charge(busy, 10, now);
+    for (let now = 0; now < 1000; now += 10) turns.charge(busy, one, 10, now);
     turns.enter(idle);
     wait(idle);
     let inARow = 0;
     while (turns.order([busy, idle])[0] === idle) {
-      turns.charge(idle, 10, 1000);
+      turns.charge(idle, one, 10, 1000);
       inARow++;
     }
     assert.ok(inARow <= 2, `${inARow} in a row`);
@@ -65,16 +79,32 @@ describe('turns', () => {
   test('a lane counts on what others leave of the workers, and on its own part at least', () => {
     const turns = new Turns();
     const [flood, calm] = [laneOf('flood'), laneOf('calm')];
-    assert.equal(turns.shareOf(calm, 2, 0), 1, 'nobody else is there');
+    assert.equal(turns.shareOf(calm, pair, 0), 1, 'nobody else is there');
     for (let now = 0; now < 1000; now += 1) {
-      turns.charge(flood, 1.8, now);
-      turns.charge(calm, 0.2, now);
+      turns.charge(flood, one, 0.9, now);
+      turns.charge(flood, two, 0.9, now);
+      turns.charge(calm, one, 0.2, now);
     }
-    assert.equal(turns.shareOf(calm, 2, 1000), 0.5);
-    const left = turns.shareOf(flood, 2, 1000);
+    assert.equal(turns.shareOf(calm, pair, 1000), 0.5);
+    const left = turns.shareOf(flood, pair, 1000);
     assert.ok(left > 0.85 && left < 0.95, `${left} is left to the flood`);
-    assert.ok(turns.contended(calm, 1000));
-    assert.ok(!turns.contended(calm, 5000), 'what was long ago is forgotten');
+    assert.ok(turns.contended(calm, pair, 1000));
+    assert.ok(!turns.contended(calm, pair, 5000), 'what was long ago is forgotten');
+  });
+});
+
+describe('turns of lanes that share no worker', () => {
+  test('take nothing from each other', () => {
+    const turns = new Turns();
+    const [here, there] = [laneOf('here'), laneOf('there')];
+    for (let now = 0; now < 1000; now += 1) {
+      turns.charge(here, one, 0.1, now);
+      turns.charge(there, two, 1, now);
+    }
+    assert.equal(turns.shareOf(here, [one], 1000), 1);
+    assert.ok(!turns.contended(here, [one], 1000));
+    const inline = { ...two, share: { ...two.share, place: 'inline' as const } };
+    assert.equal(turns.shareOf(here, [inline], 1000), 1, 'neither do the places of one worker');
   });
 });
 
