@@ -212,7 +212,14 @@ export const messages = {
     outputMs: duration,
   }),
   /** The credit comes back; `rows` is 0 when nothing ran, or not to a good end: then its time teaches nothing. */
-  batchReleased: say(46, 'batch.released', { batch: count, epoch: count, rows: count, computeMs: duration }),
+  batchReleased: say(46, 'batch.released', {
+    batch: count,
+    epoch: count,
+    rows: count,
+    computeMs: duration,
+    /** The run failed for the machinery's own fault: not for the model's, and not because nobody wanted it. */
+    fault: flag,
+  }),
 } as const;
 
 type Definitions = (typeof messages)[keyof typeof messages];

@@ -24,6 +24,8 @@ export interface Sharers {
   readonly followers: Job[];
 }
 
+/** Schedulers refuse at once: who hears nothing for so long is taken. */
+const refusalMostMs = 50;
 const stepsKept = limits.pathStepsMax * 3;
 /** Times in the path are whole hundredths of a millisecond: small integers weigh nothing in an array. */
 const ticksPerMs = 100;
@@ -40,7 +42,7 @@ export class Job implements Deadline {
   state = jobTable.initial;
   /** Counts up with every loss, so that an answer to an earlier attempt is told apart. */
   attempt = 1;
-  company: Company = 'any';
+  company: Company;
   /** Workers lost under it, for whatever cause. */
   losses = 0;
   /** Workers lost under it with evidence that it may be the cause. */
@@ -55,8 +57,10 @@ export class Job implements Deadline {
   proven = false;
   /** The worker whose loss was not held against it in the end; else empty. */
   acquittedOf: MemberId = '';
-  /** A scheduler was asked to place it, and hasn't refused. */
+  /** A scheduler took it: it placed it, or kept it for longer than a refusal takes. */
   admitted = false;
+  /** When its present scheduler was asked to place it. */
+  askedAt = Number.POSITIVE_INFINITY;
   /** While it is kept from being tried again. */
   waitsUntil = 0;
   scheduler: MemberId = '';
@@ -76,6 +80,8 @@ export class Job implements Deadline {
     this.spec = spec;
     this.admittedAt = now;
     this.deadline = now + spec.budgetMs;
+    // What may run once only is not to fail for another member of its batch.
+    this.company = spec.idempotent ? 'any' : 'alone';
   }
 
   /** The actions of the move, or nothing when the chart has no such move. */
@@ -102,6 +108,12 @@ export class Job implements Deadline {
   /** At a worker, or on its way there. */
   get placed(): boolean {
     return this.state === stateOf.assigned || this.state === stateOf.running;
+  }
+
+  /** Whether its scheduler has taken it: one that was asked a moment ago may not have judged it yet. */
+  settleAdmission(now: number): boolean {
+    this.admitted ||= now - this.askedAt >= refusalMostMs;
+    return this.admitted;
   }
 
   path(): JobStep[] {

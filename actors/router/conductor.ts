@@ -88,7 +88,7 @@ export class Conductor {
     job.scheduler = this.neighbours.owner(job.spec.model, job.spec.version);
     if (job.scheduler === '') return;
     this.perform(send(job.scheduler, enqueueMessage(job, now)));
-    job.admitted = true;
+    job.askedAt = now;
   }
 
   private count(job: Job, end: JobEnd): void {

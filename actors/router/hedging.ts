@@ -164,11 +164,11 @@ export class Hedging {
     if (harms(cause)) noteTwinLoss(job, twin.placement?.worker ?? '', cause);
   }
 
-  /** The first run is lost: where the twin runs, the job goes on there. If not, the twin is not waited for. */
-  resume(job: Job, now: number): boolean {
+  /** The first run is lost: where the twin runs, the job goes on there if it may. If not, the twin is called back. */
+  resume(job: Job, mayGoOn: boolean, now: number): boolean {
     const twin = this.book.twins.get(job.number);
     if (twin === undefined) return false;
-    if (twin.state !== 'placed') {
+    if (twin.state !== 'placed' || !mayGoOn) {
       this.callBack(job, twin);
       twin.state = 'over';
       job.attempt = Math.max(job.attempt, twin.attempt);

@@ -56,7 +56,7 @@ export class Losses {
     noteLoss(job, verdict, cause);
     job.avoid = job.worker;
     job.returns = cause === 'returned' ? job.returns + 1 : 0;
-    if (job.spec.hedge && verdict.fate === 'requeue' && this.hedging.resume(job, now)) return;
+    if (job.spec.hedge && this.hedging.resume(job, verdict.fate === 'requeue', now)) return;
     job.attempt++;
     if (verdict.fate === 'undecided') {
       return this.conductor.wake(this.book.postpone(job, now + wordWaitMs));

@@ -51,6 +51,7 @@ export class Placing {
       if (job === undefined) continue;
       if (job.is('queued') && job.attempt === attempt) {
         job.scheduler = from;
+        job.admitted = true;
         job.worker = assign.worker;
         job.epoch = assign.epoch;
         job.batch = assign.batch;
@@ -109,6 +110,8 @@ export class Placing {
     const { schedulers } = this.neighbours;
     for (const job of this.book.all()) {
       if (!job.is('queued') || schedulers.includes(job.scheduler)) continue;
+      job.settleAdmission(now);
+      job.askedAt = Number.POSITIVE_INFINITY;
       const why = job.scheduler === '' ? 'a scheduler came' : `${job.scheduler} was lost`;
       // Should the same one come back, it will have forgotten the job.
       job.scheduler = '';

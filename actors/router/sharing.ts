@@ -95,7 +95,7 @@ export class Sharing {
         continue;
       }
       // Whoever the queue had taken keeps its place there, unless the queue itself let go of it.
-      next.admitted = leader.admitted && end.ending !== 'rejected' && end.ending !== 'displaced';
+      next.admitted = leader.settleAdmission(now) && end.ending !== 'rejected' && end.ending !== 'displaced';
       this.lead(next, waiting);
       this.conductor.move(next, 'lead', now, `job ${leader.number.toString(36)} ${end.ending}`);
       return;

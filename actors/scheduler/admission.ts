@@ -42,12 +42,13 @@ export class Admission {
 
   /** Why it is not taken; undefined when it can be answered in time, or when nothing is known against it. */
   refusalOf(lane: Lane, entry: Waiting, now: number): Refusal | undefined {
-    if (entry.company !== 'any') return undefined;
+    if (entry.company === 'solo') return undefined;
     const outline = this.outlineOf(lane, entry, now);
     if (!outline.isKnown) return undefined;
     const { projection } = outline;
     const { backlog } = lane.queue;
-    projection.sorts = Math.max(1, lane.queue.sorts);
+    // Where each runs by itself, there are as many sorts as jobs.
+    projection.sorts = Math.max(1, entry.company === 'alone' ? lane.queue.count + 1 : lane.queue.sorts);
     if (projection.fits(entry, backlog, now)) return undefined;
     const takesMs = projection.finishAt - now;
     if (backlog.hasBelow(entry.priority) && projection.fits(entry, backlog, now, 'equals')) return undefined;

@@ -113,7 +113,7 @@ export class Registry {
     if (batch === undefined) return false;
     this.stamp++;
     this.holders.delete(released.batch);
-    worker.learn(batch, released.rows, released.computeMs, now);
+    worker.learn(batch, released, now);
     return true;
   }
 

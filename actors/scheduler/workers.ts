@@ -8,7 +8,7 @@ import { Numbered } from '../numbered.js';
 import { Transport } from './transport.js';
 
 const outlooksMax = 512;
-/** So many runs in a row without a good end make a worker the last choice, for so long each. */
+/** So many runs that failed for its own fault, with no good one between, make a worker the last choice, for so long each. */
 const failuresToDoubt = 2;
 const failureMs = 5;
 const failuresCounted = 100;
@@ -148,9 +148,10 @@ export class WorkerRecord {
   }
 
   /** What the end of a batch teaches; `rows` is 0 when it had no good end. */
-  learn(batch: Batch, rows: number, computeMs: number, now: number): void {
-    this.failures = rows > 0 ? 0 : Math.min(this.failures + 1, failuresCounted);
+  learn(batch: Batch, { rows, computeMs, fault }: Said<'batch.released'>, now: number): void {
+    if (fault) this.failures = Math.min(this.failures + 1, failuresCounted);
     if (rows === 0) return;
+    this.failures = 0;
     batch.cost.learn(rows, computeMs);
     if (batch.first) this.transport.learn(now - batch.assignedAt - computeMs);
   }

@@ -20,6 +20,8 @@ export interface RunSettings {
 }
 
 const quietMostMs = 50;
+/** Ends of a run that speak against the worker, not against the model or what it was given. */
+const faults: ReadonlySet<RunFinished['code']> = new Set(['DEVICE_LOST', 'RESULT_INVALID', 'INTERNAL']);
 
 export class Runs {
   /** Copies of batches that it already has, batches of an epoch that is over, batches beyond its credits. */
@@ -77,7 +79,7 @@ export class Runs {
       ),
     );
     // Under the epoch that counts the credit is given back; under another it is not ours to give.
-    if (run.epoch === this.enrolment.epochAt(run.scheduler)) this.release(held, 0, 0);
+    if (run.epoch === this.enrolment.epochAt(run.scheduler)) this.release(held, undefined);
   }
 
   load(share: WorkerShare, now: number): void {
@@ -233,7 +235,7 @@ export class Runs {
     if (!held.unwanted) this.wants.add({ type: 'send', to: held.router, message, outputsOf });
     if (held.run.solo && result !== undefined) this.beQuiet(held.key, now);
     this.wants.add({ type: 'forget', key: held.key });
-    this.release(held, result?.code === '' ? held.aliveRows() : 0, result?.computeMs ?? 0);
+    this.release(held, result);
     this.pump(now);
     this.stopWhenEmpty();
   }
@@ -250,9 +252,13 @@ export class Runs {
     this.pump(now);
   }
 
-  private release(held: Held, rows: number, computeMs: number): void {
+  private release(held: Held, result: RunFinished | undefined): void {
     const { scheduler, batch, epoch } = held.run;
-    this.wants.tell(scheduler, { type: 'batch.released', batch, epoch, rows, computeMs });
+    const code = result?.code ?? 'CANCELLED';
+    const rows = code === '' ? held.aliveRows() : 0;
+    const computeMs = result?.computeMs ?? 0;
+    const fault = faults.has(code);
+    this.wants.tell(scheduler, { type: 'batch.released', batch, epoch, rows, computeMs, fault });
   }
 
   private unqueue(held: Held): void {

@@ -36,7 +36,9 @@ export const modelShape = z.strictObject({
   idempotent: z
     .boolean()
     .default(true)
-    .describe('False: a run that has begun is never made again, whatever becomes of its worker.'),
+    .describe(
+      'False: a run that has begun is never made again, whatever becomes of its worker, and each runs by itself: no batches.',
+    ),
   shareIdentical: z
     .boolean()
     .default(false)

@@ -2,6 +2,7 @@
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
 import type { Effect } from '../../actors/effects.js';
+import type { Job } from '../../actors/job/job.js';
 import type { RouterLimits } from '../../actors/router/router.js';
 import type { JobSpec } from '../../proto/job.js';
 import type { Said } from '../../proto/messages.js';
@@ -207,6 +208,22 @@ describe('of two runs', () => {
       assert.equal(stage.router.violations, 0);
     });
   }
+
+  test('the second is called back when nobody may go on before word of the first comes', () => {
+    for (const before of [late, twin]) {
+      const stage = running({ budgetMs: 60_000 });
+      const job = stage.router.job(1) as Job;
+      job.acquittedOf = 'worker-3.gggggg';
+      before(stage);
+      stage.exit('crashed', 'worker-3.gggggg');
+      const said = told(stage.unlink(worker)).map(({ message }) => message.type);
+      assert.deepEqual(said, [before === twin ? 'batch.recall' : 'job.withdraw']);
+      assert.equal(stage.state(1), 'retrying');
+      assert.deepEqual(only(answer(stage, second, otherWorker), 'reply'), []);
+      stage.exit('killed');
+      assert.deepEqual([stage.state(1), job.attempt, stage.router.violations], ['queued', 3, 0]);
+    }
+  });
 
   test('two workers that broke down, each under one of them, are two', () => {
     for (const order of [

@@ -34,6 +34,12 @@ describe('admission', () => {
     assert.deepEqual(only(effects, 'arm'), [{ type: 'arm', timer: 'deadlines', at: 1000 }]);
   });
 
+  test('a job that may run once only is never placed with others, whose fault would be its own end', () => {
+    const stage = RouterStage.usual();
+    const [enqueue] = said(stage.submit({ idempotent: false }), 'job.enqueue');
+    assert.equal(enqueue?.company, 'alone');
+  });
+
   const refusals = [
     ['too many jobs', { jobsMax: 1 }, {}, 'QUEUE_FULL', /holds 1 jobs, its bound \(jobsMax\)/],
     ['too many bytes', { payloadBytesMax: 300 }, {}, 'QUEUE_FULL', /300 bytes \(payloadBytesMax\)/],
@@ -118,6 +124,33 @@ describe('schedulers come and go', () => {
     stage.submit();
     stage.unlink(scheduler);
     assert.equal(said(stage.link(scheduler, 'scheduler'), 'job.enqueue').length, 1);
+  });
+
+  for (const [what, afterMs, admitted] of [
+    ['may not have judged is judged by the next owner', 5, false],
+    ['kept for longer than a refusal takes is not judged again', 60, true],
+  ] as const) {
+    test(`what the lost one ${what}`, () => {
+      const stage = RouterStage.usual();
+      stage.now = 10;
+      stage.submit();
+      stage.link(otherScheduler, 'scheduler');
+      stage.now += afterMs;
+      const [enqueue] = said(stage.unlink(scheduler), 'job.enqueue');
+      assert.deepEqual([enqueue?.job, enqueue?.admitted], [1, admitted]);
+      // The next one is asked anew.
+      stage.now += 5;
+      stage.link(scheduler, 'scheduler');
+      const [again] = said(stage.unlink(otherScheduler), 'job.enqueue');
+      assert.deepEqual([again?.job, again?.admitted], [1, admitted]);
+    });
+  }
+
+  test('what was placed once was taken, however soon its worker is lost', () => {
+    const stage = RouterStage.usual();
+    stage.submit();
+    stage.assign([1]);
+    assert.equal(said(stage.exit('killed'), 'job.enqueue')[0]?.admitted, true);
   });
 
   test('what runs already is not touched', () => {

@@ -51,6 +51,14 @@ describe('admission', () => {
     assert.match(refusals(stage, { budgetMs: 50 })[0]?.reason ?? '', new RegExp(`${taken} jobs wait`));
   });
 
+  test('who runs by itself is not expected to share a batch', () => {
+    const stage = measured(worker);
+    let taken = 0;
+    while (taken < 100 && refusals(stage, { budgetMs: 50, company: 'alone' }).length === 0) taken++;
+    // Each takes 10 ms.
+    assert.ok(taken >= 3 && taken <= 5, `${taken} taken`);
+  });
+
   test('a second worker is counted on', () => {
     const [one, two] = [measured(worker), measured(worker, otherWorker)].map((stage) => {
       let taken = 0;
@@ -295,15 +303,26 @@ describe('late binding', () => {
     assert.ok(stage.now < 300, `after ${stage.now} ms`);
   });
 
-  test('a worker that only fails is the last choice', () => {
+  /** The first worker's runs have no good end. */
+  function failing(fault: boolean): Stage {
     const stage = measured(worker, otherWorker);
     for (let run = 0; run < 4; run++) {
       const assign = stage.place({ avoid: otherWorker, budgetMs: 500 }) as Said<'batch.assign'>;
       assert.equal(assign.worker, worker);
       const { batch, epoch } = assign;
-      stage.hear({ type: 'batch.released', batch, epoch, rows: 0, computeMs: 0.1 }, worker);
+      stage.hear({ type: 'batch.released', batch, epoch, rows: 0, computeMs: 0.1, fault }, worker);
     }
     stage.hear({ type: 'model.described', ...choiceOf('earliest-finish') }, worker);
+    return stage;
+  }
+
+  test('a worker whose runs nobody wanted, or the model refused, is as good as before', () => {
+    const [record] = [...failing(false).scheduler.registry.all()];
+    assert.equal(record?.handicapMs, 0);
+  });
+
+  test('a worker that only fails is the last choice', () => {
+    const stage = failing(true);
     for (let run = 0; run < 3; run++) {
       const assign = stage.place({ budgetMs: 500 }) as Said<'batch.assign'>;
       assert.equal(assign.worker, otherWorker);

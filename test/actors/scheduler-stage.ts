@@ -70,7 +70,10 @@ export class SchedulerStage {
   }
 
   release(assign: Said<'batch.assign'>, from = assign.worker, epoch = assign.epoch): Effect[] {
-    return this.hear({ type: 'batch.released', batch: assign.batch, epoch, rows: 1, computeMs: 1 }, from);
+    return this.hear(
+      { type: 'batch.released', batch: assign.batch, epoch, rows: 1, computeMs: 1, fault: false },
+      from,
+    );
   }
 
   waiting(): number {

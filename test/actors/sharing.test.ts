@@ -114,7 +114,15 @@ describe('when the one that runs ends otherwise', () => {
   });
 
   for (const [how, end, admitted] of [
-    ['is cancelled', (stage: RouterStage) => stage.cancel(1), true],
+    ['is cancelled before its scheduler can have judged it', (stage: RouterStage) => stage.cancel(1), false],
+    [
+      'is cancelled later',
+      (stage: RouterStage) => {
+        stage.now = 60;
+        return stage.cancel(1);
+      },
+      true,
+    ],
     ['is refused', (stage: RouterStage) => stage.refuse('OVERLOADED', 1), false],
     ['is displaced', (stage: RouterStage) => stage.refuse('DISPLACED', 1), false],
     [

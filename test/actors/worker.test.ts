@@ -145,7 +145,7 @@ describe('a worker runs', () => {
       [router, 'batch.finished', stage.key(1)],
     );
     assert.deepEqual(codes(effects), ['', '']);
-    const released = { type: 'batch.released', batch: 1, epoch: 1, rows: 2, computeMs: 2 };
+    const released = { type: 'batch.released', batch: 1, epoch: 1, rows: 2, computeMs: 2, fault: false };
     assert.deepEqual(said(effects, 'batch.released'), [released]);
     assert.deepEqual(only(effects, 'forget'), [{ type: 'forget', key: stage.key(1) }]);
     assert.deepEqual(started(effects), [stage.key(2)]);
@@ -213,6 +213,21 @@ describe('a worker runs', () => {
     stage.run({ jobs: [1, 2] });
     assert.deepEqual(rows(2), [2]);
   });
+
+  for (const [code, fault] of [
+    ['DEVICE_LOST', true],
+    ['RESULT_INVALID', true],
+    ['INTERNAL', true],
+    ['MODEL_FAILED', false],
+    ['INPUT_INVALID', false],
+  ] as const) {
+    test(`${code} is ${fault ? 'its own' : 'not its'} fault`, () => {
+      const stage = WorkerStage.ready();
+      stage.run();
+      const [released] = said(stage.ran(1, { code, reason: 'so' }), 'batch.released');
+      assert.deepEqual([released?.rows, released?.fault], [0, fault]);
+    });
+  }
 
   test('a result that nobody waits for changes nothing', () => {
     const stage = WorkerStage.ready();
@@ -293,8 +308,8 @@ describe('called back', () => {
     const effects = recall(stage, 2, [3]);
     assert.deepEqual(codes(effects), ['CANCELLED', 'CANCELLED']);
     assert.deepEqual(
-      said(effects, 'batch.released').map(({ rows }) => rows),
-      [0],
+      said(effects, 'batch.released').map(({ rows, fault }) => [rows, fault]),
+      [[0, false]],
     );
     assert.deepEqual(started(stage.ran(1)), []);
   });

@@ -303,7 +303,7 @@ class System {
     );
     this.tell(
       run.scheduler,
-      { type: 'batch.released', batch, epoch, rows: jobs.length, computeMs: runMs },
+      { type: 'batch.released', batch, epoch, rows: jobs.length, computeMs: runMs, fault: false },
       worker,
     );
   }

@@ -138,7 +138,7 @@ const samples: { readonly [T in MessageType]: Omit<Said<T>, 'type'> } = {
     computeMs: 1.5,
     outputMs: 0,
   },
-  'batch.released': { batch: 9, epoch: 3, rows: 4, computeMs: 1.5 },
+  'batch.released': { batch: 9, epoch: 3, rows: 4, computeMs: 1.5, fault: true },
 };
 
 export const sampleMessages: readonly Message[] = Object.entries(samples).map(

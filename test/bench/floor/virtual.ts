@@ -228,7 +228,7 @@ export class VirtualSystem {
       },
       worker.id,
     );
-    const released = { batch, epoch, computeMs, rows: jobs.length };
+    const released = { batch, epoch, computeMs, rows: jobs.length, fault: false };
     this.tell(scheduler, { type: 'batch.released', ...released }, worker.id);
     this.begin(worker);
   }

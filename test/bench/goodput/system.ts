@@ -226,7 +226,7 @@ export class System {
       outputMs: 0,
     };
     this.tell(router, { type: 'batch.finished', jobs, attempts, rows, ...ended, ...answers }, worker.id);
-    this.tell(scheduler, { type: 'batch.released', ...ended, rows: jobs.length }, worker.id);
+    this.tell(scheduler, { type: 'batch.released', ...ended, rows: jobs.length, fault: false }, worker.id);
     this.begin(worker);
   }
 
