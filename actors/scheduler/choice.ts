@@ -4,6 +4,8 @@ import type { WorkerChoice } from '../../proto/batching.js';
 
 const equalMs = 0.05;
 const equalShare = 0.1;
+/** One that is slower by more is not tried without need. */
+const tryFactor = 2;
 
 export interface Candidate {
   /** It has a credit to spare and is about to be free. */
@@ -20,6 +22,10 @@ export interface Candidate {
   readonly costMs: number;
   /** It had the last batch, and not too many before that in a row. */
   readonly warm: boolean;
+  /** It had many in a row: another that would do is to be tried, or nobody would learn what it takes by now. */
+  readonly tired: boolean;
+  /** What it takes is known from trials only. */
+  readonly untried: boolean;
   /** Counts up with every batch that anybody gets. */
   readonly lastChosen: number;
 }
@@ -40,7 +46,19 @@ export function chooseWorker<C extends Candidate>(
   if (!best.inTime && candidates.some((other) => other.inTime)) return undefined;
   const preferred = preferredTo(best, candidates, choice);
   if (preferred !== undefined || choice !== 'earliest-finish') return preferred ?? best;
-  return worthIt(best, candidates, rowsWaiting, rowsAtOnce) ? best : undefined;
+  if (!worthIt(best, candidates, rowsWaiting, rowsAtOnce)) return undefined;
+  return best.tired ? relief(best, candidates) : best;
+}
+
+/** Whoever waited longest of those that are free as soon and not far slower. */
+function relief<C extends Candidate>(best: C, candidates: readonly C[]): C {
+  let found = best;
+  for (const other of candidates) {
+    const wouldDo = other.open && other.inTime && other.freeAt <= best.freeAt + equalMs;
+    const isWorthIt = other.untried || other.costMs <= tryFactor * best.costMs;
+    if (wouldDo && isWorthIt && other.lastChosen < found.lastChosen) found = other;
+  }
+  return found;
 }
 
 /** The best of those that the model's owner prefers, where it is free as soon and in time. */

@@ -23,6 +23,9 @@ const lookAgainLeastMs = 1;
 const lookAgainMostMs = 50;
 /** Where several would do, one gets so many batches in a row: what it needs for them is in the caches still. */
 const warmMost = 4;
+const tiredFrom = 8;
+/** After so many runs its own word counts for more than what was measured when it started. */
+const triesLeast = 3;
 
 interface Option extends Candidate {
   readonly worker: WorkerRecord;
@@ -162,11 +165,12 @@ export class Dispatcher {
     rowsMax: number,
     now: number,
   ): void {
-    const { cost } = worker.outlook(lane.key, head.shapeKey);
+    const outlook = worker.outlook(lane.key, head.shapeKey);
+    const { cost } = outlook;
     let fastest = cost;
     for (const other of options) {
-      const outlook = other.worker.outlook(lane.key, head.shapeKey);
-      if (outlook.cost.mean(1) < fastest.mean(1)) fastest = outlook.cost;
+      const theirs = other.worker.outlook(lane.key, head.shapeKey).cost;
+      if (theirs.mean(1) < fastest.mean(1)) fastest = theirs;
     }
     const isAlone = lane.queue.count === 1;
     const beginsAt = freeAt + worker.transport.usualMs;
@@ -187,6 +191,7 @@ export class Dispatcher {
       router: first.router,
       lane: lane.key,
       cost,
+      outlook,
       place,
       rows,
       jobs,
@@ -227,7 +232,7 @@ export class Dispatcher {
       const hasCredit = worker.hasCredit(place);
       if (hasCredit && !isSoonFree) this.wakeAt = Math.min(this.wakeAt, freeAt - leadMs);
       const rows = Math.min(rowsWaiting, rowsMax);
-      const { cost } = worker.outlook(lane.key, head.shapeKey);
+      const { cost, runs } = worker.outlook(lane.key, head.shapeKey);
       const option: Option = {
         worker,
         share,
@@ -238,6 +243,8 @@ export class Dispatcher {
         freeAt,
         costMs: cost.mean(rows) + worker.handicapMs,
         warm: worker === this.last && this.inARow < warmMost,
+        tired: worker === this.last && this.inARow >= tiredFrom,
+        untried: runs < triesLeast,
         lastChosen: worker.lastChosen,
       };
       if (worker.id === head.avoid) avoided = option;

@@ -26,6 +26,8 @@ export interface Share {
 export interface Outlook {
   readonly cost: CostTable;
   readonly planner: Planner;
+  /** Runs that it was given, beside those that only measured it. */
+  runs: number;
 }
 
 export interface Batch {
@@ -33,6 +35,7 @@ export interface Batch {
   readonly router: MemberId;
   readonly lane: string;
   readonly cost: CostTable;
+  readonly outlook: Outlook;
   readonly place: Place;
   readonly rows: number;
   readonly jobs: readonly number[];
@@ -114,7 +117,7 @@ export class WorkerRecord {
       this.outlooks.clear();
       this.outlookCount = 1;
     }
-    const outlook = { cost: new CostTable(), planner: new Planner() };
+    const outlook = { cost: new CostTable(), planner: new Planner(), runs: 0 };
     outlook.cost.seed(this.measured.get(model) ?? []);
     const shapes = this.outlooks.get(model) ?? new Map<string, Outlook>();
     this.outlooks.set(model, shapes.set(shapeKey, outlook));
@@ -153,6 +156,7 @@ export class WorkerRecord {
     if (rows === 0) return;
     this.failures = 0;
     batch.cost.learn(rows, computeMs);
+    batch.outlook.runs++;
     if (batch.first) this.transport.learn(now - batch.assignedAt - computeMs);
   }
 }

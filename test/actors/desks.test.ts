@@ -17,6 +17,8 @@ describe('the choice of a worker', () => {
     freeAt: 0,
     costMs: 0,
     warm: false,
+    tired: false,
+    untried: false,
     lastChosen: 0,
     ...changes,
   });
@@ -61,6 +63,17 @@ describe('the choice of a worker', () => {
     assert.equal(chooseWorker([waited, { ...warm, warm: false }], 'earliest-finish', 1, 1), waited);
     assert.equal(chooseWorker([waited, { ...warm, costMs: 12 }], 'earliest-finish', 1, 1), waited);
     assert.equal(chooseWorker([waited, warm], 'round-robin', 1, 1), waited);
+  });
+
+  test('who had many in a row is relieved by one that is not far slower', () => {
+    const tired = candidate({ costMs: 10, tired: true, lastChosen: 9 });
+    const [slower, slow] = [candidate({ costMs: 18, lastChosen: 1 }), candidate({ costMs: 25 })];
+    assert.equal(chooseWorker([tired, slower, slow], 'earliest-finish', 1, 1), slower);
+    assert.equal(chooseWorker([tired, slow], 'earliest-finish', 1, 1), tired);
+    const untried = { ...slow, untried: true };
+    assert.equal(chooseWorker([tired, untried], 'earliest-finish', 1, 1), untried, 'it was only measured so far');
+    assert.equal(chooseWorker([tired, { ...slower, inTime: false }], 'earliest-finish', 1, 1), tired);
+    assert.equal(chooseWorker([{ ...tired, tired: false }, slower], 'earliest-finish', 1, 1)?.costMs, 10);
   });
 
   test('fastest: the lowest cost of those that are open', () => {
