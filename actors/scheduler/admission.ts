@@ -52,6 +52,7 @@ export class Admission {
     if (projection.fits(entry, backlog, now)) return undefined;
     const takesMs = projection.finishAt - now;
     if (backlog.hasBelow(entry.priority) && projection.fits(entry, backlog, now, 'equals')) return undefined;
+    if (this.hasFreeWorker(lane, entry, now)) return undefined;
     this.doubt(outline, lane, entry, now);
     return refused(projection, lane, entry, takesMs, now);
   }
@@ -98,8 +99,19 @@ export class Admission {
     outline.doubtedAt = now;
     outline.stamp = -1;
     for (const { worker, share } of this.registry.crew(lane.key, lane.batching)) {
-      if (worker.isIdle(share.place)) worker.outlook(lane.key, entry.shapeKey).cost.doubt();
+      if (!worker.isIdle(share.place)) continue;
+      worker.outlook(lane.key, entry.shapeKey).cost.doubt();
+      worker.transport.doubt();
     }
+  }
+
+  /** Nobody waits and somebody is idle who would usually be in time: then all that is at stake is the job's own. */
+  private hasFreeWorker(lane: Lane, { rows, shapeKey, deadline }: Waiting, now: number): boolean {
+    if (lane.queue.count > 0) return false;
+    return this.registry.crew(lane.key, lane.batching).some(({ worker, share }) => {
+      const usualMs = worker.outlook(lane.key, shapeKey).cost.mean(rows) + worker.transport.usualMs;
+      return worker.isIdle(share.place) && now + usualMs <= deadline;
+    });
   }
 
   private outlineOf(lane: Lane, { shapeKey }: Waiting, now: number): Outline {

@@ -4,6 +4,7 @@ const weight = 0.1;
 /** One that takes far longer than any before was held up: it counts as so much of what was to be expected. */
 const outlierFactor = 2;
 const outlierMs = 1;
+const doubtFactor = 0.8;
 
 export class Transport {
   private mean = 0;
@@ -20,6 +21,12 @@ export class Transport {
     const error = Math.min(seen, this.highMs * outlierFactor + outlierMs) - this.mean;
     this.mean += weight * error;
     this.deviation += weight * (Math.abs(error) - this.deviation);
+  }
+
+  /** A job was refused though nothing was in its way: nothing but another run could prove that wrong. */
+  doubt(): void {
+    this.mean *= doubtFactor;
+    this.deviation *= doubtFactor;
   }
 
   get usualMs(): number {

@@ -71,7 +71,11 @@ describe('the choice of a worker', () => {
     assert.equal(chooseWorker([tired, slower, slow], 'earliest-finish', 1, 1), slower);
     assert.equal(chooseWorker([tired, slow], 'earliest-finish', 1, 1), tired);
     const untried = { ...slow, untried: true };
-    assert.equal(chooseWorker([tired, untried], 'earliest-finish', 1, 1), untried, 'it was only measured so far');
+    assert.equal(
+      chooseWorker([tired, untried], 'earliest-finish', 1, 1),
+      untried,
+      'it was only measured so far',
+    );
     assert.equal(chooseWorker([tired, { ...slower, inTime: false }], 'earliest-finish', 1, 1), tired);
     assert.equal(chooseWorker([{ ...tired, tired: false }, slower], 'earliest-finish', 1, 1)?.costMs, 10);
   });

@@ -91,6 +91,21 @@ describe('admission', () => {
     for (let count = 0; count < 50; count++) assert.equal(refusals(stage, { budgetMs: 2 }).length, 1);
   });
 
+  test('one slow answer does not lock a lone client out', () => {
+    const stage = Stage.with([worker]);
+    stage.hear({ type: 'costs.measured', epoch: 1, ...digits, runs: [[1, 1]] }, worker);
+    let refused = 0;
+    for (let job = 0; job < 200; job++) {
+      refused += refusals(stage, { budgetMs: 10 }).length;
+      const [assign] = stage.settle();
+      stage.now += job % 40 === 20 ? 60 : 2;
+      if (assign === undefined) continue;
+      const { batch, epoch } = assign;
+      stage.hear({ type: 'batch.released', batch, epoch, rows: 1, computeMs: 1, fault: false }, worker);
+    }
+    assert.ok(refused <= 10, `${refused} of 200 were refused`);
+  });
+
   test('belief in an estimate that only refuses wears off', () => {
     const stage = measured(worker);
     let refused = 0;

@@ -139,6 +139,10 @@ describe('transport', () => {
     for (let run = 0; run < 50; run++) transport.learn(0.5);
     transport.learn(3000);
     assert.ok(transport.highMs < 5, `${transport.highMs} ms`);
-    assert.ok(transport.learn(-1) === undefined && transport.usualMs >= 0);
+    transport.learn(-1);
+    assert.ok(transport.usualMs >= 0);
+    const before = transport.highMs;
+    transport.doubt();
+    assert.ok(transport.highMs < before);
   });
 });
