@@ -147,8 +147,8 @@ function talking(sibling: Sibling, branch: Make): void {
     assert.equal(one.openings.length + two.openings.length, 2);
     assert.equal(one.losses.length + two.losses.length, 0, 'the other link serves');
     two.office.hangUp(atOne);
-    await one.loss();
-    assert.deepEqual(two.losses.length, 1);
+    await Promise.all([one.loss(), two.loss()]);
+    assert.deepEqual([one.losses.length, two.losses.length], [1, 1]);
   });
 }
 
