@@ -82,12 +82,22 @@ export type BatchingConfig = z.infer<typeof batchingShape>;
 export function misbatched(config: BatchingConfig, maxBatch: number): string | undefined {
   const { preferred, sizes, padding, shapeBuckets } = config;
   return (
+    unbatched('preferred', preferred, maxBatch) ??
+    unbatched('sizes', sizes ?? [], maxBatch) ??
     falling('batching.preferred', preferred) ??
     falling('batching.sizes', sizes ?? []) ??
     falling('batching.shapeBuckets.sizes', shapeBuckets?.sizes ?? []) ??
     beyond('batching.preferred', preferred, maxBatch) ??
     wrongSizes(sizes, maxBatch) ??
     wrongPadding(padding, sizes, shapeBuckets)
+  );
+}
+
+function unbatched(key: string, values: readonly number[], maxBatch: number): string | undefined {
+  if (maxBatch > 0 || values.every((value) => value === 1)) return undefined;
+  return (
+    `batching.${key} is [${values.join(', ')}], but maxBatch is 0: the model does not batch; ` +
+    `say how many rows it takes (maxBatch), or leave ${key} out`
   );
 }
 

@@ -76,7 +76,13 @@ export function readModelConfig(content: string): ModelConfig | string {
     return `maxBatch is ${said} and batching.maxBatch is ${batching.maxBatch}; wanted is one of them, or twice the same`;
   const maxBatch = said ?? batching?.maxBatch ?? 0;
   const config: ModelConfig = { ...read.value, maxBatch };
-  return misplaced(config) ?? (batching && misbatched(batching, maxBatch)) ?? config;
+  return misplaced(config) ?? contradicted(config) ?? (batching && misbatched(batching, maxBatch)) ?? config;
+}
+
+/** What is run by itself and once only is run for one request. */
+function contradicted({ idempotent, shareIdentical }: ModelConfig): string | undefined {
+  if (idempotent || !shareIdentical) return undefined;
+  return 'shareIdentical is true and idempotent is false, but requests that may run once only are never shared; leave one of them out';
 }
 
 function misplaced({ backend, simulated }: ModelConfig): string | undefined {

@@ -93,6 +93,20 @@ const refused: readonly [string, unknown, RegExp, string?][] = [
     /element 1 of input "x" \(UINT8\) is "256", wanted is a whole number from 0 to 255/,
     'echo_UINT8',
   ],
+  ...(
+    [
+      ['FP32', '1e39', /\(FP32\) is "1e\+39", wanted is a number within ±3\.4028235e\+38/],
+      ['FP32', '-1e400', /\(FP32\) is below -1\.797\d+e\+308, wanted/],
+      ['FP64', '1e400', /\(FP64\) is above 1\.797\d+e\+308, wanted is a number within ±1\.797\d+e\+308/],
+      ['FP64', `1${'0'.repeat(400)}`, /\(FP64\) is /],
+      ['INT64', '1e400', /\(INT64\) is above 1\.797\d+e\+308, wanted is a whole number/],
+    ] as const
+  ).map(([datatype, number, says]): [string, unknown, RegExp, string] => [
+    `the number ${number.slice(0, 8)} for ${datatype}`,
+    `{"inputs":[{"name":"x","datatype":"${datatype}","shape":[1,2],"data":[1,${number}]}]}`,
+    new RegExp(`^element 1 of input "x" ${says.source}`),
+    `echo_${datatype}`,
+  ]),
   [
     'a number where text is wanted',
     { inputs: [{ ...wide, datatype: 'BYTES', data: ['a', 1] }] },

@@ -25,7 +25,7 @@ placement: thread
 deadlineDefaultMs: 250.5
 runLongestMs: 5000
 idempotent: false
-shareIdentical: true
+shareIdentical: false
 hedge: true
 inputs: [{ name: x, datatype: BYTES, shape: [-1, 3], optional: true }]
 outputs:
@@ -41,7 +41,7 @@ simulated: { alphaMs: 2, faultInput: { die: 666 } }
     deadlineDefaultMs: 250.5,
     runLongestMs: 5000,
     idempotent: false,
-    shareIdentical: true,
+    shareIdentical: false,
     hedge: true,
     inputs: [{ name: 'x', datatype: 'BYTES', shape: [-1, 3], optional: true }],
     outputs: [{ name: 'y', datatype: 'FP32', shape: [] }],
@@ -97,7 +97,22 @@ const wrong: [content: string, says: string][] = [
   ['__proto__: { maxBatch: 8 }', '__proto__ is not a known key'],
   ['simulated: { alphaMs: 1 }', 'simulated has settings, but backend is onnxruntime'],
   ['{ backend: simulated, simulated: { alpha: 1 } }', 'simulated.alpha is not known'],
-  ['maxBatch: 1\nmaxBatch: 2', 'it is not YAML: line 2: '],
+  [
+    'shareIdentical: true\nidempotent: false',
+    'shareIdentical is true and idempotent is false, but requests that may run once only are never shared',
+  ],
+  ['maxBatch: 1\nmaxBatch: 2', 'it is not YAML: line 2: the key maxBatch is given twice'],
+  ['batching:\n  policy: auto\n  policy: edf', 'it is not YAML: line 3: the key policy is given twice'],
+  [
+    'batching: &a [*a]',
+    'it is not YAML: line 1: *a stands within what it refers to (&a): that has no end; write it out',
+  ],
+  ['batching:\n  needs: &n [a, { b: *n }]', 'it is not YAML: line 2: *n stands within what it refers to'],
+  [
+    'batching: { preferred: [8] }',
+    'batching.preferred is [8], but maxBatch is 0: the model does not batch; ',
+  ],
+  ['batching: { sizes: [1, 8] }', 'batching.sizes is [1, 8], but maxBatch is 0: the model does not batch; '],
   ['maxBatch: [1', 'it is not YAML: line '],
   ['a: &a [1]\nb: *c', 'it is not YAML: '],
 ];

@@ -43,11 +43,19 @@ export function bytesOfJson(
   return numberBytes(name, datatype, elements);
 }
 
+/** The least that FP32 rounds to infinity. */
+const floatBeyond = 2 ** 128 - 2 ** 103;
+const finite = {
+  FP32: { holds: (value: number) => Math.abs(value) < floatBeyond, wants: 'a number within ±3.4028235e+38' },
+  FP64: { holds: Number.isFinite, wants: 'a number within ±1.7976931348623157e+308' },
+} as const;
+
 function quickFloats(elements: readonly unknown[]): Uint8Array | undefined {
   const floats = new Float32Array(elements.length);
   for (let index = 0; index < elements.length; index++) {
     const element = elements[index];
-    if (typeof element !== 'number') return undefined;
+    // What is no number, and what FP32 would make infinite, is told by the careful way.
+    if (!(typeof element === 'number' && Math.abs(element) < floatBeyond)) return undefined;
     floats[index] = element;
   }
   return new Uint8Array(floats.buffer);
@@ -55,12 +63,15 @@ function quickFloats(elements: readonly unknown[]): Uint8Array | undefined {
 
 function numberBytes(name: string, datatype: Datatype, elements: readonly unknown[]): Uint8Array {
   const writer = elementWriters[datatype as 'FP32'] as ElementWriter;
+  const range = datatype === 'FP32' || datatype === 'FP64' ? finite[datatype] : undefined;
   const size = datatypes[datatype];
   const bytes = new Uint8Array(elements.length * size);
   const view = new DataView(bytes.buffer);
   for (let index = 0; index < elements.length; index++) {
     const value = unmark(elements[index]);
     if (!writer.fits(value)) throw wrongElement(name, datatype, elements[index], index, writer.wants);
+    if (range !== undefined && !range.holds(Number(value)))
+      throw wrongElement(name, datatype, elements[index], index, range.wants);
     writer.write(view, index * size, value);
   }
   return bytes;
@@ -72,9 +83,11 @@ function textBytes(name: string, element: unknown, index: number): Uint8Array {
 }
 
 function wrongElement(name: string, datatype: string, element: unknown, index: number, wants: string): Error {
-  const shown = quote(
-    JSON.stringify(unmark(element), (_, value) => (typeof value === 'bigint' ? String(value) : value)),
-  );
+  const value = unmark(element);
+  const shown =
+    value === Number.POSITIVE_INFINITY || value === Number.NEGATIVE_INFINITY
+      ? `${value < 0 ? 'below -' : 'above '}${Number.MAX_VALUE}`
+      : quote(JSON.stringify(value, (_, own) => (typeof own === 'bigint' ? String(own) : own)));
   return invalidInput(
     `element ${index} of input ${quote(name)} (${datatype}) is ${shown}, wanted is ${wants}`,
   );
