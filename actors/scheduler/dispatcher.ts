@@ -27,6 +27,9 @@ const tiredFrom = 8;
 /** After so many runs its own word counts for more than what was measured when it started. */
 const triesLeast = 3;
 
+/** A worker that nobody wants for what it is said to cost gets one job after so many times that, to prove it. */
+const trialTimes = 20;
+
 interface Option extends Candidate {
   readonly worker: WorkerRecord;
   readonly share: Share;
@@ -104,6 +107,7 @@ export class Dispatcher {
     const rowsAtOnce = Math.max(1, Math.min(rowsWaiting, options[0]?.share.rowsMax ?? 1));
     const best = chooseWorker(options, choice || this.settings.choice, rowsWaiting, rowsAtOnce);
     if (best === undefined) {
+      if (this.tryIdle(lane, head, options, now)) return 'sent';
       this.lookAgain(options, now);
       return 'held';
     }
@@ -128,6 +132,20 @@ export class Dispatcher {
     if (open === undefined) return;
     const pauseMs = Math.min(lookAgainMostMs, Math.max(lookAgainLeastMs, open.costMs / 4));
     this.wakeAt = Math.min(this.wakeAt, now + pauseMs);
+  }
+
+  /** An estimate that keeps all work away would never be proved wrong. */
+  private tryIdle(lane: Lane, head: Waiting, options: readonly Option[], now: number): boolean {
+    for (const option of options) {
+      const { worker, share, open } = option;
+      const longestMs = worker.outlook(lane.key, head.shapeKey).cost.high(head.rows);
+      const isLongIdle = worker.idleMs(share.place, now) > trialTimes * longestMs;
+      const isInTime = now + longestMs + worker.transport.highMs < head.deadline;
+      if (!open || !isLongIdle || !isInTime || head.company !== 'any') continue;
+      this.send(lane, head, option, options, head.rows, now);
+      return head.strand === undefined;
+    }
+    return false;
   }
 
   /** Where other lanes want the same workers, one that is kept free for a batch to come would soon be another's. */

@@ -64,6 +64,7 @@ export class WorkerRecord {
   lastChosen = 0;
   leaving = false;
   private readonly freeAt: Record<Place, number> = { inline: 0, thread: 0 };
+  private readonly idleSince: Record<Place, number> = { inline: 0, thread: 0 };
   private readonly outlooks = new Map<string, Map<string, Outlook>>();
   private readonly measured = new Map<string, Runs>();
   private outlookCount = 0;
@@ -89,6 +90,11 @@ export class WorkerRecord {
 
   isIdle(place: Place): boolean {
     return this.used[place] === 0;
+  }
+
+  /** How long it has had nothing to do; 0 while it has. */
+  idleMs(place: Place, now: number): number {
+    return this.isIdle(place) ? now - this.idleSince[place] : 0;
   }
 
   /** When what it has is done, at best: what is overdue may be done at any moment, unless it hangs. */
@@ -143,6 +149,7 @@ export class WorkerRecord {
     if (batch === undefined) return undefined;
     this.batches.delete(number);
     this.used[batch.place]--;
+    this.idleSince[batch.place] = now;
     this.rowsHeld -= batch.rows;
     let remaining = 0;
     for (const other of this.batches.values()) if (other.place === batch.place) remaining += other.costMs;

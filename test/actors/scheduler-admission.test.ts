@@ -318,6 +318,34 @@ describe('late binding', () => {
     assert.ok(stage.now < 300, `after ${stage.now} ms`);
   });
 
+  test('one that has been slow waits in vain, but not for ever: a job proves it now and then', () => {
+    const stage = Stage.with([worker, otherWorker], { choice: 'earliest-finish' });
+    stage.hear({ type: 'costs.measured', epoch: 1, ...digits, runs: [[4, 10]] }, worker);
+    stage.hear({ type: 'costs.measured', epoch: 2, ...digits, runs: [[4, 100]] }, otherWorker);
+    for (let run = 0; run < 5; run++) {
+      const { batch, epoch, worker: by } = stage.place({ avoid: worker }) as Said<'batch.assign'>;
+      assert.equal(by, otherWorker);
+      stage.now += 100;
+      stage.hear(
+        { type: 'batch.released', batch, epoch, rows: 1, computeMs: 100, fault: false },
+        otherWorker,
+      );
+    }
+    let rounds = 0;
+    for (let tried = false; !tried && rounds < 1000; rounds++) {
+      stage.enqueue({ budgetMs: 900 });
+      const busy = stage.settle()[0] as Said<'batch.assign'>;
+      assert.equal(busy.worker, worker);
+      stage.enqueue({ budgetMs: 900 });
+      const [trial] = stage.settle();
+      tried = trial?.worker === otherWorker;
+      stage.now += 10;
+      stage.release(busy);
+      for (const next of stage.settle()) stage.release(next);
+    }
+    assert.ok(rounds > 50 && rounds < 1000, `${rounds} rounds of 10 ms`);
+  });
+
   /** The first worker's runs have no good end. */
   function failing(fault: boolean): Stage {
     const stage = measured(worker, otherWorker);
