@@ -119,18 +119,19 @@ export class Planner {
     const wanted = sizes.wanted(view.arrivalRowsPerMs * headroom, most);
     plan.rowsMost = most;
     if (rows >= wanted) plan.rowsMost = Math.max(view.headRows, sizes.cut(Math.min(rows, most)));
+    else if (isPreferred(view, plan)) return;
     else plan.at = Math.max(now, latest(view, rows + 1, view.budgetMs * slackShare));
   }
 
   private deferred(view: LaneView, allowed: number, now: number): void {
     this.plan.rowsMost = Math.min(allowed, Math.max(view.headRows, this.sizes.full));
-    if (view.rows >= this.plan.rowsMost || isPreferred(view)) return;
+    if (view.rows >= this.plan.rowsMost || isPreferred(view, this.plan)) return;
     this.plan.at = Math.max(now, latest(view, view.rows + 1, view.budgetMs * slackShare));
   }
 
   private window(view: LaneView, allowed: number, now: number): void {
     this.plan.rowsMost = allowed;
-    if (view.rows >= allowed || isPreferred(view)) return;
+    if (view.rows >= allowed || isPreferred(view, this.plan)) return;
     const sendAt = Math.min(view.headArrivedAt + view.delayMostMs, latest(view, view.rows + 1, 0));
     this.plan.at = Math.max(now, sendAt);
   }
@@ -159,9 +160,15 @@ function latest(view: LaneView, rows: number, slackMs: number): number {
   return view.headDeadline - view.transportMs - slackMs - view.cost.high(Math.min(rows, view.rowsMax));
 }
 
-function isPreferred({ preferred, rows }: LaneView): boolean {
-  for (const size of preferred) if (size === rows) return true;
-  return false;
+/** Whether a size that the owner prefers has come together: then the largest such goes. */
+function isPreferred({ preferred, rows, headRows }: LaneView, plan: Plan): boolean {
+  let most = 0;
+  for (const size of preferred) {
+    if (size <= rows && size >= headRows && size <= plan.rowsMost) most = Math.max(most, size);
+  }
+  if (most === 0) return false;
+  plan.rowsMost = most;
+  return true;
 }
 
 /**

@@ -10,6 +10,8 @@ const cutBelow = 0.95;
 export class Sizes {
   private readonly good: number[] = [];
   private readonly rates: number[] = [];
+  /** What each of them takes. */
+  private readonly times: number[] = [];
   private fullRows = 1;
   private cost: CostTable | undefined;
   private version = 0;
@@ -17,21 +19,23 @@ export class Sizes {
   private budgetMs = 0;
   private rowsMax = 0;
 
-  /** Looks again at what has changed; cheap when little has. */
+  /**
+   * Looks again at what has changed. Workers and budgets are a little different whenever somebody asks: the good sizes do
+   * not hang on them, only which of those is a full batch.
+   */
   review(cost: CostTable, workers: number, budgetMs: number, rowsMax: number): void {
-    const same =
-      cost === this.cost &&
-      Math.abs(cost.version - this.version) < runsBetween &&
-      workers === this.workers &&
-      rowsMax === this.rowsMax &&
-      Math.abs(budgetMs - this.budgetMs) <= 0.02 * this.budgetMs;
-    if (same) return;
-    this.cost = cost;
-    this.version = cost.version;
+    const sameCost =
+      cost === this.cost && Math.abs(cost.version - this.version) < runsBetween && rowsMax === this.rowsMax;
+    if (sameCost && workers === this.workers && budgetMs === this.budgetMs) return;
+    if (!sameCost) {
+      this.cost = cost;
+      this.version = cost.version;
+      this.rowsMax = rowsMax;
+      this.find(cost);
+    }
     this.workers = workers;
     this.budgetMs = budgetMs;
-    this.rowsMax = rowsMax;
-    this.find(cost, budgetMs / (cost.spread() + 1 / Math.max(1, workers)));
+    this.fullRows = this.within(budgetMs / (cost.spread() + 1 / Math.max(1, workers)));
   }
 
   get crew(): number {
@@ -74,10 +78,22 @@ export class Sizes {
     return size < rows && rows / this.cost.mean(rows) < cutBelow * (this.rates[low] as number) ? size : rows;
   }
 
-  private find(cost: CostTable, mostMs: number): void {
+  /** The largest good size that takes no longer than that; 1 when none does. */
+  private within(mostMs: number): number {
+    let low = 0;
+    let high = this.times.length;
+    while (low < high) {
+      const middle = (low + high) >> 1;
+      if ((this.times[middle] as number) <= mostMs) low = middle + 1;
+      else high = middle;
+    }
+    return low === 0 ? 1 : (this.good[low - 1] as number);
+  }
+
+  private find(cost: CostTable): void {
     this.good.length = 0;
     this.rates.length = 0;
-    this.fullRows = 1;
+    this.times.length = 0;
     let best = 0;
     for (let rows = 1; rows <= this.rowsMax; rows = rows < 256 ? rows + 1 : Math.ceil(rows * 1.0625)) {
       const ms = cost.mean(rows);
@@ -85,7 +101,7 @@ export class Sizes {
       best = rows / ms;
       this.good.push(rows);
       this.rates.push(best);
-      if (ms <= mostMs) this.fullRows = rows;
+      this.times.push(ms);
     }
   }
 }

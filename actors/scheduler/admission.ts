@@ -4,8 +4,10 @@ import type { Said } from '../../proto/messages.js';
 import type { Lane } from '../lane/lane.js';
 import { Projection } from '../lane/projection.js';
 import type { Waiting } from '../lane/queue.js';
+import type { Member } from './crew.js';
 import type { Registry } from './registry.js';
 import type { Turns } from './turns.js';
+import type { Outlook } from './workers.js';
 
 export type Refusal = Omit<Said<'job.refused'>, 'type' | 'job' | 'attempt'>;
 
@@ -28,6 +30,8 @@ class Outline {
   doubtedAt = Number.NEGATIVE_INFINITY;
   /** False while there is nobody, or nothing is known of what a run costs. */
   isKnown = false;
+  /** Nobody has run such a job yet: its costs are those of other shapes of the model. */
+  isGuess = false;
 }
 
 export class Admission {
@@ -44,7 +48,8 @@ export class Admission {
   refusalOf(lane: Lane, entry: Waiting, now: number): Refusal | undefined {
     if (entry.company === 'solo') return undefined;
     const outline = this.outlineOf(lane, entry, now);
-    if (!outline.isKnown) return undefined;
+    // Of what nobody has run yet one is tried.
+    if (!outline.isKnown || (outline.isGuess && lane.queue.count === 0)) return undefined;
     const { projection } = outline;
     const { backlog } = lane.queue;
     // Where each runs by itself, there are as many sorts as jobs.
@@ -130,38 +135,63 @@ export class Admission {
     if (outline.stamp !== stamp || now - outline.madeAt >= freshMs) {
       outline.stamp = stamp;
       outline.madeAt = now;
-      outline.isKnown = this.project(outline.projection, lane, shapeKey, now);
+      this.project(outline, lane, shapeKey, now);
     }
     return outline;
   }
 
-  /** False when there is nobody, or nothing is known of what a run costs. */
-  private project(projection: Projection, lane: Lane, shapeKey: string, now: number): boolean {
-    const { registry } = this;
-    const crew = registry.crew(lane.key, lane.batching);
+  private project(outline: Outline, lane: Lane, shapeKey: string, now: number): void {
+    const { projection } = outline;
+    const crew = this.registry.crew(lane.key, lane.batching);
     const part = this.turns.shareOf(lane, crew, now);
     const { budgetMs } = lane.demand;
+    const rowsPerMs = lane.demand.rowsPerMs(now);
+    outline.isKnown = false;
+    outline.isGuess = false;
     projection.clear();
     projection.share = part;
     projection.transportMs = 0;
     projection.full = 1;
     projection.leastWorth = 1;
     projection.caution = 1;
+    let standIn: Outlook | undefined;
     for (const { worker, share } of crew) {
-      const { cost, planner } = worker.outlook(lane.key, shapeKey);
+      let outlook = worker.outlook(lane.key, shapeKey);
+      if (!outlook.cost.known) {
+        standIn ??= this.standIn(outline, crew, lane, shapeKey);
+        if (standIn === undefined) return;
+        outlook = standIn;
+      }
+      const { cost, planner } = outlook;
       const { highMs } = worker.transport;
-      if (!cost.known) return false;
-      projection.full = Math.max(
-        projection.full,
-        planner.full(cost, crew.length * part, budgetMs - highMs, share.rowsMax),
-      );
-      const rowsPerMs = lane.demand.rowsPerMs(now);
+      const full = planner.full(cost, crew.length * part, budgetMs - highMs, share.rowsMax);
+      projection.full = Math.max(projection.full, full);
       projection.leastWorth = Math.max(projection.leastWorth, planner.leastWorth(rowsPerMs));
       projection.caution = Math.max(projection.caution, planner.cautionOfPromises(rowsPerMs));
       projection.transportMs = Math.max(projection.transportMs, highMs);
       projection.add(worker.freeAtBest(share.place, now), cost);
     }
-    return crew.length > 0;
+    outline.isKnown = crew.length > 0;
+  }
+
+  /** For a worker of whom nothing is known: the median of the others, or of what other shapes of the model cost. */
+  private standIn(
+    outline: Outline,
+    crew: readonly Member[],
+    lane: Lane,
+    shapeKey: string,
+  ): Outlook | undefined {
+    const own = crew.map(({ worker }) => worker.outlook(lane.key, shapeKey));
+    const known = own.filter(({ cost }) => cost.known);
+    outline.isGuess = known.length === 0;
+    if (outline.isGuess) {
+      for (const { worker } of crew) {
+        const like = worker.outlookLike(lane.key);
+        if (like !== undefined) known.push(like);
+      }
+    }
+    known.sort((a, b) => a.cost.mean(1) - b.cost.mean(1));
+    return known[known.length >> 1];
   }
 }
 

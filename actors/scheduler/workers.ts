@@ -8,6 +8,8 @@ import { Numbered } from '../numbered.js';
 import { Transport } from './transport.js';
 
 const outlooksMax = 512;
+/** So many are dropped in one go when there are too many. */
+const outlooksDropped = 64;
 /** So many runs that failed for its own fault, with no good one between, make a worker the last choice, for so long each. */
 const failuresToDoubt = 2;
 const failureMs = 5;
@@ -28,6 +30,8 @@ export interface Outlook {
   readonly planner: Planner;
   /** Runs that it was given, beside those that only measured it. */
   runs: number;
+  /** Counts up with every use of any. */
+  used: number;
 }
 
 export interface Batch {
@@ -68,6 +72,7 @@ export class WorkerRecord {
   private readonly outlooks = new Map<string, Map<string, Outlook>>();
   private readonly measured = new Map<string, Runs>();
   private outlookCount = 0;
+  private uses = 0;
   private failures = 0;
 
   constructor(id: MemberId, epoch: number, register: Said<'worker.register'>) {
@@ -117,17 +122,41 @@ export class WorkerRecord {
 
   outlook(model: string, shapeKey: string): Outlook {
     const known = this.outlooks.get(model)?.get(shapeKey);
-    if (known !== undefined) return known;
-    // Shapes without end would fill the memory; what is dropped is learned again.
-    if (++this.outlookCount > outlooksMax) {
-      this.outlooks.clear();
-      this.outlookCount = 1;
+    if (known !== undefined) {
+      known.used = ++this.uses;
+      return known;
     }
-    const outlook = { cost: new CostTable(), planner: new Planner(), runs: 0 };
+    if (this.outlookCount === outlooksMax) this.dropOutlooks();
+    this.outlookCount++;
+    const outlook = { cost: new CostTable(), planner: new Planner(), used: ++this.uses, runs: 0 };
     outlook.cost.seed(this.measured.get(model) ?? []);
     const shapes = this.outlooks.get(model) ?? new Map<string, Outlook>();
     this.outlooks.set(model, shapes.set(shapeKey, outlook));
     return outlook;
+  }
+
+  /** What is known of another shape of the model, the one that ran or was asked for last: better than nothing. */
+  outlookLike(model: string): Outlook | undefined {
+    let like: Outlook | undefined;
+    for (const outlook of this.outlooks.get(model)?.values() ?? []) {
+      if (outlook.cost.known && (like === undefined || outlook.used > like.used)) like = outlook;
+    }
+    return like;
+  }
+
+  /** Shapes without end would fill the memory; of those not seen for longest it is learned again. */
+  private dropOutlooks(): void {
+    const uses: number[] = [];
+    for (const shapes of this.outlooks.values()) for (const { used } of shapes.values()) uses.push(used);
+    const oldest = uses.sort((a, b) => a - b)[outlooksDropped - 1] ?? 0;
+    for (const [model, shapes] of this.outlooks) {
+      for (const [shapeKey, { used }] of shapes) {
+        if (used > oldest) continue;
+        shapes.delete(shapeKey);
+        this.outlookCount--;
+      }
+      if (shapes.size === 0) this.outlooks.delete(model);
+    }
   }
 
   /** What its own trials gave: where nothing better is known yet. */
