@@ -102,7 +102,7 @@ describe('admission', () => {
     const stage = Stage.with([worker]);
     const assign = stage.place({ shapeKey: 'known' }) as Said<'batch.assign'>;
     const { batch, epoch } = assign;
-    stage.hear({ type: 'batch.released', batch, epoch, rows: 1, computeMs: 20 }, worker);
+    stage.hear({ type: 'batch.released', batch, epoch, rows: 1, computeMs: 20, fault: false }, worker);
     assert.equal(admitted(stage, { shapeKey: 'new', budgetMs: 10 }), 1, 'the one that is tried');
     const other = Stage.with([worker]);
     other.release(other.place({ shapeKey: 'known' }) as Said<'batch.assign'>);
