@@ -17,6 +17,14 @@ export interface Manner {
   readonly why: string;
 }
 
+const ownersWord = "the model's configuration says so";
+const undecided: Manner = { policy: 'auto', why: 'nothing has come yet: the first requests decide' };
+
+/** What the owner of a model said: with `auto` the lane chooses, once there is something to choose by. */
+export function mannerOf(policy: BatchPolicy): Manner {
+  return policy === 'auto' ? undecided : { policy, why: ownersWord };
+}
+
 export class Lane {
   readonly model: string;
   readonly version: string;
@@ -25,7 +33,7 @@ export class Lane {
   readonly demand = new Demand();
   readonly chart: Chart = startChart(laneMachine);
   batching: Batching = batchingDefaults;
-  manner: Manner = { policy: 'eager', why: 'nothing has come yet' };
+  manner = mannerOf(this.batching.policy);
   mannerSince = Number.NEGATIVE_INFINITY;
   /** Worker time that it was given, in units of its weight. */
   served = 0;
@@ -40,6 +48,11 @@ export class Lane {
     this.model = model;
     this.version = version;
     this.limits = limits;
+  }
+
+  describe(batching: Batching): void {
+    if (batching.policy !== this.batching.policy) this.manner = mannerOf(batching.policy);
+    this.batching = batching;
   }
 
   /** False when the lane takes no more. */

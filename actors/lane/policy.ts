@@ -1,6 +1,7 @@
 // When a lane sends its next batch, and how many rows: as its policy has it, within what the most urgent of those who
 // wait allows. `auto` gathers no longer than the load needs, so that a lone request goes at once.
 import type { BatchPolicy } from '../../proto/batching.js';
+import { figure } from '../job/figure.js';
 import type { CostTable } from './cost.js';
 import { Sizes } from './sizes.js';
 
@@ -141,7 +142,7 @@ export class Planner {
     if (!cost.known) return { policy: 'eager', why: 'no cost is known yet: what waits goes at once' };
     const { full } = this.sizes;
     const gain = (cost.mean(1) * full) / cost.mean(full);
-    const costs = `a row alone takes ${cost.mean(1).toFixed(1)} ms, ${full} together ${cost.mean(full).toFixed(1)} ms`;
+    const costs = `a row alone takes ${figure(cost.mean(1))} ms, ${full} together ${figure(cost.mean(full))} ms`;
     if (gain < gainLeast) {
       return {
         policy: 'edf',

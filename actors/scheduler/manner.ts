@@ -6,7 +6,6 @@ import type { Turns } from './turns.js';
 /** A choice stands for so long at least: whoever watches is not to be dizzied. */
 const standsMs = 500;
 
-const ownersWord = "the model's configuration says so";
 const contended = {
   policy: 'edf',
   why: 'other models want the same workers: none is kept free for a batch',
@@ -14,13 +13,8 @@ const contended = {
 
 /** True when it changed in name, and others should hear of it. */
 export function reviewManner(lane: Lane, registry: Registry, turns: Turns, now: number): boolean {
+  if (lane.batching.policy !== 'auto') return false;
   const before = lane.manner;
-  const { policy } = lane.batching;
-  if (policy !== 'auto') {
-    if (before.policy === policy && before.why === ownersWord) return false;
-    lane.manner = { policy, why: ownersWord };
-    return true;
-  }
   if (now - lane.mannerSince < standsMs) return false;
   lane.mannerSince = now;
   const head = lane.queue.heads()[0];

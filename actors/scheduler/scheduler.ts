@@ -234,7 +234,7 @@ export class Scheduler implements Actor {
 
   private described(described: Said<'model.described'>, from: MemberId): void {
     if (!this.registry.isRegistered(from, described.epoch)) return;
-    this.lane(described.model, described.version).batching = described;
+    this.lane(described.model, described.version).describe(described);
     this.reviewLanes();
   }
 
@@ -263,7 +263,7 @@ export class Scheduler implements Actor {
     for (const lane of this.lanes.values()) {
       const { ready, loading, failed, reason } = this.registry.count(lane.key, lane.batching.needs);
       lane.serve(ready > 0);
-      const word = `${ready} ${loading} ${failed} ${reason}`;
+      const word = `${ready} ${loading} ${failed} ${reason} ${lane.batching.policy}`;
       if (word === lane.word) continue;
       lane.word = word;
       this.report(lane, this.registry.links.with('router'));

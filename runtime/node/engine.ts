@@ -1,8 +1,9 @@
 // The system as the doors see it, over the router actor of this process: keeps each request's payload and its client
 // until the job's end, and cuts the client's rows out of what the workers answer.
 import type { Reply, Slice } from '../../actors/effects.js';
+import { mannerOf } from '../../actors/lane/lane.js';
 import { Numbered } from '../../actors/numbered.js';
-import { isUnavailable } from '../../actors/router/coverage.js';
+import { isUnavailable, type ModelCondition } from '../../actors/router/coverage.js';
 import { endOf } from '../../actors/router/endings.js';
 import type { Router } from '../../actors/router/router.js';
 import type { ErrorCode } from '../../proto/errors.js';
@@ -113,8 +114,9 @@ export class NodeEngine implements Engine {
   }
 
   manner(name: string, version: string): BatchManner {
-    const { policy, why } = this.actor.condition(name, version);
-    return { policy, why };
+    const entry = this.repository.find(name, version);
+    const condition = this.actor.condition(name, version);
+    return (entry && settledManner(entry, condition)) ?? { policy: condition.policy, why: condition.why };
   }
 
   counters(name: string, version: string): ModelCounters {
@@ -189,6 +191,19 @@ export class NodeEngine implements Engine {
   frames(message: Message): Frames {
     return message.type === 'batch.run' ? this.payloadOf(message) : noFrames;
   }
+}
+
+/** What stands whatever the load is, or until a scheduler has reported on the model. */
+function settledManner(entry: ModelEntry, condition: ModelCondition): BatchManner | undefined {
+  const own = mannerOf(entry.config.batching?.policy ?? 'auto');
+  const { policy } = own;
+  if (entry.state !== 'available') return { policy, why: `it can't be served: ${entry.reason}` };
+  if (isUnavailable(condition)) return { policy, why: `it can't be run: ${condition.reason}` };
+  if (entry.maxBatch === 0)
+    return { policy, why: 'it does not batch (maxBatch is 0): each request runs by itself' };
+  if (!entry.config.idempotent)
+    return { policy, why: 'it does not batch (idempotent is false): each request runs by itself' };
+  return condition.why === '' && policy !== 'auto' ? own : undefined;
 }
 
 function restored({ restore }: Submission, outputs: readonly Tensor[]): readonly Tensor[] {

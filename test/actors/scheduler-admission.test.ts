@@ -227,11 +227,18 @@ describe('a lane as its owner wants it', () => {
 
   test('routers hear how batches are formed, and why', () => {
     const stage = measured(worker);
-    stage.hear(described, worker);
-    stage.enqueue();
-    const [report] = said(stage.hear({ type: 'tick.settled' }), 'model.reported');
+    const [report] = said(stage.hear(described, worker), 'model.reported');
     assert.deepEqual([report?.policy, report?.why], ['eager', "the model's configuration says so"]);
     assert.equal(report?.ready, 1);
+    const [again] = said(stage.hear({ ...described, policy: 'auto' }, worker), 'model.reported');
+    assert.deepEqual(
+      [again?.policy, again?.why],
+      ['auto', 'nothing has come yet: the first requests decide'],
+    );
+    stage.enqueue();
+    const [chosen] = said(stage.hear({ type: 'tick.settled' }), 'model.reported');
+    assert.notEqual(chosen?.policy, 'auto');
+    assert.match(String(chosen?.why), /^a row alone takes [\d.]+ ms, /);
   });
 });
 

@@ -5,7 +5,7 @@ import type { Effect } from '../../actors/effects.js';
 import { otherRouter, SchedulerStage as Stage } from './scheduler-stage.js';
 import { digits, notes, otherWorker, router, said, told, worker } from './stage.js';
 
-const manner = { policy: 'eager', why: 'nothing has come yet' } as const;
+const manner = { policy: 'auto', why: 'nothing has come yet: the first requests decide' } as const;
 
 describe('word of models', () => {
   const counts = (effects: readonly Effect[]) => {

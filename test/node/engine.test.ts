@@ -6,9 +6,11 @@ import type { Slice } from '../../actors/effects.js';
 import { completed } from '../../actors/router/endings.js';
 import type { Said } from '../../proto/messages.js';
 import type { Answer } from '../../runtime/doors/engine.js';
+import { type ModelConfig, readModelConfig } from '../../runtime/models/config.js';
 import { Repository } from '../../runtime/models/repository.js';
 import { NodeEngine } from '../../runtime/node/engine.js';
 import { RouterStage, scheduler, specOf } from '../actors/stage.js';
+import { entry, port } from '../doors/entries.js';
 import { sample } from '../proto/samples.js';
 
 /** Two members ran, with one and three rows; the third was cancelled. */
@@ -115,4 +117,45 @@ test('how a model is batched is what its scheduler has reported last', () => {
   );
   assert.deepEqual(engine.manner(model, version), { policy, why: 'its owner said so' });
   assert.deepEqual(engine.manner('another', '1'), { policy: 'auto', why: '' });
+});
+
+test('how a model is batched is told truly also where nothing has come, or can', () => {
+  const ports = [port('x', 'FP32', [-1, 2])];
+  const usual = entry('window', '1', 8, ports, ports);
+  const windowed = readModelConfig('{ maxBatch: 8, batching: { policy: window } }') as ModelConfig;
+  const engine = new NodeEngine(
+    'node-1.aaaaaa',
+    RouterStage.usual().router,
+    new Repository([
+      { ...usual, config: windowed },
+      { ...usual, name: 'auto' },
+      { ...usual, name: 'broken', state: 'unavailable', reason: 'model.onnx is no ONNX file' },
+      entry('single', '1', 0, ports, ports),
+      { ...usual, name: 'once', config: { ...usual.config, idempotent: false } },
+    ]),
+  );
+  const told = (name: string) => {
+    const { policy, why } = engine.manner(name, '1');
+    return `${policy}: ${why}`;
+  };
+  assert.equal(told('window'), "window: the model's configuration says so");
+  assert.equal(told('auto'), 'auto: ');
+  assert.equal(told('broken'), "auto: it can't be served: model.onnx is no ONNX file");
+  assert.equal(told('single'), 'auto: it does not batch (maxBatch is 0): each request runs by itself');
+  assert.equal(told('once'), 'auto: it does not batch (idempotent is false): each request runs by itself');
+});
+
+test('a model that no worker may run says why instead of how it is batched', () => {
+  const stage = RouterStage.usual();
+  const { model, version } = specOf();
+  const ports = [port('x', 'FP32', [-1, 2])];
+  const engine = new NodeEngine(
+    'node-1.aaaaaa',
+    stage.router,
+    new Repository([entry(model, version, 8, ports, ports)]),
+  );
+  const reason = 'no worker has the tag gpu that its configuration asks for';
+  const report = { type: 'model.reported', model, version, ready: 0, loading: 0, failed: 1, reason } as const;
+  stage.hear({ ...report, policy: 'auto', why: 'nothing has come yet' }, scheduler);
+  assert.deepEqual(engine.manner(model, version), { policy: 'auto', why: `it can't be run: ${reason}` });
 });
