@@ -63,7 +63,7 @@ function readFlags(args: readonly string[]): {
     if (flag === '--help' || flag === '-h') help = true;
     else if (flag === '--version') version = true;
     else if (name === undefined && flag !== '--config')
-      throw unknown(`argument ${flag}`, flag, [...byFlag.keys()]);
+      throw unknown(`argument ${flag}`, flag, [...byFlag.keys(), '--config', '--help', '--version']);
     else if (value === undefined) throw new ConfigError(`${flag} needs a value: ${flag} <value>`);
     else {
       if (attached === undefined && value === next) at++;
@@ -119,8 +119,7 @@ function readFile(path: string): Given {
 
 function unknown(what: string, given: string, known: readonly string[]): ConfigError {
   const near = nearest(given, known);
-  const hint = near === undefined ? `known are ${known.join(', ')}` : `did you mean ${near}?`;
-  return new ConfigError(`${what} is not known; ${hint}`);
+  return new ConfigError(`${what} is not known${near === undefined ? '' : `; did you mean ${near}?`}`);
 }
 
 function shown(value: unknown): string {

@@ -8,6 +8,7 @@ export interface JobView {
   readonly version: string;
   readonly rows: number;
   readonly bytes: number;
+  /** As clients give it: from 1, which is first. */
   readonly priority: number;
   readonly budgetMs: number;
   /** Null while it lives. */

@@ -1,4 +1,5 @@
 // `node runtime jobs`: asks a running node for its latest jobs, or for one of them, and prints what became of them.
+import { parseJobId } from '../../proto/ids.js';
 import { ConfigError } from '../config/load.js';
 import { settings } from '../config/schema.js';
 import type { JobList, JobView } from '../doors/jobs.js';
@@ -86,6 +87,8 @@ function idOf(words: readonly string[], given: ReadonlyMap<string, string>): str
   const misplaced = ofListAlone.find((flag) => given.has(flag));
   if (misplaced !== undefined)
     throw new ConfigError(`${misplaced} is for the list of jobs, not for jobs show`);
+  if (parseJobId(id) === undefined)
+    throw new Error(`no job has the id ${id}: ids look like router/number, such as node.k3f9x2/2a`);
   return id;
 }
 
@@ -136,6 +139,9 @@ function pathOf(id: string): string {
   return id.split('/').map(encodeURIComponent).join('/');
 }
 
+/** Whoever answers to HTTP with something else, or hangs up. */
+const noHttp = /^HPE_|^UND_ERR_SOCKET$|^ECONNRESET$/;
+
 async function ask(url: string, base: string): Promise<unknown> {
   let text: string;
   let isGood: boolean;
@@ -145,6 +151,9 @@ async function ask(url: string, base: string): Promise<unknown> {
     text = await answer.text();
   } catch (fault) {
     const cause = (fault as { cause?: { code?: string; message?: string } }).cause;
+    if (cause?.code !== undefined && noHttp.test(cause.code)) {
+      throw new Error(`something answers at ${base} but does not speak HTTP: is it the gRPC port?`);
+    }
     throw new Error(
       `nobody answers at ${base} (${cause?.code ?? cause?.message ?? (fault as Error).message}): is a node with a router ` +
         'running there? Start one with `npm start`, or say where it is with --url or --http-port',

@@ -32,7 +32,7 @@ export function storyText(job: JobView): string {
     `${job.id}  ${outcomeOf(job)} after ${ms(tookMs(job))}`,
     '',
     `  model     ${modelOf(job)} (${rows})`,
-    `  asked     an answer within ${ms(job.budgetMs)}, priority ${job.priority + 1}`,
+    `  asked     an answer within ${ms(job.budgetMs)}, priority ${job.priority}`,
   ];
   if (job.endedAt !== null) lines.push(`  ended     ${job.endedAt}`);
   if (job.message !== '') lines.push(`  because   ${job.message}`);

@@ -30,6 +30,12 @@ export function planOf(config: Config): Plan {
         `${flagOf('endpoint')} tcp://host:port`,
     );
   }
+  if (serves.has('router') && config.httpPort === config.grpcPort && config.httpPort !== 0) {
+    throw new ConfigError(
+      `${flagOf('httpPort')} and ${flagOf('grpcPort')} are both ${config.httpPort}: REST and gRPC need a port each; ` +
+        'change one of them (0 takes any that is free)',
+    );
+  }
   if (!config.insecure) {
     refusePublic('host', config.host, config.host);
     const tcp = /^tcp:\/\/(.+):\d+$/.exec(endpoint);

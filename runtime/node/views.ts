@@ -7,7 +7,8 @@ import type { Ended } from './journal.js';
 export function viewOf(self: MemberId, number: JobNumber, spec: JobSpec, path: JobView['path']): JobView {
   const { model, version, rows, bytes, priority, budgetMs } = spec;
   const open = { ending: null, code: null, message: '', retryAfterMs: 0, endedAt: null, times: null };
-  return { id: jobId(self, number), model, version, rows, bytes, priority, budgetMs, ...open, path };
+  const told = priority + 1;
+  return { id: jobId(self, number), model, version, rows, bytes, priority: told, budgetMs, ...open, path };
 }
 
 export function endedView(self: MemberId, { number, spec, end, record, times, endedAt }: Ended): JobView {

@@ -5,17 +5,20 @@ import { Args, type Bench, machine, readable, say } from './figures.js';
 
 async function main(words: readonly string[]): Promise<number> {
   const [name, ...rest] = words;
-  if (name === undefined || name.startsWith('--')) return list();
+  if (name === undefined || name.startsWith('--')) return list(name === '--help');
   if (!benches().includes(name)) {
     say(`no benchmark is called "${name}"; there are: ${benches().join(', ')}`);
     return 2;
   }
   const bench = await load(name);
+  if (rest.includes('--help')) {
+    say(`${name}: ${bench.about}${flagsOf(bench)}`);
+    return 0;
+  }
   const args = Args.parse(rest);
   const unknown = args.names().find((flag) => flag !== 'json' && bench.flags?.[flag] === undefined);
   if (unknown !== undefined) {
-    const known = Object.entries(bench.flags ?? {}).map(([flag, what]) => `\n  --${flag}: ${what}`);
-    say(`${name} has no flag --${unknown}; it knows\n  --json: the last line is one object${known.join('')}`);
+    say(`${name} has no flag --${unknown}; it knows${flagsOf(bench)}`);
     return 2;
   }
   say(`${name}: ${bench.about}`);
@@ -53,9 +56,19 @@ async function load(name: string): Promise<Bench> {
   return bench as Bench;
 }
 
-async function list(): Promise<number> {
-  say('usage: npm run bench -- <name> [--json] [flags]\n');
-  for (const name of benches()) process.stdout.write(`${name.padEnd(12)} ${(await load(name)).about}\n`);
+function flagsOf({ flags = {} }: Bench): string {
+  const known = Object.entries({ json: 'the last line is one object', ...flags });
+  return known.map(([flag, what]) => `\n  --${flag}: ${what}`).join('');
+}
+
+async function list(withFlags: boolean): Promise<number> {
+  say(
+    'usage: npm run bench -- <name> [--json] [flags]; with --help the flags of one, or without a name of all\n',
+  );
+  for (const name of benches()) {
+    const bench = await load(name);
+    process.stdout.write(`${name.padEnd(12)} ${bench.about}${withFlags ? `${flagsOf(bench)}\n` : ''}\n`);
+  }
   return 0;
 }
 

@@ -52,7 +52,10 @@ test('a mistake is named with its place, its value and what is allowed', () => {
     [['--attempts-max', '0'], {}, /--attempts-max is "0"; allowed is a whole number from 1 to 100/],
     [['--retry-share', '1.5'], {}, /--retry-share is "1.5"; allowed is a number from 0 to 1/],
     [['--retry-per-second', '-1'], {}, /--retry-per-second is "-1"; allowed is a number from 0/],
-    [['serve'], {}, /argument serve is not known/],
+    [['serve'], {}, /argument serve is not known$/],
+    [['--versoin'], {}, /argument --versoin is not known; did you mean --version\?/],
+    [['--halp'], {}, /argument --halp is not known; did you mean --help\?/],
+    [['--confg', 'x'], {}, /argument --confg is not known; did you mean --config\?/],
     [
       ['--role', 'wroker'],
       {},
@@ -123,6 +126,17 @@ test('a node with a router founds the cluster, another joins it', () => {
     () => planOf(loadConfig(joins, {}).config),
     /needs an address that the other nodes can reach/,
   );
+});
+
+test('REST and gRPC are not given the same port', () => {
+  const ports = (http: string, grpc: string, role = 'all') =>
+    planOf(loadConfig(['--http-port', http, '--grpc-port', grpc, '--role', role], {}).config);
+  assert.throws(
+    () => ports('7000', '7000'),
+    /--http-port and --grpc-port are both 7000: REST and gRPC need a port/,
+  );
+  assert.ok(ports('0', '0'));
+  assert.ok(ports('7000', '7000', 'worker'), 'it opens neither');
 });
 
 test('an address that others can reach is refused until it is asked for', () => {

@@ -1,7 +1,8 @@
 // `node runtime jobs` and the path that it asks: what is printed of jobs, and what a person is told who asks wrongly.
 import assert from 'node:assert/strict';
 import { createServer } from 'node:http';
-import type { AddressInfo } from 'node:net';
+import { createServer as createHttp2Server } from 'node:http2';
+import { type AddressInfo, createServer as createNetServer } from 'node:net';
 import { after, before, beforeEach, test } from 'node:test';
 import { ConfigError } from '../../runtime/config/load.js';
 import type { JobView } from '../../runtime/doors/jobs.js';
@@ -24,7 +25,7 @@ const good: JobView = {
   version: '1',
   rows: 1,
   bytes: 256,
-  priority: 1,
+  priority: 2,
   budgetMs: 50,
   ending: 'completed',
   code: null,
@@ -143,7 +144,34 @@ test('wrong use is named with what is allowed', async () => {
 test('a job that is not there is told apart from a wrong id and from one of another router', async () => {
   await assert.rejects(jobs('show', '2c'), /job "2c" is not known here: it never was, or too many others/);
   await assert.rejects(jobs('show', 'router-9.x/2a'), /is of the router router-9.x; here is router-1/);
-  await assert.rejects(jobs('show', 'What?'), /"What\?" is no id of a job; wanted is one as errors and logs/);
+  for (const id of ['What?', 'a/b/c']) {
+    await assert.rejects(jobs('show', id), {
+      message: `no job has the id ${id}: ids look like router/number, such as node.k3f9x2/2a`,
+    });
+  }
+  const { status, json } = await scene.get('/v2/signalbox/jobs/What%21');
+  assert.equal(status, 400);
+  assert.match(json.error, /"What!" is no id of a job; wanted is one as errors and logs/);
+});
+
+test('a model that the node does not have has no jobs, and that is said', async () => {
+  await assert.rejects(
+    jobs('--model', 'nosuch'),
+    /there is no model "nosuch" available; the models are "digits"/,
+  );
+  await assert.rejects(jobs('--model', 'digits:9'), /model "digits" has no version "9" available/);
+  assert.match(await jobs('--model', 'digits'), /router-1\/2a/);
+});
+
+test('a port that speaks something else than HTTP is told from one where nobody is', async () => {
+  for (const other of [createHttp2Server(), createNetServer((socket) => socket.destroy())]) {
+    await new Promise<void>((resolve) => other.listen(0, '127.0.0.1', resolve));
+    const port = String((other.address() as AddressInfo).port);
+    await assert.rejects(jobsText(['--http-port', port], {}), {
+      message: `something answers at http://127.0.0.1:${port} but does not speak HTTP: is it the gRPC port?`,
+    });
+    await new Promise((resolve) => other.close(resolve));
+  }
 });
 
 test('the path itself says what it can be asked', async () => {

@@ -9,6 +9,7 @@ import type { Answer } from '../../runtime/doors/engine.js';
 import { type ModelConfig, readModelConfig } from '../../runtime/models/config.js';
 import { Repository } from '../../runtime/models/repository.js';
 import { NodeEngine } from '../../runtime/node/engine.js';
+import { viewOf } from '../../runtime/node/views.js';
 import { RouterStage, scheduler, specOf } from '../actors/stage.js';
 import { entry, port } from '../doors/entries.js';
 import { sample } from '../proto/samples.js';
@@ -158,4 +159,9 @@ test('a model that no worker may run says why instead of how it is batched', () 
   const report = { type: 'model.reported', model, version, ready: 0, loading: 0, failed: 1, reason } as const;
   stage.hear({ ...report, policy: 'auto', why: 'nothing has come yet' }, scheduler);
   assert.deepEqual(engine.manner(model, version), { policy: 'auto', why: `it can't be run: ${reason}` });
+});
+
+test('people are shown priorities as clients give them', () => {
+  const { priority } = viewOf('router-1', 42, specOf({ priority: 0 }), []);
+  assert.equal(priority, 1);
 });

@@ -3,6 +3,7 @@ import { SignalboxError } from '../../../proto/errors.js';
 import { parseJobId } from '../../../proto/ids.js';
 import type { Engine } from '../engine.js';
 import type { JobList, JobQuery, JobView } from '../jobs.js';
+import type { Models } from '../models.js';
 import { invalidInput } from '../request.js';
 import { quote } from '../sentence.js';
 
@@ -10,8 +11,13 @@ const lastByDefault = 20;
 const lastMost = 10_000;
 const keys = ['last', 'failed', 'model'];
 
-export function listJobs(engine: Engine, url: string): JobList {
-  return engine.jobs(queryOf(url));
+export function listJobs(engine: Engine, models: Models, url: string): JobList {
+  const query = queryOf(url);
+  if (query.model !== '') {
+    const [model, version] = query.model.split(':', 2) as [string, string | undefined];
+    models.known(model, version ?? '');
+  }
+  return engine.jobs(query);
 }
 
 /** `id`: the router and the job's number there, or the number alone. */

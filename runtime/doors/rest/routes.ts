@@ -152,10 +152,10 @@ function findHealth(floor: Floor, exchange: Exchange, rest: readonly string[]): 
 }
 
 /** What is ours alone and no part of the protocol. */
-function findOwn({ engine }: Floor, exchange: Exchange, rest: readonly string[]): Place | undefined {
+function findOwn({ engine, models }: Floor, exchange: Exchange, rest: readonly string[]): Place | undefined {
   const [what, ...id] = rest;
   if (what !== 'jobs' || id.length > 2) return undefined;
-  if (id.length === 0) return get(() => exchange.json(listJobs(engine, exchange.request.url ?? '')));
+  if (id.length === 0) return get(() => exchange.json(listJobs(engine, models, exchange.request.url ?? '')));
   return get(() => exchange.json(showJob(engine, id)));
 }
 
