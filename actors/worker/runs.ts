@@ -22,11 +22,14 @@ export interface RunSettings {
 const quietMostMs = 50;
 /** Ends of a run that speak against the worker, not against the model or what it was given. */
 const faults: ReadonlySet<RunFinished['code']> = new Set(['DEVICE_LOST', 'RESULT_INVALID', 'INTERNAL']);
+const doneMost = 64;
 
 export class Runs {
   /** Copies of batches that it already has, batches of an epoch that is over, batches beyond its credits. */
   turnedAway = 0;
   private readonly held = new Map<string, Held>();
+  /** Batches answered lately, by key: a copy that comes behind its original is not run. */
+  private readonly done = new Set<string>();
   private readonly places = new Places();
   private readonly hanging: Hanging;
   /** The batch under watch whose answer has yet to reach its router; empty for none. */
@@ -62,6 +65,10 @@ export class Runs {
       this.turnedAway++;
       return;
     }
+    if (this.done.has(key)) {
+      this.turnedAway++;
+      return this.wants.add({ type: 'forget', key });
+    }
     const share = this.shares.get(run.model, run.version);
     const held = new Held(key, router, run, share?.place ?? 'thread', now);
     const reason = this.refusal(run, share?.ready === true);
@@ -71,6 +78,7 @@ export class Runs {
       return this.pump(now);
     }
     this.turnedAway++;
+    this.remember(key);
     this.wants.add({ type: 'forget', key });
     this.wants.add(
       send(
@@ -225,6 +233,7 @@ export class Runs {
   /** Answers for every member, gives the credit back, and goes on. */
   private finish(held: Held, now: number): void {
     this.held.delete(held.key);
+    this.remember(held.key);
     const { result } = held;
     const message = finishedMessage(
       held,
@@ -259,6 +268,15 @@ export class Runs {
     const computeMs = result?.computeMs ?? 0;
     const fault = faults.has(code);
     this.wants.tell(scheduler, { type: 'batch.released', batch, epoch, rows, computeMs, fault });
+  }
+
+  private remember(key: string): void {
+    this.done.add(key);
+    if (this.done.size <= doneMost) return;
+    for (const oldest of this.done) {
+      this.done.delete(oldest);
+      return;
+    }
   }
 
   private unqueue(held: Held): void {

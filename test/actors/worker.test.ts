@@ -288,6 +288,15 @@ describe('a worker turns away', () => {
     assert.equal(stage.held(), 3);
   });
 
+  test('a copy of what it has answered, in silence: nothing runs twice', () => {
+    const stage = WorkerStage.ready();
+    stage.run({ batch: 1 });
+    stage.ran(1);
+    const effects = stage.run({ batch: 1 });
+    assert.deepEqual(effects, [{ type: 'forget', key: stage.key(1) }]);
+    assert.deepEqual(stage.run({ batch: 2 }).length > 0, true);
+  });
+
   test('a copy of what it has, in silence', () => {
     const stage = WorkerStage.ready();
     stage.run({ batch: 1 });
