@@ -10,6 +10,7 @@ import type { Waiting } from '../lane/queue.js';
 import { type Candidate, chooseWorker } from './choice.js';
 import type { Registry } from './registry.js';
 import type { SchedulerSettings } from './scheduler.js';
+import type { Transport } from './transport.js';
 import type { Turns } from './turns.js';
 import type { Share, WorkerRecord } from './workers.js';
 
@@ -26,6 +27,8 @@ const warmMost = 4;
 const tiredFrom = 8;
 /** After so many runs its own word counts for more than what was measured when it started. */
 const triesLeast = 3;
+/** A timer may come so late. */
+const timerMs = 2;
 
 /** A worker that nobody wants for what it is said to cost gets one job after so many times that, to prove it. */
 const trialTimes = 20;
@@ -79,7 +82,6 @@ export class Dispatcher {
     while (order.length > 0) {
       const lane = order[0] as Lane;
       const isSent = this.sendOne(lane, now);
-      lane.ease();
       if (!isSent || lane.queue.count === 0) order = order.slice(1);
       else if (order.length > 1) order = this.turns.order(order);
     }
@@ -114,9 +116,11 @@ export class Dispatcher {
     let rowsMost = head.rows;
     if (head.company === 'any') {
       const { planner } = best.worker.outlook(lane.key, head.shapeKey);
-      const planned = planner.next(this.policyOf(lane, now), this.viewOf(lane, head, best, now), now);
-      if (planned.at > now) {
-        this.wakeAt = Math.min(this.wakeAt, planned.at);
+      const policy = this.policyOf(lane, now);
+      const planned = planner.next(policy, this.viewOf(lane, head, best, now), now);
+      const sendAt = policy === 'deferred' ? planned.at - marginMs(best.worker.transport) : planned.at;
+      if (sendAt > now) {
+        this.wakeAt = Math.min(this.wakeAt, sendAt);
         return 'waits';
       }
       rowsMost = Math.max(planned.rowsMost, head.rows);
@@ -271,4 +275,9 @@ export class Dispatcher {
     if (avoided !== undefined && options.length === 0) options.push(avoided);
     return options;
   }
+}
+
+/** Who waits until the last moment: its deadline was told a way ago, no way is always the usual one, and timers are late. */
+function marginMs({ known, usualMs, highMs }: Transport): number {
+  return known ? timerMs + highMs * 1.5 - usualMs : Number.POSITIVE_INFINITY;
 }

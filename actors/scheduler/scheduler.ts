@@ -204,6 +204,7 @@ export class Scheduler implements Actor {
       if (lane.pressed && this.settings.admission) this.displace(lane, now);
     }
     const wakeAt = this.dispatcher.run(this.lanes.values(), this.out, now);
+    for (const lane of this.lanes.values()) lane.ease();
     if (wakeAt === Number.POSITIVE_INFINITY || (wakeAt >= this.wakesAt && this.wakesAt > now)) return;
     this.wakesAt = wakeAt;
     this.out.push({ type: 'arm', timer: 'dispatch', at: wakeAt });

@@ -9,7 +9,8 @@ const doubtFactor = 0.8;
 export class Transport {
   private mean = 0;
   private deviation = 0;
-  private known = false;
+  /** One at least was seen. */
+  known = false;
 
   learn(ms: number): void {
     const seen = Math.max(0, ms);
