@@ -1,12 +1,21 @@
 // What must hold in each actor after every step, and in all of them when everything has come to rest.
+import type { Lane } from '../../actors/lane/lane.js';
 import type { Router } from '../../actors/router/router.js';
 import type { Scheduler } from '../../actors/scheduler/scheduler.js';
 import type { Worker } from '../../actors/worker/worker.js';
 import type { MemberId } from '../../proto/ids.js';
 import { places } from '../../proto/messages.js';
 import type { Process, Resident } from './process.js';
-import type { Scenario } from './scenario.js';
+import { phases, type Scenario } from './scenario.js';
 import { require } from './truth.js';
+
+interface RouterInside {
+  readonly hedging: { readonly watched: readonly unknown[] };
+}
+
+interface SchedulerInside {
+  readonly settling: boolean;
+}
 
 export const payloadBytesMax = 20_000;
 export const jobBytes = 100;
@@ -14,7 +23,7 @@ export const queueBytesMax = 15_000;
 
 export function checkResident(process: Process, resident: Resident, scenario: Scenario): void {
   if (resident.name === 'router') checkRouter(process, resident, scenario);
-  else if (resident.name === 'scheduler') checkScheduler(process, resident.inner as Scheduler, scenario);
+  else if (resident.name === 'scheduler') checkScheduler(process, resident, scenario);
   else if (resident.name === 'worker') checkWorker(process, resident.inner as Worker, scenario);
 }
 
@@ -29,6 +38,10 @@ function checkRouter(process: Process, { inner, timers }: Resident, { jobsMax, l
   let postponed = false;
   for (const job of router.allJobs()) {
     soonest = Math.min(soonest, job.deadline);
+    if (job.is('sharing')) {
+      require(job.sharers?.leader.ended === false, 'I10', () =>
+        `${process.id} has job ${job.number} wait beside one that has ended`);
+    }
     bytes += job.spec.bytes;
     postponed ||= job.is('retrying');
     require(job.wheelSlot >= 0, 'I10', () => `${process.id} has job ${job.number} without a deadline`);
@@ -40,18 +53,22 @@ function checkRouter(process: Process, { inner, timers }: Resident, { jobsMax, l
   const wakesAt = timers.get('deadlines')?.at ?? Number.POSITIVE_INFINITY;
   require(wakesAt <= soonest + 2.5, 'I10', () =>
     `${process.id} wakes at ${wakesAt} for a deadline at ${soonest}`);
+  const { watched } = (router as unknown as RouterInside).hedging;
+  require(watched.length === 0 || timers.has('hedges'), 'I10', () =>
+    `${process.id} has forgotten to look after runs that it may double`);
   require(!postponed || timers.has('retries'), 'I10', () =>
     `${process.id} has forgotten a job that is to be retried`);
 }
 
-function checkScheduler(process: Process, scheduler: Scheduler, { queueDepthMax, credits }: Scenario): void {
+function checkScheduler(process: Process, resident: Resident, scenario: Scenario): void {
+  const scheduler = resident.inner as Scheduler;
+  const { credits } = scenario;
+  const isAwake = resident.timers.has('dispatch') || (scheduler as unknown as SchedulerInside).settling;
   for (const lane of scheduler.lanes.values()) {
-    const { count, bytes } = lane.queue;
-    if (count <= queueDepthMax && bytes <= queueBytesMax + 400) continue;
-    // Who was admitted before is not turned away: those may go over it.
-    const first = [...lane.queue.all()].filter((entry) => !entry.admitted);
-    require(first.length <= queueDepthMax, 'I5', () =>
-      `${process.id} has ${first.length} jobs waiting for ${lane.key}`);
+    checkCounts(process, lane);
+    if (lane.queue.count === 0) continue;
+    checkBounds(process, lane, scenario);
+    if (!isAwake) checkReason(process, scheduler, lane);
   }
   for (const worker of scheduler.registry.all()) {
     const used = { inline: 0, thread: 0 };
@@ -73,6 +90,44 @@ function checkScheduler(process: Process, scheduler: Scheduler, { queueDepthMax,
   }
 }
 
+/** What a queue counts is what waits in it. */
+function checkCounts(process: Process, { key, queue }: Lane): void {
+  const { backlog } = queue;
+  let count = 0;
+  let bytes = 0;
+  const rows = [0, 0, 0];
+  for (const entry of queue.all()) {
+    count++;
+    bytes += entry.bytes;
+    for (let level = entry.priority; level < rows.length; level++)
+      rows[level] = (rows[level] as number) + entry.rows;
+  }
+  require(count === queue.count && bytes === queue.bytes && rows[2] === queue.rows, 'I5', () =>
+    `${process.id} counts ${queue.count} jobs, ${queue.rows} rows, ${queue.bytes} bytes for ${key}: ${count}, ${rows[2]}, ${bytes} wait`);
+  for (let level = 0; level < rows.length; level++) {
+    const known = backlog.ahead(level + 1, Number.NEGATIVE_INFINITY);
+    require(known === rows[level], 'I5', () =>
+      `${process.id} has ${known} rows up to priority ${level} in the backlog of ${key}, ${rows[level]} wait`);
+  }
+}
+
+function checkBounds(process: Process, { key, queue, batching }: Lane, { queueDepthMax }: Scenario): void {
+  const { count, bytes } = queue;
+  const depthMax = Math.max(queueDepthMax, batching.depthMax);
+  if (count <= depthMax && bytes <= queueBytesMax + 400) return;
+  // Who was admitted before is not turned away: those may go over it.
+  const first = [...queue.all()].filter((entry) => !entry.admitted);
+  require(first.length <= depthMax, 'I5', () => `${process.id} has ${first.length} jobs waiting for ${key}`);
+}
+
+/** Somebody waits and nobody will look again: then all who could run it must be at work. */
+function checkReason(process: Process, scheduler: Scheduler, { key, batching }: Lane): void {
+  const crew = scheduler.registry.crew(key, batching);
+  const isFree = crew.length > 0 && crew.every(({ worker, share }) => worker.isIdle(share.place));
+  require(!isFree, 'I10', () =>
+    `${process.id} has jobs wait for ${key} beside idle workers, without a timer`);
+}
+
 function checkWorker(process: Process, worker: Worker, { credits }: Scenario): void {
   const held = new Map<MemberId, number>();
   for (const { run } of worker.heldBatches()) held.set(run.scheduler, (held.get(run.scheduler) ?? 0) + 1);
@@ -90,7 +145,9 @@ export function checkRest(process: Process, { name, inner }: Resident, stuck: Re
     require(liveJobs === 0, 'I1', () => `${process.id} still has ${liveJobs} jobs at the end`);
   }
   if (name === 'worker' && !process.frozen) {
-    const held = [...(inner as Worker).heldBatches()].map(({ key }) => key);
+    const held = [...(inner as Worker).heldBatches()]
+      .filter((one) => isOld(one.takenAt))
+      .map(({ key }) => key);
     require(held.length === 0, 'I5', () => `${process.id} still holds ${held} at the end`);
   }
   if (name !== 'scheduler') return;
@@ -98,7 +155,7 @@ export function checkRest(process: Process, { name, inner }: Resident, stuck: Re
   for (const worker of registry.all()) {
     // Nobody may have seen that it is stuck: health was away when it was.
     if (stuck.has(worker.id)) continue;
-    const out = [...worker.batches.keys()];
+    const out = [...worker.batches.values()].filter((one) => isOld(one.assignedAt)).map((one) => one.batch);
     require(out.length === 0, 'I5', () =>
       `${process.id} still has batches ${out} at ${worker.id} at the end`);
   }
@@ -107,4 +164,9 @@ export function checkRest(process: Process, { name, inner }: Resident, stuck: Re
     require(queue.count === 0 || !served, 'I5', () =>
       `${process.id} still has ${queue.count} jobs waiting for ${key}`);
   }
+}
+
+/** The last that were begun may run on, at a slow worker one behind the other. */
+function isOld(at: number): boolean {
+  return at < phases.ends - 150;
 }

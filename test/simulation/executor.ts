@@ -67,7 +67,11 @@ export class Executor {
   }
 
   load(model: string, version: string): void {
-    const { place, rowsMax, alphaMs } = this.truth.modelOf(model);
+    const { place, rowsMax, alphaMs, betaMs } = this.truth.modelOf(model);
+    const { measured } = this.truth.scenario;
+    const costs = [1, Math.min(4, rowsMax), rowsMax].map(
+      (rows) => [rows, this.paced(alphaMs + betaMs * rows)] as const,
+    );
     const fails = this.truth.scenario.unloadable.includes(`${this.name} ${model}`);
     this.occupy(model);
     this.later(this.random.between(1, 12), () => {
@@ -81,7 +85,7 @@ export class Executor {
           place,
           rowsMax,
           runMs: alphaMs,
-          costs: [],
+          costs: measured ? costs : [],
         });
     });
   }
@@ -94,7 +98,8 @@ export class Executor {
     this.truth.started(this.process, router, run, members, { now: this.timeline.now, transitMs });
     const rows = members.flatMap((member) => [...rowsOf(run, tokens, member)]);
     const { alphaMs, betaMs } = this.truth.modelOf(run.model);
-    const costMs = (alphaMs + betaMs * rows.length) * this.random.between(0.8, 1.3);
+    const [least, most] = this.truth.scenario.noise;
+    const costMs = this.paced((alphaMs + betaMs * rows.length) * this.random.between(least, most));
     const jobs = members.map((member) => this.truth.job(router, run.jobs[member] as number));
     const evil = jobs.find(
       ({ plan }) => plan.nature === 'die' || plan.nature === 'hang' || plan.nature === 'stuck',
@@ -107,6 +112,13 @@ export class Executor {
       if (code === '') this.outputs.set(key, rows);
       this.process.hear(finished(key, code, costMs));
     });
+  }
+
+  /** Slow or not, it is never so slow that it would be taken for hung. */
+  private paced(costMs: number): number {
+    const slowed = this.process.slowUntil > this.timeline.now ? 3 : 1;
+    const factor = (this.truth.scenario.slow[this.name] ?? 1) * slowed;
+    return factor === 1 ? costMs : Math.max(costMs, Math.min(costMs * factor, 90));
   }
 
   /** What is begun behind a load would begin who knows when. */

@@ -1,11 +1,12 @@
 // What is done to a simulated system from outside: its clients bring jobs, call them off and watch for their ends; faults
 // strike and pass; at the end healthy jobs show whether the capacity is back.
+import type { Heard } from '../../actors/actor.js';
 import { jobBytes } from './checks.js';
 import type { Process } from './process.js';
 import type { FaultPlan, JobPlan } from './scenario.js';
 import { phases } from './scenario.js';
 import type { System } from './system.js';
-import { name, require, type TrueJob } from './truth.js';
+import { identityOf, name, require, type TrueJob } from './truth.js';
 
 /** A timer may be late by that much, rounding included, and nobody unanswered for longer. */
 const lateMost = 3;
@@ -24,7 +25,7 @@ export class Clients {
     this.numbers.set(router, number);
     const job = truth.submit(router, number, plan, timeline.now, probe);
     const { rows, shapeKey, priority, budgetMs, model, cancelAfterMs } = plan;
-    router.hear({
+    const submitted: Heard = {
       type: 'job.submitted',
       job: number,
       spec: {
@@ -37,14 +38,22 @@ export class Clients {
         bytes: rows * jobBytes,
         priority,
         budgetMs,
-        idempotent: true,
-        identity: '',
-        hedge: false,
+        idempotent: model.idempotent,
+        identity: identityOf(plan),
+        hedge: model.hedge,
       },
-    });
+    };
+    router.hear(submitted);
     if (job.ending !== '') return;
+    if (plan.twice) timeline.after(0.5, () => this.again(job, submitted));
     this.watch(job, lateMost);
     if (!Number.isNaN(cancelAfterMs)) timeline.after(cancelAfterMs, () => this.cancel(job));
+  }
+
+  private again(job: TrueJob, submitted: Heard): void {
+    const { alive, frozen } = job.router;
+    // Of who has ended nothing is kept: by then its door gives the number to nobody else.
+    if (job.told && job.ending === '' && alive && !frozen) job.router.hear(submitted);
   }
 
   private cancel(job: TrueJob): void {
@@ -102,6 +111,8 @@ export class Faults {
         return this.crash(chosen(nodes(system), target), durationMs);
       case 'drainWorker':
         return chosen(workers, target)?.hear({ type: 'drain.requested' });
+      case 'slow':
+        return this.slow(chosen(workers, target), durationMs);
       case 'drainRouter':
         return this.drainRouter(chosen(system.with('router'), target), durationMs);
     }
@@ -126,6 +137,12 @@ export class Faults {
         if (process.frozen) system.network.cut(process.id, peer, forMs - 100);
       });
     }
+  }
+
+  private slow(worker: Process | undefined, forMs: number): void {
+    if (worker === undefined) return;
+    this.system.happened(`slow ${worker.id}`);
+    worker.slowUntil = this.system.timeline.now + forMs;
   }
 
   /** A worker registers anew while routers, held up, still act on what its scheduler said before. */
@@ -206,6 +223,8 @@ export function probes(system: System): { readonly plan: JobPlan; readonly route
         priority: 0,
         budgetMs: phases.probeBudgetMs,
         cancelAfterMs: Number.NaN,
+        content: 0,
+        twice: false,
       },
     })),
   );

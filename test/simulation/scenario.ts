@@ -1,7 +1,10 @@
 // What a seed stands for: how the system is laid out, how bad its network is, which jobs its clients bring, and what
 // goes wrong when. Drawn before the run, so that it does not depend on what the actors do.
+import type { Batching, WorkerChoice } from '../../proto/batching.js';
 import type { Role } from '../../proto/ids.js';
 import type { Place } from '../../proto/messages.js';
+import { modelsOf } from './catalogue.js';
+import { jobsOf } from './crowd.js';
 import { Random } from './random.js';
 
 export interface ModelPlan {
@@ -11,6 +14,10 @@ export interface ModelPlan {
   readonly alphaMs: number;
   readonly betaMs: number;
   readonly runMaxMs: number;
+  readonly batching: Batching;
+  /** False: a run that has begun is never run again. */
+  readonly idempotent: boolean;
+  readonly hedge: boolean;
 }
 
 export interface NodePlan {
@@ -34,6 +41,10 @@ export interface JobPlan {
   readonly budgetMs: number;
   /** NaN: never. */
   readonly cancelAfterMs: number;
+  /** Jobs with the same ask for the same; 0: it shares with nobody. */
+  readonly content: number;
+  /** Its router hears of it twice. */
+  readonly twice: boolean;
 }
 
 export const faultKinds = [
@@ -47,6 +58,7 @@ export const faultKinds = [
   'drainWorker',
   'drainRouter',
   'storm',
+  'slow',
 ] as const;
 
 export interface FaultPlan {
@@ -76,17 +88,35 @@ export interface Scenario {
   readonly network: NetworkPlan;
   readonly jobs: readonly JobPlan[];
   readonly faults: readonly FaultPlan[];
-  readonly choice: 'earliest-finish' | 'least-loaded' | 'round-robin';
+  /** Nothing goes wrong, and all costs are known and hold: then whoever is admitted is in time. */
+  readonly steady: boolean;
+  readonly choice: WorkerChoice;
   readonly credits: Readonly<Record<Place, number>>;
   readonly queueDepthMax: number;
   readonly jobsMax: number;
   readonly lossesMax: number;
+  readonly retries: {
+    readonly attemptsMax: number;
+    readonly retryShare: number;
+    readonly retryPerSecond: number;
+  };
+  readonly hedgeShare: number;
+  readonly sharersMax: number;
   /** Chances that a run ends as the executor's fault. */
   readonly deviceLost: number;
   readonly resultInvalid: number;
   /** Worker names and models that never load. */
   readonly unloadable: readonly string[];
+  /** How many times longer a run takes there than elsewhere, by worker name. */
+  readonly slow: Readonly<Record<string, number>>;
+  /** A run costs between so many times its usual cost. */
+  readonly noise: readonly [number, number];
+  /** Workers say what runs cost before they take any. */
+  readonly measured: boolean;
 }
+
+const drains: readonly FaultPlan['kind'][] = ['drainWorker', 'drainRouter'];
+const calm: NetworkPlan = { honest: true, delayMs: 0.1, noiseMs: 0.02, drop: 0, duplicate: 0, reorder: 0 };
 
 export const phases = {
   /** Clients bring jobs and faults begin until then. */
@@ -98,6 +128,13 @@ export const phases = {
 } as const;
 
 const workerNames = ['worker-1', 'worker-2', 'worker-3', 'worker-4'] as const;
+
+/** By worker name. */
+export const tags: Readonly<Record<string, readonly string[]>> = {
+  'worker-1': ['gpu', 'near'],
+  'worker-2': ['near'],
+  'worker-3': ['gpu'],
+};
 
 function layoutOf(random: Random): { layout: string; nodes: readonly NodePlan[] } {
   const [one, two, three, four] = workerNames;
@@ -136,19 +173,6 @@ function layoutOf(random: Random): { layout: string; nodes: readonly NodePlan[] 
   };
 }
 
-function modelsOf(random: Random): ModelPlan[] {
-  const cost = (alphaMs: number, betaMs: number): Pick<ModelPlan, 'alphaMs' | 'betaMs' | 'runMaxMs'> => ({
-    alphaMs: alphaMs * random.between(0.5, 2),
-    betaMs: betaMs * random.between(0.3, 2),
-    runMaxMs: random.between(110, 160),
-  });
-  return [
-    { model: 'tiny', place: 'inline', rowsMax: 8, ...cost(0.2, 0.02) },
-    { model: 'middle', place: 'thread', rowsMax: random.pick([4, 8, 16]), ...cost(4, 0.7) },
-    { model: 'single', place: 'thread', rowsMax: 1, ...cost(3, 1) },
-  ];
-}
-
 function networkOf(random: Random): NetworkPlan {
   const delayMs = random.pick([0.05, 0.1, 0.5, 2]);
   const noiseMs = delayMs * random.pick([0.2, 1, 4]);
@@ -163,66 +187,55 @@ function networkOf(random: Random): NetworkPlan {
   };
 }
 
-function jobOf(random: Random, at: number, models: readonly ModelPlan[], evil: boolean): JobPlan {
-  const model = random.pick(models);
-  const manner: Nature =
-    model.place === 'inline' ? random.pick(['die', 'stuck']) : random.pick(['die', 'hang']);
-  const nature: Nature = evil ? manner : random.chance(0.03) ? 'bad' : 'plain';
-  return {
-    at,
-    router: random.whole(0, 1),
-    model,
-    nature,
-    rows: random.whole(1, Math.min(4, model.rowsMax)),
-    shapeKey: random.chance(0.8) ? 'a' : 'b',
-    priority: random.pick([0, 1, 1, 1, 2]),
-    budgetMs: evil ? random.between(150, 600) : random.chance(0.03) ? 0 : random.between(8, 400),
-    cancelAfterMs: random.chance(0.08) ? random.between(0, 60) : Number.NaN,
-  };
-}
-
-function jobsOf(random: Random, models: readonly ModelPlan[]): JobPlan[] {
-  const count = random.pick([20, 40, 60, 80]);
-  const evils = random.chance(0.5) ? random.whole(1, 2) : 0;
-  const bursts = random.chance(0.4);
-  const times: number[] = [];
-  for (let index = 0; index < count; index++) {
-    const gathered = bursts && random.chance(0.6);
-    times.push(gathered ? 40 + 100 * random.whole(0, 3) + random.next() : random.between(5, phases.loadEnds));
-  }
-  times.sort((one, other) => one - other);
-  return times.map((at, index) => jobOf(random, at, models, index > 3 && index <= 3 + evils));
-}
-
 function faultsOf(random: Random): FaultPlan[] {
   const count = random.pick([0, 1, 2, 4, 6]);
+  const kinds = random.chance(0.1) ? drains : faultKinds;
   return Array.from({ length: count }, () => ({
     at: random.between(10, phases.loadEnds),
-    kind: random.pick(faultKinds),
+    kind: random.pick(kinds),
     target: random.next(),
     other: random.next(),
     durationMs: random.pick([random.between(1, 30), random.between(30, 120), random.between(120, 350)]),
   }));
 }
 
+function slowOf(random: Random): Record<string, number> {
+  return random.chance(0.25) ? { [random.pick(workerNames)]: random.pick([2, 5, 10]) } : {};
+}
+
+const choices = ['earliest-finish', 'least-loaded', 'round-robin', 'fastest'] as const;
+
 export function scenarioOf(seed: number): Scenario {
   const random = new Random(seed);
-  const models = modelsOf(random.fork(1));
-  const flaky = random.chance(0.15);
+  const steady = random.chance(0.12);
+  const models = modelsOf(random.fork(1), steady);
+  const flaky = !steady && random.chance(0.2);
   return {
     seed,
     ...layoutOf(random.fork(2)),
     models,
-    network: networkOf(random.fork(3)),
-    jobs: jobsOf(random.fork(4), models),
-    faults: faultsOf(random.fork(5)),
-    choice: random.pick(['earliest-finish', 'least-loaded', 'round-robin']),
+    network: steady ? calm : networkOf(random.fork(3)),
+    jobs: jobsOf(random.fork(4), models, steady),
+    faults: steady ? [] : faultsOf(random.fork(5)),
+    steady,
+    choice: random.pick(choices),
     credits: { inline: random.whole(1, 2), thread: random.whole(1, 3) },
-    queueDepthMax: random.pick([6, 20, 100]),
-    jobsMax: random.pick([10, 30, 1000]),
+    queueDepthMax: steady ? 200 : random.pick([6, 20, 100]),
+    jobsMax: steady ? 1000 : random.pick([10, 30, 1000]),
     lossesMax: random.pick([3, 5]),
+    retries: {
+      attemptsMax: random.pick([2, 3]),
+      retryShare: random.pick([0.02, 0.1, 0.5]),
+      retryPerSecond: random.pick([0.2, 3]),
+    },
+    hedgeShare: random.pick([0.02, 0.2, 1]),
+    sharersMax: random.pick([2, 64]),
     deviceLost: flaky ? random.pick([0.1, 0.7]) : 0,
     resultInvalid: flaky ? random.pick([0, 0.1]) : 0,
-    unloadable: random.chance(0.15) ? [`${random.pick(workerNames)} ${random.pick(models).model}`] : [],
+    unloadable:
+      !steady && random.chance(0.15) ? [`${random.pick(workerNames)} ${random.pick(models).model}`] : [],
+    slow: steady ? {} : slowOf(random.fork(6)),
+    noise: steady ? [0.97, 1.03] : [0.8, 1.3],
+    measured: steady || random.chance(0.5),
   };
 }

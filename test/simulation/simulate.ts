@@ -5,7 +5,11 @@ import { Clients, Faults, probes } from './load.js';
 import { phases, scenarioOf } from './scenario.js';
 import { System } from './system.js';
 import { Trace } from './trace.js';
-import { name, require, Violation } from './truth.js';
+import { name, require, type TrueJob, Violation } from './truth.js';
+
+/** By then every worker has its models. */
+const warmAt = 120;
+const brokenMost = 0.2;
 
 export interface Outcome {
   readonly seed: number;
@@ -58,6 +62,28 @@ function run(system: System): void {
   });
   timeline.run(phases.ends);
   checkEnd(system);
+  checkPromises(system);
+}
+
+/** Who is admitted where nothing goes wrong is answered in time. */
+function checkPromises({ truth, scenario }: System): void {
+  // What other models may take by their weight was promised to nobody.
+  const wanted = new Set(scenario.jobs.map(({ model }) => model));
+  if (!scenario.steady || wanted.size > 1) return;
+  let kept = 0;
+  let broken = 0;
+  for (const { ending, plan } of truth.all()) {
+    if (plan.at < warmAt) continue;
+    if (ending === 'completed') kept++;
+    else if (ending === 'expired DEADLINE_EXCEEDED') broken++;
+  }
+  require(broken <= 4 + brokenMost * kept, 'admission', () =>
+    `${broken} jobs were admitted and late beside ${kept} in time, though nothing went wrong`);
+}
+
+/** Its model's owner has it wait until the last moment, and others with it: then chance decides who is still in time. */
+function isHeldUp({ plan, ending }: TrueJob): boolean {
+  return plan.model.batching.policy === 'deferred' && ending.startsWith('expired');
 }
 
 function checkEnd(system: System): void {
@@ -70,6 +96,7 @@ function checkEnd(system: System): void {
   for (const job of truth.all()) {
     if (!job.router.alive) continue;
     require(job.ending !== '', 'I1', () => `${name(job)} never ended`);
+    if (job.probe && isHeldUp(job)) continue;
     // On a lossy network word of what is ready may be lost for good; a worker may be stuck that health never met.
     if (job.probe && scenario.network.honest && stuck.size === 0) {
       require(job.ending === 'completed', 'I14', () =>

@@ -9,10 +9,9 @@ import { Router } from '../../actors/router/router.js';
 import { Scheduler } from '../../actors/scheduler/scheduler.js';
 import { Supervisor } from '../../actors/supervisor/supervisor.js';
 import { Worker } from '../../actors/worker/worker.js';
-import { batchingDefaults } from '../../proto/batching.js';
 import type { MemberId } from '../../proto/ids.js';
 import type { Cause, Message } from '../../proto/messages.js';
-import { type Bug, withBug } from './bugs.js';
+import { type Bug, withBug } from './bug.js';
 import { checkResident, payloadBytesMax, queueBytesMax } from './checks.js';
 import { Executor } from './executor.js';
 import { Network } from './network.js';
@@ -25,7 +24,7 @@ import {
   type Tokens,
 } from './process.js';
 import { Random } from './random.js';
-import type { NodePlan, Scenario } from './scenario.js';
+import { type NodePlan, type Scenario, tags } from './scenario.js';
 import { Timeline } from './timeline.js';
 import type { Trace } from './trace.js';
 import { require, Truth } from './truth.js';
@@ -97,7 +96,7 @@ export class System implements Surroundings {
       version: '1',
       broken: '',
       runMaxMs: plan.runMaxMs,
-      batching: batchingDefaults,
+      batching: plan.batching,
     }));
   }
 
@@ -119,8 +118,9 @@ export class System implements Surroundings {
     const { id, roles } = process;
     const { now } = this.timeline;
     if (roles.includes('router')) {
-      const { jobsMax, lossesMax } = this.scenario;
-      const router = new Router({ jobsMax, payloadBytesMax, lossesMax, joinBytesMax: 300 }, now);
+      const { jobsMax, lossesMax, retries, hedgeShare, sharersMax } = this.scenario;
+      const limits = { jobsMax, payloadBytesMax, lossesMax, joinBytesMax: 300, hedgeShare, sharersMax };
+      const router = new Router({ ...limits, ...retries }, now);
       process.add('router', withBug(router, 'router', id, this.bug), router);
     }
     if (roles.includes('scheduler')) {
@@ -251,7 +251,8 @@ export class System implements Surroundings {
     this.children.set(host.id, [...running, { process: worker, slot }]);
     this.parents.set(id, host);
     const credits = this.scenario.credits;
-    const actor = new Worker({ name, device: 'simulated', tags: [], credits, reportMs, goWaitMs, runMaxMs });
+    const introduction = { name, device: 'simulated', tags: tags[name] ?? [], credits };
+    const actor = new Worker({ ...introduction, reportMs, goWaitMs, runMaxMs });
     worker.add('worker', withBug(actor, 'worker', id, this.bug), actor);
     const ends = { crash: (process: Process, detail: string) => this.end(process, 'crashed', detail) };
     const random = this.random.fork(this.incarnation);

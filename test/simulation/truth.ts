@@ -1,9 +1,8 @@
 // What is true in a simulated run, kept apart from what the actors believe: every job with its real deadline, where it
 // was sent, how often it was started and how it ended. What an actor says or does is held against this.
-import type { Reply } from '../../actors/effects.js';
 import { type JobNumber, type MemberId, modelKey } from '../../proto/ids.js';
 import type { Said } from '../../proto/messages.js';
-import type { Delivery, Process, Tokens } from './process.js';
+import type { Process } from './process.js';
 import type { JobPlan, ModelPlan, Scenario } from './scenario.js';
 
 /** A rule of the design that does not hold. */
@@ -22,6 +21,8 @@ export interface TrueJob {
   readonly number: JobNumber;
   readonly plan: JobPlan;
   readonly probe: boolean;
+  /** Its router has heard of it. */
+  told: boolean;
   /** Counts from when its router heard of it. */
   deadline: number;
   ending: string;
@@ -31,12 +32,32 @@ export interface TrueJob {
   /** The batch that its latest attempt went out with. */
   dispatch: Said<'batch.run'> | undefined;
   worker: MemberId;
-  /** Batches in which it was started. */
-  readonly starts: Set<string>;
-  /** Workers that it has ended. */
+  /** A second run beside the first; a job has one in its life. */
+  twin: Twin | undefined;
+  /** Batches in which it was started, with the attempt that it was of. */
+  readonly starts: Map<string, number>;
+  /** Those who asked for the same and shared a run one after another: itself, and whoever led it or was led. */
+  kin: Kin;
+}
+
+export interface Twin {
+  readonly attempt: number;
+  dispatch: Said<'batch.run'> | undefined;
+  worker: MemberId;
+  /** The first run was lost, and the job goes on as its twin. */
+  adopted: boolean;
+  /** Its router still counts on it. */
+  live: boolean;
+}
+
+export interface Kin {
+  readonly members: TrueJob[];
+  /** Workers that they have ended. */
   readonly ended: Set<MemberId>;
-  /** How many of them after it had been sent on. */
+  /** How many of them after the job had been sent on. */
   endedLater: number;
+  /** Leaders that went while a worker still ran them: what it did later nobody heard. */
+  leftRunning: number;
 }
 
 export function require(holds: boolean, invariant: string, sentence: () => string): void {
@@ -45,6 +66,8 @@ export function require(holds: boolean, invariant: string, sentence: () => strin
 
 const jobsPerRouter = 1_000_000;
 const rowsPerJob = 100;
+/** Stands for a router where tokens tell of a content. */
+const contents = 1000;
 
 export class Truth {
   readonly scenario: Scenario;
@@ -69,6 +92,7 @@ export class Truth {
       number,
       plan,
       probe,
+      told: false,
       deadline: now + plan.budgetMs,
       ending: '',
       endedAt: 0,
@@ -76,10 +100,11 @@ export class Truth {
       attempt: 0,
       dispatch: undefined,
       worker: '',
-      starts: new Set(),
-      ended: new Set(),
-      endedLater: 0,
+      twin: undefined,
+      starts: new Map(),
+      kin: { members: [], ended: new Set(), endedLater: 0, leftRunning: 0 },
     };
+    job.kin.members.push(job);
     let jobs = this.jobs.get(router.id);
     if (jobs === undefined) {
       jobs = new Map();
@@ -106,9 +131,11 @@ export class Truth {
     return this.scenario.models.find((plan) => plan.model === model) as ModelPlan;
   }
 
-  /** One token per row, that nothing else in the run has. */
+  /** One token per row, that nothing else in the run has but who asks for the same. */
   tokensOf(router: MemberId, number: JobNumber, rows: number): number[] {
-    const first = (this.routers.indexOf(router) * jobsPerRouter + number) * rowsPerJob;
+    const content = this.jobs.get(router)?.get(number)?.plan.content ?? 0;
+    const family = content > 0 ? contents : this.routers.indexOf(router);
+    const first = (family * jobsPerRouter + (content || number)) * rowsPerJob;
     return Array.from({ length: rows }, (_, row) => first + row);
   }
 
@@ -118,6 +145,7 @@ export class Truth {
     to: MemberId,
     said: Said<'job.enqueue'>,
     schedulers: readonly MemberId[],
+    beside: boolean,
     now: number,
   ): void {
     const job = this.job(router.id, said.job);
@@ -125,8 +153,15 @@ export class Truth {
     require(said.attempt >= job.attempt, 'I3', () => `${name(job)} goes back to attempt ${said.attempt}`);
     require(said.budgetMs <= Math.max(0, job.deadline - now) + 0.001, 'I4', () =>
       `${name(job)} was given more time than it has`);
-    job.attempt = said.attempt;
-    job.dispatch = undefined;
+    if (beside) twinned(job, said);
+    else {
+      require(job.plan.model.idempotent || job.starts.size === 0, 'I7', () =>
+        `${name(job)} has begun, is not to be run twice and is enqueued again`);
+      job.attempt = said.attempt;
+      job.dispatch = undefined;
+      // One in its life: it is remembered.
+      if (job.twin !== undefined) job.twin.live = false;
+    }
     const view = `${modelKey(said.model, said.version)} of ${schedulers.join(' ')}`;
     const owner = this.owners.get(view);
     if (owner === undefined) this.owners.set(view, to);
@@ -145,16 +180,26 @@ export class Truth {
     run.jobs.forEach((number, member) => {
       const job = this.job(router.id, number);
       require(job.ending === '', 'I1', () => `${name(job)} has ended and is dispatched`);
-      require(job.dispatch === undefined, 'I6', () =>
-        `${name(job)} is dispatched while it is at ${job.worker}`);
-      require(job.attempt === run.attempts[member], 'I3', () =>
-        `${name(job)} is dispatched under an old attempt`);
+      const { twin } = job;
+      const attempt = run.attempts[member] as number;
+      if (twin?.live === true && twin.dispatch === undefined && attempt === twin.attempt) {
+        require(job.dispatch !== undefined && to !== job.worker, 'I6', () =>
+          `${name(job)} runs a second time at ${to}, the first is at ${job.worker}`);
+        twin.dispatch = run;
+        twin.worker = to;
+      } else {
+        require(job.dispatch === undefined, 'I6', () =>
+          `${name(job)} is dispatched while it is at ${job.worker}`);
+        require(job.attempt === attempt, 'I3', () => `${name(job)} is dispatched under an old attempt`);
+        job.dispatch = run;
+        job.worker = to;
+      }
       require(job.plan.model === model, 'I8', () => `${name(job)} is dispatched to ${model.model}`);
       const budget = run.budgetsMs[member] as number;
       require(budget <= Math.max(0, job.deadline - now) + 0.001, 'I4', () =>
         `${name(job)} is dispatched with more time than it has`);
-      job.dispatch = run;
-      job.worker = to;
+      require(run.rows[member] === job.plan.rows, 'I8', () =>
+        `${name(job)} has ${job.plan.rows} rows, ${run.rows[member]} are dispatched`);
     });
   }
 
@@ -178,76 +223,52 @@ export class Truth {
       const job = this.job(router, run.jobs[member] as number);
       const overdue = late.now - (job.deadline + late.transitMs);
       require(overdue < 0.001, 'I4', () => `${name(job)} starts ${overdue.toFixed(2)} ms after its deadline`);
-      job.starts.add(`${run.scheduler}#${run.batch}`);
-      // Once besides, when a batch failed for what may have been another's fault.
-      const most = this.scenario.lossesMax + 1;
+      this.startedOnce(job, run, member);
+      // Once besides, when a batch failed for what may have been another's fault, and once when it is hedged.
+      const most = this.scenario.lossesMax + (job.twin === undefined ? 1 : 2);
       require(job.starts.size <= most, 'I7', () =>
         `${name(job)} was started ${job.starts.size} times, at most ${most}`);
     }
   }
 
+  /** Each run is of another attempt; and of some jobs there is none but the first. */
+  private startedOnce(job: TrueJob, run: Said<'batch.run'>, member: number): void {
+    const batch = `${run.scheduler}#${run.batch}`;
+    const attempt = run.attempts[member] as number;
+    for (const [other, before] of job.starts) {
+      require(other === batch || before !== attempt, 'I2', () =>
+        `${name(job)} is started in ${batch} and was in ${other}, both as attempt ${attempt}`);
+    }
+    require(job.plan.model.idempotent || job.starts.size === 0, 'I7', () =>
+      `${name(job)} is started again in ${batch}, it must not run twice`);
+    job.starts.set(batch, attempt);
+  }
+
   /** A job has brought down the worker that ran it. */
   killed(job: TrueJob, worker: MemberId): void {
-    job.ended.add(worker);
+    const { kin } = job;
+    kin.ended.add(worker);
     // Still hanging when its router had long lost and found the worker again, and sent the job on: once is not counted.
-    if (job.plan.nature === 'hang' && job.worker !== worker) job.endedLater++;
-    const counted = job.ended.size - Math.max(0, job.endedLater - 1);
+    const isThere = kin.members.some((member) => member.worker === worker || member.twin?.worker === worker);
+    if (job.plan.nature === 'hang' && !isThere) kin.endedLater++;
+    const counted = kin.ended.size - Math.max(0, kin.endedLater - 1) - kin.leftRunning;
     require(counted <= 2, 'I11', () =>
-      `${name(job)} (${job.plan.nature}) ended ${[...job.ended].join(', ')}`);
+      `${name(job)} (${job.plan.nature}) ended ${[...kin.ended].join(', ')}`);
   }
 
   /** Somebody else ended the worker: it is no evidence against the job that held it up. */
   excuse(worker: MemberId): void {
-    for (const job of this.all()) job.ended.delete(worker);
+    for (const job of this.all()) job.kin.ended.delete(worker);
   }
 
-  replied(router: Process, reply: Reply, delivery: Delivery, now: number): void {
-    const job = this.job(router.id, reply.job);
-    require(job.ending === '', 'I1', () =>
-      `${name(job)} ended as ${job.ending} and again as ${reply.end.ending}`);
-    const { ending, code } = reply.end;
-    job.ending = code === undefined ? ending : `${ending} ${code}`;
-    job.endedAt = now;
-    this.unfinished--;
-    if (!job.probe) this.endings[job.ending] = (this.endings[job.ending] ?? 0) + 1;
-    const { nature } = job.plan;
-    const fits = (holds: boolean, invariant = 'I1'): void =>
-      require(holds, invariant, () =>
-        `${name(job)} (${nature}) ended as ${job.ending}: ${reply.end.message}`);
-    if (ending === 'completed') {
-      fits(nature === 'plain', 'I8');
-      this.answered(job, reply, delivery);
-    } else if (ending === 'expired') fits(now >= job.deadline - 0.001);
-    else if (ending === 'cancelled') fits(job.cancelled);
-    else if (ending === 'rejected' || ending === 'displaced') fits(job.starts.size === 0);
-    else if (code === 'MODEL_FAILED') fits(nature === 'bad', 'I8');
-    // Where an answer may vanish without a word, who gave it may be taken for running still.
-    else if (code === 'JOB_POISONED') fits(job.ended.size > 0 || !this.scenario.network.honest, 'I11');
-    else {
-      const infrastructure = ['DEVICE_LOST', 'RESULT_INVALID', 'WORKERS_LOST', 'RETRIES_SPENT'];
-      fits(code !== undefined && infrastructure.includes(code));
-    }
-  }
-
-  private answered(job: TrueJob, reply: Reply, { heard, from, tokens }: Delivery): void {
-    const { dispatch, attempt, plan } = job;
-    const { slice } = reply;
-    if (heard.type !== 'batch.finished' || slice === undefined || dispatch === undefined) {
-      throw new Violation('I3', `${name(job)} was completed by ${heard.type} without being at a worker`);
-    }
-    const place = heard.jobs.indexOf(job.number);
-    require(from === job.worker &&
-      heard.batch === dispatch.batch &&
-      heard.epoch === dispatch.epoch, 'I3', () =>
-      `${name(job)} was answered by ${from} for batch ${heard.batch}, it is at ${job.worker} in ${dispatch.batch}`);
-    require(heard.attempts[place] === attempt, 'I3', () =>
-      `${name(job)} was answered for an earlier attempt`);
-    require(slice.rows === plan.rows, 'I8', () => `${name(job)} has ${plan.rows} rows and got ${slice.rows}`);
-    require(slice.rowsTotal === tokens.length, 'I8', () =>
-      `${name(job)} counts ${slice.rowsTotal} rows of ${tokens.length}`);
-    const wanted = this.tokensOf(job.router.id, job.number, plan.rows);
-    const given = tokens.slice(slice.rowsBefore, slice.rowsBefore + slice.rows);
-    require(same(wanted, given), 'I8', () => `${name(job)} got rows ${given}, its own are ${wanted}`);
+  /** The job waits beside the other for its answer. */
+  joined(job: TrueJob, leader: TrueJob): void {
+    require(sameContent(job, leader), 'I8', () => `${name(job)} shares a run with ${name(leader)}`);
+    require(job.kin === leader.kin || job.kin.members.length === 1, 'I8', () =>
+      `${name(job)} leaves those with whom it shares a run`);
+    if (job.kin === leader.kin) return;
+    job.kin = leader.kin;
+    job.kin.members.push(job);
   }
 }
 
@@ -261,6 +282,22 @@ export function name(job: TrueJob): string {
   return `job ${job.number} of ${job.router.id}`;
 }
 
-function same(one: Tokens, other: Tokens): boolean {
-  return one.length === other.length && one.every((token, index) => token === other[index]);
+/** What is asked for, as its door would write it; empty where nobody asks for the same. */
+export function identityOf({ model, shapeKey, rows, content }: JobPlan): string {
+  return content === 0 ? '' : `${model.model} ${shapeKey} ${rows} ${content}`;
+}
+
+export function sameContent(one: TrueJob, other: TrueJob): boolean {
+  return one.plan.content > 0 && identityOf(one.plan) === identityOf(other.plan);
+}
+
+/** A second run is asked for beside the first. */
+function twinned(job: TrueJob, said: Said<'job.enqueue'>): void {
+  const { hedge, idempotent } = job.plan.model;
+  require(hedge && idempotent && job.twin === undefined && said.company === 'any', 'I7', () =>
+    `${name(job)} is not to have a second run`);
+  require(job.dispatch !== undefined && said.attempt === job.attempt + 1, 'I3', () =>
+    `${name(job)} asks for a second run without a first, or under a wrong attempt`);
+  const { attempt } = said;
+  job.twin = { attempt, dispatch: undefined, worker: '', adopted: false, live: true };
 }

@@ -1,0 +1,56 @@
+// A bug planted on purpose around an actor: it changes what the actor hears or wants done, or puts another method in
+// its place. Each stands for a mistake that somebody could make, and the simulator must find every one.
+import type { Actor, Heard } from '../../actors/actor.js';
+import type { Effect } from '../../actors/effects.js';
+import type { Router } from '../../actors/router/router.js';
+import type { Scheduler } from '../../actors/scheduler/scheduler.js';
+import type { Worker } from '../../actors/worker/worker.js';
+import type { MemberId } from '../../proto/ids.js';
+
+export type ActorKind = 'router' | 'scheduler' | 'worker';
+
+export interface Bug {
+  readonly about: string;
+  readonly kind: ActorKind;
+  /** Once, when the actor is made. */
+  plant?(actor: Actor, process: MemberId): void;
+  /** What it hears instead; nothing: it does not hear it. */
+  hears?(heard: Heard): Heard | undefined;
+  /** What it wants done instead. */
+  wants?(effect: Effect): readonly Effect[];
+  /** After each step. */
+  after?(actor: Actor): void;
+}
+
+class Bugged implements Actor {
+  readonly hears: Actor['hears'];
+  private readonly inner: Actor;
+  private readonly bug: Bug;
+
+  constructor(inner: Actor, bug: Bug) {
+    this.inner = inner;
+    this.hears = inner.hears;
+    this.bug = bug;
+  }
+
+  receive(heard: Heard, from: MemberId, now: number): Effect[] {
+    const seen = this.bug.hears === undefined ? heard : this.bug.hears(heard);
+    const effects = seen === undefined ? [] : this.inner.receive(seen, from, now);
+    this.bug.after?.(this.inner);
+    return this.bug.wants === undefined
+      ? effects
+      : effects.flatMap((effect) => this.bug.wants?.(effect) ?? []);
+  }
+}
+
+/** The actor, or the actor with the bug around it where the bug is of its kind. */
+export function withBug(
+  actor: Router | Scheduler | Worker,
+  kind: ActorKind,
+  process: MemberId,
+  bug?: Bug,
+): Actor {
+  if (bug?.kind !== kind) return actor;
+  bug.plant?.(actor, process);
+  return new Bugged(actor, bug);
+}

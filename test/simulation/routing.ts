@@ -1,0 +1,210 @@
+// Watches the routers: what they are told and what they say of each job, whom they may take for a model's owner, who
+// shares whose run, which second runs they ask for, and that they try again within their budget only.
+import { Directory } from '../../actors/directory.js';
+import type { Effect } from '../../actors/effects.js';
+import type { Router } from '../../actors/router/router.js';
+import type { JobNumber, MemberId } from '../../proto/ids.js';
+import type { Said } from '../../proto/messages.js';
+import { Ends } from './ends.js';
+import type { Delivery, Process } from './process.js';
+import { name, require, type TrueJob, type Truth } from './truth.js';
+
+interface RouterView {
+  readonly links: Directory;
+  readonly distrusted: Set<MemberId>;
+  schedulers: readonly MemberId[];
+  submitted: number;
+  /** Tries after failures of the machinery, and second runs. */
+  retries: number;
+  hedges: number;
+  readonly sinceAt: number;
+  /** Those with a twin. */
+  readonly twinned: Map<JobNumber, TrueJob>;
+  /** What the run of a job was said to take at most, its way included. */
+  readonly wholeMs: Map<JobNumber, number>;
+  readonly failures: Map<JobNumber, number>;
+}
+
+interface RouterInside {
+  readonly book: { readonly twins: Map<JobNumber, { readonly state: string; readonly attempt: number }> };
+}
+
+/** What was saved up at the beginning. */
+const savedMs = 10_000;
+
+export class RoutingWitness {
+  private readonly truth: Truth;
+  private readonly ends: Ends;
+  private readonly views = new Map<MemberId, RouterView>();
+
+  constructor(truth: Truth) {
+    this.truth = truth;
+    this.ends = new Ends(truth);
+  }
+
+  observe(
+    process: Process,
+    actor: Router,
+    delivery: Delivery,
+    effects: readonly Effect[],
+    now: number,
+  ): void {
+    const view = this.viewOf(process.id, now);
+    this.hears(process, view, delivery, now);
+    for (const effect of effects) {
+      if (effect.type === 'reply')
+        this.ended(view, this.ends.replied(process, effect, delivery, now), delivery, effects);
+      else if (effect.type === 'stopped') this.drained(process);
+      if (effect.type !== 'send') continue;
+      const { to, message } = effect;
+      if (message.type === 'job.enqueue') this.enqueued(process, actor, view, to, message, delivery, now);
+      if (message.type !== 'batch.run') continue;
+      this.truth.dispatched(process, to, message, now);
+      if (delivery.heard.type !== 'batch.assign') continue;
+      const { costMs, transportMs } = delivery.heard;
+      for (const job of message.jobs) view.wholeMs.set(job, costMs + transportMs);
+    }
+    if (delivery.heard.type === 'job.submitted') this.joined(process, actor, delivery.heard.job);
+    if (view.twinned.size > 0) reviewTwins(view, actor);
+  }
+
+  private hears(process: Process, view: RouterView, { heard, from }: Delivery, now: number): void {
+    switch (heard.type) {
+      case 'job.submitted': {
+        const job = this.truth.job(process.id, heard.job);
+        if (job.told) return;
+        job.told = true;
+        job.deadline = now + heard.spec.budgetMs;
+        view.submitted++;
+        return;
+      }
+      case 'batch.finished':
+        heard.codes.forEach((code, member) => {
+          const job = heard.jobs[member] as number;
+          if (isFailure(code) && this.truth.job(process.id, job).worker === from)
+            view.failures.set(job, (view.failures.get(job) ?? 0) + 1);
+        });
+        return;
+      case 'link.opened':
+        view.links.open(heard.member, heard.roles);
+        break;
+      case 'link.lost':
+        // Without health nobody is left to take back what it said of others.
+        if (view.links.close(heard.member).includes('health')) view.distrusted.clear();
+        view.distrusted.delete(heard.member);
+        break;
+      case 'peer.judged':
+        if (heard.verdict === 'down') view.distrusted.add(heard.member);
+        else view.distrusted.delete(heard.member);
+        break;
+      default:
+        return;
+    }
+    view.schedulers = view.links.with('scheduler').filter((member) => !view.distrusted.has(member));
+  }
+
+  private enqueued(
+    process: Process,
+    actor: Router,
+    view: RouterView,
+    to: MemberId,
+    said: Said<'job.enqueue'>,
+    { heard }: Delivery,
+    now: number,
+  ): void {
+    const { scenario } = this.truth;
+    const job = this.truth.job(process.id, said.job);
+    const beside = job.dispatch !== undefined && actor.job(said.job)?.placed === true;
+    this.truth.enqueued(process, to, said, view.schedulers, beside, now);
+    if (beside) {
+      view.twinned.set(said.job, job);
+      view.hedges++;
+      require(view.hedges <= scenario.hedgeShare * view.submitted, 'I7', () =>
+        `${process.id} asks for ${view.hedges} second runs of ${view.submitted} jobs`);
+    }
+    if (heard.type !== 'batch.finished') return;
+    const code = heard.codes[heard.jobs.indexOf(said.job)];
+    if (code === undefined || !isFailure(code)) return;
+    const { attemptsMax, retryShare, retryPerSecond } = scenario.retries;
+    const failures = view.failures.get(said.job) ?? 0;
+    require(failures < attemptsMax, 'I7', () => `${name(job)} is tried again after ${failures} failed runs`);
+    view.retries++;
+    const seconds = (savedMs + now - view.sinceAt) / 1000;
+    require(view.retries <= retryShare * view.submitted + retryPerSecond * seconds, 'I7', () =>
+      `${process.id} tries again for the ${view.retries}th time, of ${view.submitted} jobs`);
+    const wholeMs = view.wholeMs.get(said.job) ?? 0;
+    require(said.budgetMs > wholeMs, 'I7', () =>
+      `${name(job)} is tried again with ${said.budgetMs} ms left for ${wholeMs}`);
+  }
+
+  private joined(process: Process, actor: Router, number: JobNumber): void {
+    const leader = actor.job(number)?.sharers?.leader;
+    if (leader === undefined || leader.number === number) return;
+    this.truth.joined(this.truth.job(process.id, number), this.truth.job(process.id, leader.number));
+  }
+
+  /** Of two runs the one that was not answered is called back. */
+  private ended(view: RouterView, job: TrueJob, { from, heard }: Delivery, effects: readonly Effect[]): void {
+    view.twinned.delete(job.number);
+    view.wholeMs.delete(job.number);
+    const { twin } = job;
+    if (twin?.live !== true || twin.dispatch === undefined || twin.adopted || heard.type !== 'batch.finished')
+      return;
+    const other = from === twin.worker ? job.worker : twin.worker;
+    const batch = from === twin.worker ? job.dispatch?.batch : twin.dispatch.batch;
+    if (!view.links.has(other)) return;
+    const isRecalled = effects.some(
+      (effect) =>
+        effect.type === 'send' &&
+        effect.to === other &&
+        effect.message.type === 'batch.recall' &&
+        effect.message.batch === batch,
+    );
+    require(isRecalled, 'I6', () =>
+      `${name(job)} was answered by ${from}, and its other run at ${other} is not called back`);
+  }
+
+  private drained(process: Process): void {
+    for (const job of this.truth.all()) {
+      require(job.router !== process || !job.told || job.ending !== '', 'I9', () =>
+        `${process.id} stops, and ${name(job)} has no end`);
+    }
+  }
+
+  private viewOf(router: MemberId, now: number): RouterView {
+    let view = this.views.get(router);
+    if (view === undefined) {
+      view = {
+        links: new Directory(),
+        distrusted: new Set(),
+        schedulers: [],
+        submitted: 0,
+        retries: 0,
+        hedges: 0,
+        sinceAt: now,
+        twinned: new Map(),
+        wholeMs: new Map(),
+        failures: new Map(),
+      };
+      this.views.set(router, view);
+    }
+    return view;
+  }
+}
+
+function isFailure(code: string): boolean {
+  return code === 'DEVICE_LOST' || code === 'RESULT_INVALID';
+}
+
+/** What its router believes of it, for what comes next is judged by that. */
+function reviewTwins(view: RouterView, actor: Router): void {
+  const { twins } = (actor as unknown as RouterInside).book;
+  for (const [number, job] of view.twinned) {
+    const { twin } = job;
+    if (twin === undefined || !twin.live) continue;
+    const believed = actor.job(number);
+    twin.adopted ||= twin.dispatch !== undefined && believed?.attempt === twin.attempt;
+    const state = twins.get(number)?.state;
+    if (state === 'over' && !twin.adopted) twin.live = false;
+  }
+}
