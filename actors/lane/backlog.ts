@@ -83,6 +83,12 @@ export class Backlog {
     return this.levels[0]?.runs[0]?.deadlines[0] ?? Number.POSITIVE_INFINITY;
   }
 
+  /** Somebody waits, and all who do are of a lower priority. */
+  isAllBelow(priority: number): boolean {
+    const first = this.levels[0];
+    return first !== undefined && first.priority > priority;
+  }
+
   /** Somebody of a lower priority waits. */
   hasBelow(priority: number): boolean {
     const last = this.levels[this.levels.length - 1];

@@ -15,6 +15,9 @@ export interface Newcomer {
   readonly rows: number;
 }
 
+/** What stands against a newcomer: its own answer, those of others, or that so small a batch costs others too much. */
+export type Cause = 'late' | 'others' | 'worth';
+
 export class Projection {
   private readonly freeAt = new Float64Array(workersMost);
   private readonly start = new Float64Array(workersMost);
@@ -23,6 +26,7 @@ export class Projection {
   lateAt = 0;
   private latestFree = 0;
   private slowest: CostTable | undefined;
+  private fastest: CostTable | undefined;
   transportMs = 0;
   /** Rows of a full batch, and of the smallest worth beginning: see `Planner`. */
   full = 1;
@@ -35,12 +39,18 @@ export class Projection {
   share = 1;
   /** When the newcomer asked for last would be answered at the latest. */
   finishAt = 0;
+  /** Why it did not fit; of others, when the first of those is due who would be late. */
+  cause: Cause = 'late';
+  othersDue = 0;
+  /** The rows of the batch that it would have begun. */
+  begun = 0;
 
   /** Forgets the workers: they are said anew whenever one took or finished something. */
   clear(): void {
     this.costs.length = 0;
     this.latestFree = 0;
     this.slowest = undefined;
+    this.fastest = undefined;
   }
 
   get workers(): number {
@@ -54,6 +64,23 @@ export class Projection {
     this.costs.push(cost);
     this.latestFree = Math.max(this.latestFree, freeAt);
     if (this.slowest === undefined || cost.high(1) > this.slowest.high(1)) this.slowest = cost;
+    if (this.fastest === undefined || cost.mean(1) < this.fastest.mean(1)) this.fastest = cost;
+  }
+
+  /** What a run of so many rows takes by itself, where it is fastest. */
+  aloneMs(rows: number): number {
+    return this.fastest?.mean(rows) ?? 0;
+  }
+
+  /** Until all that runs and so many rows are done, in full batches. */
+  drainMs(rows: number, now: number): number {
+    let rate = 0;
+    let busyMs = 0;
+    for (let worker = 0; worker < this.costs.length; worker++) {
+      rate += this.full / (this.costs[worker] as CostTable).mean(this.full);
+      busyMs += Math.max(0, (this.freeAt[worker] as number) - now);
+    }
+    return rate === 0 ? 0 : busyMs / this.costs.length + rows / (rate * this.share);
   }
 
   /**
@@ -63,6 +90,7 @@ export class Projection {
   fits(newcomer: Newcomer, backlog: Backlog, now: number, others: 'all' | 'equals' = 'all'): boolean {
     const { slowest } = this;
     this.finishAt = newcomer.deadline;
+    this.cause = 'late';
     if (slowest === undefined) return true;
     for (let worker = 0; worker < this.costs.length; worker++) {
       if (!(this.costs[worker] as CostTable).known) return true;
@@ -123,10 +151,14 @@ export class Projection {
       const least = begins ? rows : 1;
       let size = rowsWithin(cost, due - begin, Math.max(this.full, least), least, this.caution);
       if (begins) {
-        this.finishAt = begin + cost.high(Math.max(size, rows));
-        if (size < Math.max(rows, this.leastWorth)) return false;
+        if (size < rows) {
+          this.finishAt = begin + cost.mean(rows) * (1 + (cost.spread() - 1) * this.caution);
+          return false;
+        }
+        this.finishAt = begin + cost.high(rows);
+        if (size < this.leastWorth) return this.isLittle(size);
       } else if (size === 0) {
-        if (placed) return false;
+        if (placed) return this.isLateFor(due);
         size = 1;
       }
       if (this.sorts > 1) size = Math.max(least, Math.min(size, Math.ceil((total - at) / this.sorts)));
@@ -142,6 +174,18 @@ export class Projection {
       if (at >= total) return true;
     }
     return placed || this.fitsFarOff(ahead + rows - at, at / batchesMost, deadline);
+  }
+
+  private isLittle(size: number): false {
+    this.cause = 'worth';
+    this.begun = size;
+    return false;
+  }
+
+  private isLateFor(due: number): false {
+    this.cause = 'others';
+    this.othersDue = due;
+    return false;
   }
 
   private begin(now: number): void {

@@ -11,8 +11,12 @@ import type { Outlook } from './workers.js';
 
 export type Refusal = Omit<Said<'job.refused'>, 'type' | 'job' | 'attempt'>;
 
-const retryLeastMs = 5;
+const retryLeastMs = 1;
+const retryMostMs = 60_000;
 const fullRetryMs = 100;
+/** A job that has less than this part of the usual time is a tight one; so much of the workers' time is theirs. */
+const tightPart = 0.8;
+const tightShare = 0.1;
 /** A projection is made anew after this, even when nothing happened. */
 const freshMs = 1;
 /** So many kinds of jobs of one lane are kept a projection for. */
@@ -32,6 +36,9 @@ class Outline {
   isKnown = false;
   /** Nobody has run such a job yet: its costs are those of other shapes of the model. */
   isGuess = false;
+  leastWorth = 1;
+  /** When the next tight job may begin a batch however small. */
+  tightFrom = Number.NEGATIVE_INFINITY;
 }
 
 export class Admission {
@@ -54,12 +61,28 @@ export class Admission {
     const { backlog } = lane.queue;
     // Where each runs by itself, there are as many sorts as jobs.
     projection.sorts = Math.max(1, entry.company === 'alone' ? lane.queue.count + 1 : lane.queue.sorts);
+    // Who goes before all that waits is not kept from it by what they need.
+    projection.leastWorth = backlog.isAllBelow(entry.priority) ? 1 : outline.leastWorth;
     if (projection.fits(entry, backlog, now)) return undefined;
-    const takesMs = projection.finishAt - now;
+    if (projection.cause === 'worth' && this.mayBeSmall(outline, lane, entry, now)) return undefined;
     if (backlog.hasBelow(entry.priority) && projection.fits(entry, backlog, now, 'equals')) return undefined;
     if (this.hasFreeWorker(lane, entry, now)) return undefined;
+    const refusal = refused(projection, lane, entry, now);
     this.doubt(outline, lane, entry, now);
-    return refused(projection, lane, entry, takesMs, now);
+    return refusal;
+  }
+
+  /** Jobs with much less time than the others can't wait for a batch that is worth it: a part of the time is theirs. */
+  private mayBeSmall(outline: Outline, lane: Lane, entry: Waiting, now: number): boolean {
+    const { projection } = outline;
+    if (now < outline.tightFrom || entry.deadline - now > tightPart * lane.demand.budgetMs) return false;
+    projection.leastWorth = 1;
+    const fits = projection.fits(entry, lane.queue.backlog, now);
+    projection.leastWorth = outline.leastWorth;
+    if (!fits) return false;
+    const everyMs = projection.aloneMs(entry.rows) / (tightShare * projection.share * projection.workers);
+    outline.tightFrom = now + everyMs;
+    return true;
   }
 
   /** Those who can't be answered in time any more since others of higher priority came. They leave the queue. */
@@ -88,7 +111,7 @@ export class Admission {
       reason:
         `requests of higher priority for ${lane.key} came: beside them it could not be answered in the ` +
         `${shown(leftMs)} ms that it had left (${lane.queue.count} jobs wait)`,
-      retryAfterMs: Math.max(retryLeastMs, Math.ceil(leftMs)),
+      retryAfterMs: retryAfter(leftMs),
     };
   }
 
@@ -152,7 +175,7 @@ export class Admission {
     projection.share = part;
     projection.transportMs = 0;
     projection.full = 1;
-    projection.leastWorth = 1;
+    outline.leastWorth = 1;
     projection.caution = 1;
     let standIn: Outlook | undefined;
     for (const { worker, share } of crew) {
@@ -166,7 +189,7 @@ export class Admission {
       const { highMs } = worker.transport;
       const full = planner.full(cost, crew.length * part, budgetMs - highMs, share.rowsMax);
       projection.full = Math.max(projection.full, full);
-      projection.leastWorth = Math.max(projection.leastWorth, planner.leastWorth(rowsPerMs));
+      outline.leastWorth = Math.max(outline.leastWorth, planner.leastWorth(rowsPerMs));
       projection.caution = Math.max(projection.caution, planner.cautionOfPromises(rowsPerMs));
       projection.transportMs = Math.max(projection.transportMs, highMs);
       projection.add(worker.freeAtBest(share.place, now), cost);
@@ -195,19 +218,49 @@ export class Admission {
   }
 }
 
-function refused(projection: Projection, lane: Lane, entry: Waiting, tookMs: number, now: number): Refusal {
-  const before = lane.queue.backlog.ahead(entry.priority, entry.deadline);
-  const budgetMs = entry.deadline - now;
-  // What would be in time by itself is refused for those whom it would make late.
-  const takesMs = Math.max(tookMs, budgetMs);
+function refused(projection: Projection, lane: Lane, entry: Waiting, now: number): Refusal {
+  const { backlog, count } = lane.queue;
+  const before = backlog.ahead(entry.priority, entry.deadline);
   const crew = `${projection.workers} worker${projection.workers === 1 ? '' : 's'}`;
   return {
     code: 'OVERLOADED',
     reason:
-      `an answer of ${lane.key} would take about ${shown(takesMs)} ms and its deadline is in ${shown(budgetMs)} ms: ` +
-      `${lane.queue.count} jobs wait, ${before} rows of them first, for ${crew}`,
-    retryAfterMs: Math.max(retryLeastMs, Math.ceil(takesMs - budgetMs)),
+      `an answer of ${lane.key} would ${against(projection, entry, now)}: ` +
+      `${count} jobs wait, ${before} rows of them first, for ${crew}${ofNoUse(projection, entry, now)}`,
+    retryAfterMs: retryAfter(projection.drainMs(backlog.rows, now)),
   };
+}
+
+function against(projection: Projection, entry: Waiting, now: number): string {
+  const takesMs = projection.finishAt - now;
+  const budgetMs = entry.deadline - now;
+  const deadline = `its deadline is in ${shown(budgetMs)} ms`;
+  switch (projection.cause) {
+    case 'late':
+      return `take about ${shown(Math.max(takesMs, budgetMs + 0.1))} ms and ${deadline}`;
+    case 'others': {
+      const due = shown(Math.max(0, projection.othersDue - now));
+      return (
+        `take about ${shown(takesMs)} ms and ${deadline}, but others who were promised theirs would be late for it, ` +
+        `the first is due in ${due} ms`
+      );
+    }
+    case 'worth':
+      return (
+        `take about ${shown(takesMs)} ms and ${deadline}, but that leaves time only for a batch of ${projection.begun}, ` +
+        `and the load needs batches of ${projection.leastWorth}`
+      );
+  }
+}
+
+function ofNoUse(projection: Projection, { rows, deadline }: Waiting, now: number): string {
+  const aloneMs = projection.aloneMs(rows);
+  if (now + aloneMs <= deadline) return '';
+  return `; by itself it takes ${shown(aloneMs)} ms: with such a deadline it is of no use to come again`;
+}
+
+function retryAfter(ms: number): number {
+  return Math.min(retryMostMs, Math.max(retryLeastMs, Math.ceil(ms)));
 }
 
 /** Who comes again may have run already. */
