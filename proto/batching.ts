@@ -1,12 +1,29 @@
 // How the jobs of a model are gathered into batches and given to workers, as its owner may set it: the words that the
 // configuration, the workers and the schedulers share.
 
-/** `auto` chooses among the others from the costs that it has seen, the workers that live and the load. */
+/** `auto` chooses among eager, deferred and edf from the costs seen, the workers that live and the load. */
 export const batchPolicies = ['auto', 'eager', 'deferred', 'window', 'edf'] as const;
 export type BatchPolicy = (typeof batchPolicies)[number];
 
+export const batchPolicyMeanings: Readonly<Record<BatchPolicy, string>> = {
+  auto: 'Gathers no more than the load needs and deadlines allow: a lone request goes at once.',
+  eager: 'What waits goes as soon as a worker takes it, up to `maxBatch` rows, whatever the deadlines.',
+  deferred:
+    'Waits until there are the rows with which the workers do most, or the most urgent request has to go.',
+  window: 'Waits for a full batch, `maxDelayMs` at most, and no longer than the most urgent request can.',
+  edf: 'What waits goes as soon as a worker takes it, no more rows together than the most urgent has time for.',
+};
+
 export const workerChoices = ['earliest-finish', 'least-loaded', 'round-robin', 'fastest'] as const;
 export type WorkerChoice = (typeof workerChoices)[number];
+
+/** All of them among those that would be in time, where there are such. */
+export const workerChoiceMeanings: Readonly<Record<WorkerChoice, string>> = {
+  'earliest-finish': 'Whoever is expected to be done with it first; a slow one only where that is worth it.',
+  'least-loaded': 'Whoever has been given the fewest rows that are not done.',
+  'round-robin': 'Whoever has waited longest for one: each in turn.',
+  fastest: 'Whoever is expected to take the least time for it by itself.',
+};
 
 export interface Batching {
   readonly policy: BatchPolicy;

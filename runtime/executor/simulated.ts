@@ -1,27 +1,42 @@
 // The settings of a simulated model: what a run costs and which faults it commits. Read with sentences for the person
 // who wrote the file, since nothing else checks them.
 
-/** die: the process ends by SIGSEGV; hang: the run never ends; slow: it takes `slowFactor` times as long; garbage: the
- * outputs have too few bytes; nan: the right size, every float NaN; lost: the device is reported lost. */
-export const simulatedFaults = ['die', 'hang', 'slow', 'garbage', 'nan', 'lost'] as const;
+export const simulatedFaultMeanings = {
+  die: 'the process ends by SIGSEGV',
+  hang: 'the run never ends',
+  slow: 'it takes `slowFactor` times as long',
+  garbage: 'the outputs have too few bytes',
+  nan: 'the right size, every float NaN',
+  lost: 'the device is reported lost',
+} as const;
 
-export type SimulatedFault = (typeof simulatedFaults)[number];
+export type SimulatedFault = keyof typeof simulatedFaultMeanings;
+export const simulatedFaults = Object.keys(simulatedFaultMeanings) as readonly SimulatedFault[];
 
 export interface SimulatedSettings {
-  /** Cost of a run: alphaMs + betaMs × rows, where no steps are given. */
   readonly alphaMs: number;
   readonly betaMs: number;
-  /** Rows and milliseconds, both ascending: a run costs what the next larger step says, beyond the last in proportion. */
   readonly steps: readonly (readonly [rows: number, ms: number])[];
-  /** Share of the cost by which it varies up and down. */
   readonly jitter: number;
   readonly seed: number;
   readonly slowFactor: number;
-  /** A request whose rows begin with this number commits the fault. */
   readonly faultInput: Readonly<Partial<Record<SimulatedFault, number>>>;
-  /** Every n-th run commits the fault; 1: each. */
   readonly faultEvery: Readonly<Partial<Record<SimulatedFault, number>>>;
 }
+
+export const simulatedMeanings: Readonly<Record<keyof SimulatedSettings, string>> = {
+  alphaMs: 'What a run costs whatever its rows, from 0, where no `steps` are given.',
+  betaMs: 'What each row adds to that, from 0.',
+  steps:
+    'Rows and milliseconds, both ascending, such as [[1, 2], [8, 3.5]]: a run costs what the next larger step says, ' +
+    'beyond the last in proportion.',
+  jitter: 'Share of the cost, 0 to 1, by which it varies up and down.',
+  seed: 'A number from which the variation is drawn: the same, the same runs.',
+  slowFactor: 'How many times as long a slow run takes.',
+  faultInput:
+    'A fault and a number, such as { die: 666 }: a request whose rows begin with it commits the fault.',
+  faultEvery: 'A fault and a whole number n from 1: every n-th run commits the fault.',
+};
 
 export const simulatedDefaults: SimulatedSettings = {
   alphaMs: 1,

@@ -28,7 +28,7 @@ export const batchingShape = z.strictObject({
     .describe('Rows at which a batch is sent at once, ascending.'),
   maxDelayMs: decimal(0, minuteMs)
     .default(0)
-    .describe('How long the first of a batch waits for others at most; 0: as the policy has it.'),
+    .describe('With `window`: how long the first of a batch waits for others at most.'),
   weight: z
     .number({ error: aboveZero })
     .gt(0, { error: aboveZero })
@@ -61,7 +61,9 @@ export const batchingShape = z.strictObject({
         .array(whole(1, Number.MAX_SAFE_INTEGER))
         .min(1, { error: bucketList })
         .max(limits.batchSizesMax, { error: bucketList })
-        .describe('Ascending. Inputs are filled with zeros to the next, outputs are cut back.'),
+        .describe(
+          'Ascending. Inputs are filled with zeros to the next, outputs are cut back; what is beyond the last runs at its own size.',
+        ),
       inputs: z
         .array(word(limits.nameLengthMax))
         .max(limits.tensorsPerJobMax)

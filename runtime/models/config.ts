@@ -11,9 +11,18 @@ const dayMs = 86_400_000;
 const tensor = z.strictObject({
   name: word(limits.nameLengthMax),
   datatype: z.enum(Object.keys(datatypes) as [Datatype, ...Datatype[]]),
-  /** -1 takes any size. */
   shape: z.array(whole(-1, Number.MAX_SAFE_INTEGER)).max(limits.dimensionsMax),
   optional: z.boolean().optional(),
+});
+
+/** The same with what its fields mean. */
+const described = tensor.extend({
+  name: tensor.shape.name.describe('As the model calls it.'),
+  datatype: tensor.shape.datatype.describe('What its elements are.'),
+  shape: tensor.shape.shape.describe(
+    'Its dimensions, rows first where the model batches; -1 takes any size.',
+  ),
+  optional: tensor.shape.optional.describe('Whether requests may leave it out. Default: false.'),
 });
 
 export const modelShape = z.strictObject({
@@ -42,13 +51,15 @@ export const modelShape = z.strictObject({
   shareIdentical: z
     .boolean()
     .default(false)
-    .describe('Requests that are equal to the byte and in flight together run once.'),
+    .describe(
+      'Requests that are equal to the byte and in flight together run once; not with `idempotent: false`.',
+    ),
   hedge: z
     .boolean()
     .default(false)
     .describe('A second worker may be asked when the first takes far longer than expected.'),
   inputs: z
-    .array(tensor)
+    .array(described)
     .max(limits.tensorsPerJobMax)
     .optional()
     .describe('Read from the ONNX file where they are left out.'),
@@ -56,7 +67,7 @@ export const modelShape = z.strictObject({
     .array(tensor)
     .max(limits.tensorsPerJobMax)
     .optional()
-    .describe('The same, and only those that are named are served.'),
+    .describe('The same, with the same fields, and only those that are named are served.'),
   simulated: z.record(z.string(), z.unknown()).optional().describe('Settings of the simulated backend.'),
 });
 

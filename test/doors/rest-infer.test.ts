@@ -229,7 +229,9 @@ test('errors of jobs have their status, code, job and path in headers', async ()
   };
   assert.deepEqual(await of('QUEUE_FULL', 1200), [429, '2', '1200']);
   assert.deepEqual(await of('OVERLOADED', 40.2), [429, '1', '41']);
-  assert.deepEqual(await of('DISPLACED'), [429, '1', '1000']);
+  for (const code of ['OVERLOADED', 'DISPLACED', 'QUEUE_FULL'] as const)
+    assert.deepEqual(await of(code), [429, '1', '1000'], code);
+  assert.deepEqual(await of('OVERLOADED', 0.2), [429, '1', '1']);
   assert.deepEqual(await of('DEADLINE_EXCEEDED'), [504, null, null]);
   assert.deepEqual(await of('MODEL_FAILED'), [500, null, null]);
   assert.deepEqual(await of('DRAINING', 1000), [503, '1', '1000']);

@@ -1,15 +1,24 @@
 // The parts of the README that the code says better than a person: tables of errors, settings, model keys and limits, and the job's
 // chart. Written by `npm run readme`, and compared by a test.
 import { jobTable } from '../../actors/job/job.table.js';
+import { batchPolicyMeanings, workerChoiceMeanings } from '../../proto/batching.js';
 import { errorCodes, errors, grpcStatus } from '../../proto/errors.js';
 import { limitMeanings, limits } from '../../proto/limits.js';
 import { environmentOf, flagOf, settingNames, settings } from '../../runtime/config/schema.js';
 import type { Setting } from '../../runtime/config/setting.js';
+import {
+  simulatedDefaults,
+  simulatedFaultMeanings,
+  simulatedMeanings,
+} from '../../runtime/executor/simulated.js';
 import { modelKeys } from './keys.js';
 
 export const blocks: Readonly<Record<string, () => string>> = {
   errors: errorTable,
   'model-keys': modelKeyTable,
+  'batch-policies': () => meaningTable('Policy', batchPolicyMeanings),
+  'worker-choices': () => meaningTable('Choice', workerChoiceMeanings),
+  'simulated-keys': simulatedTable,
   settings: settingTable,
   limits: limitTable,
   'job-chart': jobChart,
@@ -49,6 +58,24 @@ function settingTable(): string {
 
 function modelKeyTable(): string {
   return table(['Key', 'Default', 'Allowed', 'Meaning'], modelKeys());
+}
+
+function meaningTable(head: string, meanings: Readonly<Record<string, string>>): string {
+  return table(
+    [head, 'Meaning'],
+    Object.entries(meanings).map(([word, meaning]) => [`\`${word}\``, meaning]),
+  );
+}
+
+function simulatedTable(): string {
+  const names = Object.keys(simulatedMeanings) as (keyof typeof simulatedMeanings)[];
+  const rows = names.map((name) => [
+    `\`${name}\``,
+    `\`${JSON.stringify(simulatedDefaults[name])}\``,
+    simulatedMeanings[name],
+  ]);
+  const faults = Object.entries(simulatedFaultMeanings).map(([fault, meaning]) => `\`${fault}\`: ${meaning}`);
+  return `${table(['Key', 'Default', 'Meaning'], rows)}\n\nFaults: ${faults.join('; ')}.`;
 }
 
 function limitTable(): string {

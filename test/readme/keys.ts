@@ -29,7 +29,7 @@ function keysOf(shown: Shown, before: string): string[][] {
       value.default === undefined ? '' : `\`${JSON.stringify(value.default).replaceAll('"', '')}\``;
     const own =
       value.description === undefined ? [] : [[`\`${name}\``, fallback, allowed(value), value.description]];
-    return [...own, ...keysOf(value, `${name}.`)];
+    return [...own, ...keysOf(value, `${name}.`), ...keysOf(value.items ?? {}, `${name}[].`)];
   });
 }
 

@@ -2,8 +2,10 @@
 import assert from 'node:assert/strict';
 import { readFileSync } from 'node:fs';
 import { test } from 'node:test';
+import { batchPolicies, workerChoices } from '../../proto/batching.js';
 import { errorCodes } from '../../proto/errors.js';
 import { settingNames } from '../../runtime/config/schema.js';
+import { simulatedDefaults } from '../../runtime/executor/simulated.js';
 import { readModelConfig } from '../../runtime/models/config.js';
 import { blocks, withBlocks } from './blocks.js';
 import { modelKeys } from './keys.js';
@@ -23,6 +25,8 @@ test('the tables and the chart of the README are those of the code', () => {
 test('no error, no setting and no key of a model is missing', () => {
   assert.ok(modelKeys().length > 20);
   for (const [key] of modelKeys()) assert.ok(readme.includes(`| ${key} |`), key);
+  for (const word of [...batchPolicies, ...workerChoices, ...Object.keys(simulatedDefaults)])
+    assert.ok(readme.includes(`| \`${word}\` |`), word);
   for (const code of errorCodes) assert.match(readme, new RegExp(`\\| \`${code}\` \\|`));
   for (const name of settingNames) assert.match(readme, new RegExp(`\\| \`${name}\` \\|`));
 });
