@@ -29,13 +29,21 @@ const changeFactor = 1.2;
 /** One job refused for an estimate while its worker idled takes this much from the belief in it. */
 const doubtFactor = 0.8;
 const runsRemembered = 1e6;
-/** So many runs of a size are its own. */
+/** So many runs of a size are its own; until then only what is off by more than a factor is doubted. */
 const runsTrusted = 3;
+const earlyFactor = 2;
+/** So many runs of one size in a row, all off to one side while others are as expected: it is the size that was wrong. */
+const strayRuns = 8;
+/** How far from what its neighbours say the first run of a size may be. */
+const firstFactor = 4;
 
 export class CostTable {
   /** By place: what it takes at pace 1; NaN where nothing was seen. */
   private readonly seen = new Float64Array(places + 1).fill(Number.NaN);
   private readonly runs = new Float64Array(places + 1);
+  /** How many in a row were far off, below 0 to the faster side, and what they took together at pace 1. */
+  private readonly strays = new Int8Array(places + 1);
+  private readonly straySums = new Float64Array(places + 1);
   /** As `seen`, made monotone and filled in between. */
   private readonly filled = new Float64Array(places + 1);
   private stale = false;
@@ -69,7 +77,8 @@ export class CostTable {
     const wasKnown = this.known;
     const before = wasKnown ? this.mean(rows) / this.belief : ms;
     this.belief = 1;
-    if (Number.isNaN(this.seen[place])) this.see(place, ms / this.pace);
+    if (Number.isNaN(this.seen[place]))
+      this.see(place, clamped(ms, before / firstFactor, before * firstFactor) / this.pace);
     else this.adjust(place, ms);
     if (wasKnown) this.compare((ms / before) * this.pace);
     this.changed();
@@ -118,19 +127,36 @@ export class CostTable {
     const known = this.seen[place] as number;
     const ratio = ms / (known * this.pace);
     const runs = (this.runs[place] as number) + 1;
-    // What is far off is either a hiccup, or a new pace for all sizes: see `compare`.
-    const farOff = runs > runsTrusted && (ratio > changeFactor || ratio < 1 / changeFactor);
-    const weight = farOff ? 0 : Math.max(1 / (runs + 1), shapeWeight);
     this.runs[place] = Math.min(runsRemembered, runs);
-    this.seen[place] = known * (1 + weight * (Math.min(2, ratio) - 1));
-    this.pace *= 1 + paceWeight * (1 - weight) * (Math.min(2, ratio) - 1);
+    const side = sideOf(ratio, runs > runsTrusted ? changeFactor : earlyFactor);
+    // What is far off is a hiccup, or a new pace for all sizes (see `compare`), or this size was learned wrongly.
+    const weight = side === 0 ? Math.max(1 / (runs + 1), shapeWeight) : 0;
+    this.seen[place] = known * (1 + weight * (ratio - 1));
+    const moves = clamped(ratio, 1 / changeFactor, changeFactor) - 1;
+    this.pace *= 1 + paceWeight * (1 - weight) * moves;
+    this.stray(place, side, ms / this.pace);
+  }
+
+  private stray(place: number, side: number, ms: number): void {
+    if (side === 0 || side * (this.strays[place] as number) < 0) {
+      this.strays[place] = 0;
+      this.straySums[place] = 0;
+    }
+    if (side === 0) return;
+    this.strays[place] = (this.strays[place] as number) + side;
+    this.straySums[place] = (this.straySums[place] as number) + ms;
+    if (Math.abs(this.strays[place] as number) < strayRuns) return;
+    this.seen[place] = (this.straySums[place] as number) / strayRuns;
+    this.runs[place] = runsTrusted;
+    this.strays[place] = 0;
+    this.straySums[place] = 0;
   }
 
   /** `at` is the pace that this one run went at. */
   private compare(at: number): void {
     this.beyond.add(at);
     const ratio = at / this.pace;
-    const side = ratio > changeFactor ? 1 : ratio < 1 / changeFactor ? -1 : 0;
+    const side = sideOf(ratio, changeFactor);
     if (side === 0 || side * this.apart < 0) {
       this.apart = 0;
       this.apartSum = 0;
@@ -143,6 +169,8 @@ export class CostTable {
     this.beyond.restart(this.pace);
     this.apart = 0;
     this.apartSum = 0;
+    this.strays.fill(0);
+    this.straySums.fill(0);
   }
 
   private changed(): void {
@@ -226,6 +254,15 @@ export class CostTable {
 const blockValue = new Float64Array(places + 1);
 const blockWeight = new Float64Array(places + 1);
 const blockFrom = new Int32Array(places + 1);
+
+function sideOf(ratio: number, factor: number): number {
+  if (ratio > factor) return 1;
+  return ratio < 1 / factor ? -1 : 0;
+}
+
+function clamped(value: number, least: number, most: number): number {
+  return Math.min(most, Math.max(least, value));
+}
 
 function placeFor(rows: number): number {
   return placeOf[Math.min(rowsTop, Math.ceil(rows))] as number;

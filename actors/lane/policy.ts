@@ -47,14 +47,18 @@ const slackShare = 0.01;
 const headroom = 1.05;
 const promiseCaution = 0.2;
 const promiseCautionAlone = 0.4;
-const cautionLeast = 0.6;
+const cautionLeast = 0.3;
 const cautionMost = 1.3;
 const cautionFrom = 1;
 const cautionRise = 2;
+/** While the load is less than the workers can do, a queue that grew for a moment is worked off in batches so much larger. */
+const stretchMost = 0.35;
+const stretchUntil = 1;
+const stretchFall = 4;
 /** A batch that gains less is not waited for, says `choose`. */
 const gainLeast = 1.25;
 /** Under load a batch that can't have this part of what the load needs is not begun with: see `leastWorth`. */
-const worthShare = 0.9;
+const worthShare = 0.87;
 
 /** One per lane. */
 export class Planner {
@@ -116,12 +120,19 @@ export class Planner {
   private auto(view: LaneView, allowed: number, now: number): void {
     const { plan, sizes } = this;
     const { rows } = view;
-    const most = Math.min(allowed, Math.max(view.headRows, sizes.full));
+    const full = Math.round(sizes.full * this.stretch(view.arrivalRowsPerMs));
+    const most = Math.min(allowed, Math.max(view.headRows, full));
     const wanted = sizes.wanted(view.arrivalRowsPerMs * headroom, most);
     plan.rowsMost = most;
     if (rows >= wanted) plan.rowsMost = Math.max(view.headRows, sizes.cut(Math.min(rows, most)));
     else if (isPreferred(view, plan)) return;
     else plan.at = Math.max(now, latest(view, rows + 1, view.budgetMs * slackShare));
+  }
+
+  /** What is larger than full makes the next batch wait: under lasting overload nothing is won by that. */
+  private stretch(rowsPerMs: number): number {
+    const over = Math.max(0, this.sizes.load(rowsPerMs) - stretchUntil);
+    return 1 + Math.max(0, stretchMost * (1 - over * stretchFall));
   }
 
   private deferred(view: LaneView, allowed: number, now: number): void {

@@ -56,6 +56,28 @@ describe('the cost table', () => {
     assert.ok(cost.high(4) < 16, `${cost.high(4)} after one run of 100 ms`);
   });
 
+  test('forgets a hiccup that was the first run of a size, and does not lay it on the other sizes', () => {
+    const cost = new CostTable();
+    cost.seed([[1, 1]]);
+    cost.learn(8, 200);
+    for (let run = 0; run < 20; run++) {
+      cost.learn(1, 1);
+      cost.learn(8, 2);
+    }
+    assert.ok(Math.abs(cost.mean(1) - 1) < 0.1, `${cost.mean(1)} ms for one row`);
+    assert.ok(Math.abs(cost.mean(8) - 2) < 0.2, `${cost.mean(8)} ms for eight rows`);
+  });
+
+  test('learns that one size alone became slower', () => {
+    const cost = learned(stepped, 16);
+    for (let run = 0; run < 12; run++) {
+      cost.learn(4, stepped(4));
+      cost.learn(16, stepped(16) * 2);
+    }
+    assert.ok(Math.abs(cost.mean(4) / stepped(4) - 1) < 0.1, `${cost.mean(4)} ms for four rows`);
+    assert.ok(Math.abs(cost.mean(16) / stepped(16) - 2) < 0.2, `${cost.mean(16)} ms for sixteen rows`);
+  });
+
   test('is kept and seeded', () => {
     const again = new CostTable();
     again.seed(learned(stepped).kept());

@@ -15,6 +15,7 @@ export interface Measured {
 }
 
 const overloadMs = 300;
+const overloadBudgets = 15;
 const overloadLeast = 2000;
 /** What is late longer after the load's end counts against us. */
 const healMs = 500;
@@ -32,7 +33,7 @@ function judge(system: System, arrivals: Float64Array, sloMs: number, from: numb
   return { inTime, admitted, met: admitted === 0 ? 1 : inTime / admitted, offered: to - from };
 }
 
-/** Answers in time per millisecond. */
+/** Answers in time per millisecond, from the first batch that ended in this time to the last. */
 function answeredBetween(
   system: System,
   arrivals: Float64Array,
@@ -40,12 +41,26 @@ function answeredBetween(
   from: number,
   to: number,
 ): number {
+  let first = Number.POSITIVE_INFINITY;
+  let last = 0;
+  for (const endedAt of system.endedAt) {
+    if (!(endedAt >= from && endedAt < to)) continue;
+    first = Math.min(first, endedAt);
+    last = Math.max(last, endedAt);
+  }
   let good = 0;
   for (let job = 0; job < arrivals.length; job++) {
     const endedAt = system.endedAt[job] as number;
-    if (endedAt >= from && endedAt < to && endedAt <= (arrivals[job] as number) + sloMs) good++;
+    if (endedAt > first && endedAt <= last && endedAt <= (arrivals[job] as number) + sloMs) good++;
   }
-  return good / (to - from);
+  return good / (last - first);
+}
+
+/** Answers in time per millisecond at this rate. */
+export function goodputAt(cell: Cell, { gaps, noise, uncounted }: Chances, rate: number): number {
+  const { system, arrivals } = play(cell, gaps, noise, () => rate, false);
+  const from = (arrivals[uncounted] as number) + cell.sloMs;
+  return answeredBetween(system, arrivals, cell.sloMs, from, arrivals[arrivals.length - 1] as number);
 }
 
 export function atRate(cell: Cell, { gaps, noise, uncounted }: Chances, rate: number): Measured {
@@ -109,7 +124,7 @@ export function highestRealRate(cell: Cell, chances: Chances, guess: number, pre
 }
 
 export interface Overload {
-  /** Answers in time while it lasts, as a share of those at the highest rate that can be kept up for long. */
+  /** Answers in time while it lasts, as a share of those at the highest rate. */
   readonly kept: number;
   readonly during: Measured;
   /** The share in time at the highest rate, from some time after the load's end. */
@@ -117,9 +132,17 @@ export interface Overload {
 }
 
 /** So many times the highest rate for a while, after and before that rate itself. */
-export function overloaded(cell: Cell, chances: Chances, rate: number, times: number): Overload {
+export function overloaded(
+  cell: Cell,
+  chances: Chances,
+  rate: number,
+  peak: number,
+  times: number,
+): Overload {
   const before = chances.uncounted;
-  const during = Math.ceil(Math.max(overloadLeast, (overloadMs + 2 * cell.sloMs) * rate * times));
+  const during = Math.ceil(
+    Math.max(overloadLeast, (overloadMs + overloadBudgets * cell.sloMs) * rate * times),
+  );
   const healing = Math.ceil(healMs * rate);
   const after = Math.ceil(Math.max(healedLeast, healMs * rate));
   const total = before + during + healing + after;
@@ -140,7 +163,7 @@ export function overloaded(cell: Cell, chances: Chances, rate: number, times: nu
   );
   const calm = judge(system, arrivals, cell.sloMs, total - after, total);
   return {
-    kept: good / (enough * Math.min(rate, bound(cell))),
+    kept: good / peak,
     during: heavy,
     after: calm.inTime / calm.offered,
   };

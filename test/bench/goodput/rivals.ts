@@ -4,8 +4,10 @@ import type { Engine, Strategy } from './engine.js';
 
 export interface Rival {
   readonly name: string;
-  /** Every setting of it that is tried. */
+  /** Every setting of it that is tried, with the largest batch as it was published. */
   variants(cell: Cell): (() => Strategy)[];
+  /** The same with the largest batch tried out too, for the very load: more than a server's owner knows beforehand. */
+  capSwept?(cell: Cell): (() => Strategy)[];
 }
 
 const always = () => true;
@@ -33,10 +35,9 @@ function eager(most: number, delayMs: number, timeoutMs: number): Strategy {
   };
 }
 
-function eagers({ model, workers, sloMs }: Cell): (() => Strategy)[] {
+/** Delay and queue timeout are tried out. */
+function eagers({ sloMs }: Cell, mosts: Iterable<number>): (() => Strategy)[] {
   const variants: (() => Strategy)[] = [];
-  const staggered = rowsWithin(model.meanMs, sloMs / (1 + 1 / workers));
-  const mosts = new Set([staggered, Math.ceil(staggered * 0.75), Math.ceil(staggered / 2), rowsMax]);
   for (const most of mosts) {
     for (const delay of [0, 0.05, 0.1, 0.2, 0.35]) {
       for (const timeout of [0.25, 0.4, 0.5, 0.65, 0.8]) {
@@ -45,6 +46,11 @@ function eagers({ model, workers, sloMs }: Cell): (() => Strategy)[] {
     }
   }
   return variants;
+}
+
+function caps({ model, workers, sloMs }: Cell): Set<number> {
+  const most = rowsWithin(model.meanMs, sloMs / (1 + 1 / workers));
+  return new Set([most, Math.ceil(most * 0.75), Math.ceil(most / 2), rowsMax]);
 }
 
 /** Clipper: the largest batch grows by one while batches stay below a target, and shrinks by a tenth when one does not. */
@@ -108,9 +114,19 @@ function scaled(mean: Float64Array, by: number): Float64Array {
   return mean.map((ms) => ms * by);
 }
 
-function wanted({ model, workers, sloMs }: Cell): number[] {
-  const most = rowsWithin(model.meanMs, sloMs / (1 + 1 / workers));
-  return [...new Set([Math.max(1, Math.round(most * 0.85)), most, rowsWithin(model.meanMs, sloMs / 2)])];
+/** With which staggered workers do most: what Symphony's batches grow to. */
+function staggered({ model, workers, sloMs }: Cell): number {
+  return Math.max(1, rowsWithin(model.meanMs, sloMs / (1 + 1 / workers)));
+}
+
+/** A row may have to wait for one batch and be in the next: Nexus' rule. */
+function halved({ model, sloMs }: Cell): number {
+  return Math.max(1, rowsWithin(model.meanMs, sloMs / 2));
+}
+
+function wanted(cell: Cell): number[] {
+  const most = staggered(cell);
+  return [...new Set([Math.max(1, Math.round(most * 0.85)), most, halved(cell)])];
 }
 
 function withCosts(cell: Cell, make: (mean: Float64Array) => (() => Strategy)[]): (() => Strategy)[] {
@@ -118,7 +134,11 @@ function withCosts(cell: Cell, make: (mean: Float64Array) => (() => Strategy)[])
 }
 
 export const rivals: readonly Rival[] = [
-  { name: 'eager', variants: eagers },
+  {
+    name: 'eager',
+    variants: (cell) => eagers(cell, [rowsMax]),
+    capSwept: (cell) => eagers(cell, caps(cell)),
+  },
   { name: 'aimd', variants: ({ sloMs }) => [0.35, 0.5, 0.7].map((share) => () => aimd(share * sloMs)) },
   {
     name: 'edf',
@@ -126,11 +146,17 @@ export const rivals: readonly Rival[] = [
   },
   {
     name: 'window',
-    variants: (cell) => withCosts(cell, (mean) => wanted(cell).map((rows) => () => windowDrop(mean, rows))),
+    variants: (cell) => withCosts(cell, (mean) => [() => windowDrop(mean, halved(cell))]),
+    capSwept: (cell) => withCosts(cell, (mean) => wanted(cell).map((rows) => () => windowDrop(mean, rows))),
   },
   {
     name: 'deferred',
     variants: (cell) =>
+      withCosts(cell, (mean) => [
+        () => deferred(mean, rowsMax - 1, 'lazy'),
+        () => deferred(mean, staggered(cell), 'window'),
+      ]),
+    capSwept: (cell) =>
       withCosts(cell, (mean) => [
         () => deferred(mean, rowsMax - 1, 'lazy'),
         ...wanted(cell).map((rows) => () => deferred(mean, rows, 'window')),
