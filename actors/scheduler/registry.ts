@@ -8,7 +8,7 @@ import { Directory } from '../directory.js';
 import { type Effect, note, send } from '../effects.js';
 import { Numbered } from '../numbered.js';
 import { crewOf, type Member } from './crew.js';
-import { type Batch, WorkerRecord } from './workers.js';
+import { type Batch, Shapes, WorkerRecord } from './workers.js';
 
 export type ModelCount = Omit<Said<'model.reported'>, 'type' | 'model' | 'version' | 'policy' | 'why'>;
 
@@ -16,6 +16,7 @@ const reportsToMiss = 2;
 
 export class Registry {
   readonly links = new Directory();
+  private readonly costShapes = new Shapes();
   private readonly workers = new Map<MemberId, WorkerRecord>();
   /** Models that a worker had ready at some time. */
   private readonly proven = new Set<string>();
@@ -81,7 +82,7 @@ export class Registry {
   }
 
   register(id: MemberId, register: Said<'worker.register'>): WorkerRecord {
-    const worker = new WorkerRecord(id, ++this.epoch, register);
+    const worker = new WorkerRecord(id, ++this.epoch, register, this.costShapes);
     this.workers.set(id, worker);
     return worker;
   }

@@ -4,10 +4,12 @@ import type { MemberId } from '../../proto/ids.js';
 import type { Place, Said } from '../../proto/messages.js';
 import { CostTable } from '../lane/cost.js';
 import { Planner } from '../lane/policy.js';
+import { CostShape } from '../lane/shape.js';
 import { Numbered } from '../numbered.js';
 import { Transport } from './transport.js';
 
 const outlooksMax = 512;
+const shapesMax = 4096;
 /** So many are dropped in one go when there are too many. */
 const outlooksDropped = 64;
 /** So many runs that failed for its own fault, with no good one between, make a worker the last choice, for so long each. */
@@ -54,6 +56,23 @@ export interface Batch {
 
 type Runs = Said<'costs.measured'>['runs'];
 
+/** How costs rise with a batch's rows, by kind of worker, model and shape of the input. */
+export class Shapes {
+  private readonly known = new Map<string, CostShape>();
+
+  of(device: string, model: string, shapeKey: string): CostShape {
+    const key = `${device}\n${model}\n${shapeKey}`;
+    let shape = this.known.get(key);
+    if (shape === undefined) {
+      // Who has one already goes on with it; what is dropped is learned again.
+      if (this.known.size === shapesMax) this.known.clear();
+      shape = new CostShape();
+      this.known.set(key, shape);
+    }
+    return shape;
+  }
+}
+
 export class WorkerRecord {
   readonly id: MemberId;
   readonly name: string;
@@ -75,8 +94,13 @@ export class WorkerRecord {
   private uses = 0;
   private failures = 0;
 
-  constructor(id: MemberId, epoch: number, register: Said<'worker.register'>) {
+  private readonly device: string;
+  private readonly costShapes: Shapes;
+
+  constructor(id: MemberId, epoch: number, register: Said<'worker.register'>, costShapes: Shapes) {
     this.id = id;
+    this.device = register.device;
+    this.costShapes = costShapes;
     this.name = register.name;
     this.epoch = epoch;
     this.tags = new Set([...register.tags, register.device]);
@@ -128,7 +152,8 @@ export class WorkerRecord {
     }
     if (this.outlookCount === outlooksMax) this.dropOutlooks();
     this.outlookCount++;
-    const outlook = { cost: new CostTable(), planner: new Planner(), used: ++this.uses, runs: 0 };
+    const cost = new CostTable(this.costShapes.of(this.device, model, shapeKey));
+    const outlook = { cost, planner: new Planner(), used: ++this.uses, runs: 0 };
     outlook.cost.seed(this.measured.get(model) ?? []);
     const shapes = this.outlooks.get(model) ?? new Map<string, Outlook>();
     this.outlooks.set(model, shapes.set(shapeKey, outlook));

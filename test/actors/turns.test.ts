@@ -6,7 +6,7 @@ import { Lane } from '../../actors/lane/lane.js';
 import type { Member } from '../../actors/scheduler/crew.js';
 import { Transport } from '../../actors/scheduler/transport.js';
 import { Turns } from '../../actors/scheduler/turns.js';
-import { WorkerRecord } from '../../actors/scheduler/workers.js';
+import { Shapes, WorkerRecord } from '../../actors/scheduler/workers.js';
 import { batchingDefaults } from '../../proto/batching.js';
 
 function laneOf(model: string, weight = 1): Lane {
@@ -25,7 +25,7 @@ function wait(lane: Lane): void {
 function crewOf(...names: readonly string[]): Member[] {
   return names.map((name) => {
     const register = { name, device: 'cpu', tags: [], inlineCredits: 1, threadCredits: 1 };
-    const worker = new WorkerRecord(name, 1, { type: 'worker.register', ...register });
+    const worker = new WorkerRecord(name, 1, { type: 'worker.register', ...register }, new Shapes());
     const share = { state: 'ready', place: 'thread', rowsMax: 8, reason: '' } as const;
     return { worker, share, preferred: false };
   });
