@@ -45,9 +45,9 @@ export interface Chosen {
 const slackShare = 0.01;
 /** How much more than what arrives the chosen batches must be able to do. */
 const headroom = 1.05;
-const promiseCaution = 0.5;
+const promiseCaution = 0.2;
 const promiseCautionAlone = 0.4;
-const cautionLeast = 0.3;
+const cautionLeast = 1;
 const cautionMost = 1.3;
 const cautionFrom = 1;
 const cautionRise = 2;
