@@ -18,7 +18,7 @@ const runsTrusted = 3;
 const earlyFactor = 2;
 /** So many runs of one size in a row, all off to one side while others are as expected: it is the size that was wrong. */
 const strayRuns = 8;
-/** How far from what its neighbours say the first run of a size may be. */
+/** How far above what its neighbours say the first run of a size may be: beyond is a hiccup. */
 const firstFactor = 4;
 
 export class CostTable {
@@ -38,7 +38,7 @@ export class CostTable {
   constructor(private readonly shape = new CostShape()) {}
 
   get known(): boolean {
-    return this.shape.known;
+    return this.isPaced && this.shape.known;
   }
 
   /** Counts up with everything learned. */
@@ -60,9 +60,10 @@ export class CostTable {
 
   /** How fast it is beside those from whom the shape is known. */
   private findPace(points: readonly (readonly [rows: number, ms: number])[]): void {
-    if (!this.isPaced && this.known) {
+    if (!this.isPaced && this.shape.known) {
       const paces = points.map(([rows, ms]) => ms / this.shape.at(rows)).sort((one, other) => one - other);
       this.pace = paces[paces.length >> 1] as number;
+      this.beyond.restart(this.pace);
     }
     this.isPaced = true;
   }
@@ -75,14 +76,14 @@ export class CostTable {
     const before = wasKnown ? this.mean(rows) / this.belief : ms;
     this.belief = 1;
     if (this.shape.isSeen(place)) this.adjust(place, ms);
-    else this.shape.see(place, clamped(ms, before / firstFactor, before * firstFactor) / this.pace);
+    else this.shape.see(place, Math.min(ms, before * firstFactor) / this.pace);
     if (wasKnown) this.compare((ms / before) * this.pace);
     this.shape.changed();
   }
 
   /** What a batch of so many rows takes on average; 0 while nothing is known. */
   mean(rows: number): number {
-    return this.shape.at(rows) * this.pace * this.belief;
+    return this.isPaced ? this.shape.at(rows) * this.pace * this.belief : 0;
   }
 
   /** What ninety-nine of a hundred such batches stay below. Never falls when rows rise. */

@@ -5,7 +5,7 @@ import { describe, test } from 'node:test';
 import { CostTable } from '../../actors/lane/cost.js';
 import { type LaneView, Planner } from '../../actors/lane/policy.js';
 import { Sizes } from '../../actors/lane/sizes.js';
-import { WorkerRecord } from '../../actors/scheduler/workers.js';
+import { Shapes, WorkerRecord } from '../../actors/scheduler/workers.js';
 import type { Said } from '../../proto/messages.js';
 import { SchedulerStage as Stage } from './scheduler-stage.js';
 import { digits, otherWorker, said, worker } from './stage.js';
@@ -66,7 +66,7 @@ describe('a size that the owner prefers', () => {
 describe('what is known of shapes', () => {
   test('is forgotten of those only that were not used for longest', () => {
     const register = { name: 'w', device: 'cpu', tags: [], inlineCredits: 1, threadCredits: 1 } as const;
-    const record = new WorkerRecord(worker, 1, { type: 'worker.register', ...register });
+    const record = new WorkerRecord(worker, 1, { type: 'worker.register', ...register }, new Shapes());
     const busy = record.outlook('digits:1', 'busy');
     busy.cost.learn(1, 5);
     for (let shape = 0; shape < 5000; shape++) {

@@ -7,6 +7,7 @@ import { CostTable } from '../../actors/lane/cost.js';
 import { Demand } from '../../actors/lane/demand.js';
 import { type LaneView, Planner } from '../../actors/lane/policy.js';
 import { Projection } from '../../actors/lane/projection.js';
+import { CostShape } from '../../actors/lane/shape.js';
 import { Sizes } from '../../actors/lane/sizes.js';
 
 /** A row more costs little, up to the next step. */
@@ -76,6 +77,18 @@ describe('the cost table', () => {
     }
     assert.ok(Math.abs(cost.mean(4) / stepped(4) - 1) < 0.1, `${cost.mean(4)} ms for four rows`);
     assert.ok(Math.abs(cost.mean(16) / stepped(16) - 2) < 0.2, `${cost.mean(16)} ms for sixteen rows`);
+  });
+
+  test('what one worker learns of a size holds for another of its kind, at its own pace', () => {
+    const shape = new CostShape();
+    const [one, other] = [new CostTable(shape), new CostTable(shape)];
+    one.seed([[1, stepped(1)]]);
+    assert.ok(one.known && !other.known);
+    other.seed([[1, 10 * stepped(1)]]);
+    assert.ok(Math.abs(other.high(1) / other.mean(1) - one.high(1) / one.mean(1)) < 0.01);
+    for (let run = 0; run < 10; run++) one.learn(16, stepped(16));
+    assert.ok(Math.abs(one.mean(16) / stepped(16) - 1) < 0.03, `${one.mean(16)} ms`);
+    assert.ok(Math.abs(other.mean(16) / stepped(16) / 10 - 1) < 0.03, `${other.mean(16)} ms`);
   });
 
   test('is kept and seeded', () => {
