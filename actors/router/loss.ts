@@ -35,6 +35,8 @@ export function judgeLoss(job: Job, cause: LossCause, limits: LossLimits): Verdi
   if (cause === 'returned') return { fate: 'requeue', company, deaths, losses: job.losses };
   // Even of one that was only assigned: word of its start may have been lost with the worker.
   if (!job.spec.idempotent) return { fate: 'begun', company, deaths, losses: job.losses + 1 };
+  // It was asked to stop, and had answered all that it began: a drain costs nobody anything.
+  if (cause === 'stopped') return { fate: 'requeue', company, deaths, losses: job.losses };
   // The fault of a batch may be another member's. Nobody is given up for that, and by itself it happens no more.
   if (cause === 'split' && company === 'any') {
     return { fate: 'requeue', company: 'alone', deaths, losses: job.losses };
