@@ -173,7 +173,9 @@ export class Admission {
     outline.isGuess = false;
     projection.clear();
     projection.share = part;
-    projection.transportMs = 0;
+    // A longer way than the shortest keeps only its own worker from being done, not the others.
+    const wayMs = crew.reduce((least, { worker }) => Math.min(least, worker.transport.highMs), Infinity);
+    projection.transportMs = crew.length === 0 ? 0 : wayMs;
     projection.full = 1;
     outline.leastWorth = 1;
     projection.caution = 1;
@@ -191,8 +193,7 @@ export class Admission {
       projection.full = Math.max(projection.full, full);
       outline.leastWorth = Math.max(outline.leastWorth, planner.leastWorth(rowsPerMs));
       projection.caution = Math.max(projection.caution, planner.cautionOfPromises(rowsPerMs));
-      projection.transportMs = Math.max(projection.transportMs, highMs);
-      projection.add(worker.freeAtBest(share.place, now), cost);
+      projection.add(worker.freeAtBest(share.place, now) + highMs - wayMs, cost);
     }
     outline.isKnown = crew.length > 0;
   }

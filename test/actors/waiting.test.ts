@@ -67,3 +67,33 @@ test('those who are set aside for want of another worker keep their places in a 
   const [refused] = said(stage.enqueue(), 'job.refused');
   assert.equal(refused?.code, 'QUEUE_FULL');
 });
+
+test('one worker that was held up once keeps nobody away from the others', () => {
+  const other = 'worker-2.dddddd';
+  const stage = new SchedulerStage();
+  for (const member of [worker, other]) {
+    const epoch = stage.join(member);
+    stage.hear(
+      {
+        type: 'costs.measured',
+        epoch,
+        ...digits,
+        runs: [
+          [1, 5],
+          [4, 5],
+        ],
+      },
+      member,
+    );
+  }
+  const [first, second] = [stage.place(), stage.place()];
+  assert.ok(first && second);
+  const back = { type: 'batch.released', rows: 1, computeMs: 5, fault: false } as const;
+  stage.now = 6;
+  stage.hear({ ...back, batch: first.batch, epoch: first.epoch }, first.worker);
+  stage.now = 400;
+  stage.hear({ ...back, batch: second.batch, epoch: second.epoch }, second.worker);
+  stage.settle();
+  assert.equal(stage.place({ budgetMs: 100 })?.worker, first.worker);
+  assert.deepEqual(said(stage.enqueue({ budgetMs: 100 }), 'job.refused'), [], 'it can wait for that one');
+});
