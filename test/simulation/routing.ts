@@ -81,7 +81,8 @@ export class RoutingWitness {
       case 'batch.finished':
         heard.codes.forEach((code, member) => {
           const job = heard.jobs[member] as number;
-          if (isFailure(code) && this.truth.job(process.id, job).worker === from)
+          const { worker, attempt } = this.truth.job(process.id, job);
+          if (isFailure(code) && worker === from && attempt === heard.attempts[member])
             view.failures.set(job, (view.failures.get(job) ?? 0) + 1);
         });
         return;
