@@ -27,6 +27,10 @@ export interface LaneView {
   readonly delayMostMs: number;
   /** There and back. */
   readonly transportMs: number;
+  /** How much later than planned a batch may leave and come back. */
+  readonly marginMs: number;
+  /** Workers that have nothing to do. */
+  readonly idle: number;
 }
 
 export interface Plan {
@@ -124,7 +128,8 @@ export class Planner {
     const most = Math.min(allowed, Math.max(view.headRows, full));
     const wanted = sizes.wanted(view.arrivalRowsPerMs * headroom, most);
     plan.rowsMost = most;
-    if (rows >= wanted) plan.rowsMost = Math.max(view.headRows, sizes.cut(Math.min(rows, most)));
+    if (rows >= wanted)
+      plan.rowsMost = Math.max(view.headRows, sizes.cut(Math.min(partOf(view, wanted), most)));
     else if (isPreferred(view, plan)) return;
     else plan.at = Math.max(now, latest(view, rows + 1, view.budgetMs * slackShare));
   }
@@ -167,9 +172,20 @@ export class Planner {
   }
 }
 
+/** All that wait; but where several workers have nothing to do, each gets a part, as long as the load allows it. */
+function partOf({ rows, idle }: LaneView, wanted: number): number {
+  return idle < 2 ? rows : Math.max(wanted, Math.ceil(rows / idle));
+}
+
 /** When a batch of so many rows has to leave, so that its head is answered in time. */
 function latest(view: LaneView, rows: number, slackMs: number): number {
-  return view.headDeadline - view.transportMs - slackMs - view.cost.high(Math.min(rows, view.rowsMax));
+  return (
+    view.headDeadline -
+    view.transportMs -
+    view.marginMs -
+    slackMs -
+    view.cost.high(Math.min(rows, view.rowsMax))
+  );
 }
 
 /** Whether a size that the owner prefers has come together: then the largest such goes. */

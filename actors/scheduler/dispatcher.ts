@@ -28,7 +28,9 @@ const tiredFrom = 8;
 /** After so many runs its own word counts for more than what was measured when it started. */
 const triesLeast = 3;
 /** A timer may come so late. */
-const timerMs = 2;
+const timerMs = 1;
+/** A way that nobody went yet may take so long. */
+const unknownWayMs = 10;
 
 /** A worker that nobody wants for what it is said to cost gets one job after so many times that, to prove it. */
 const trialTimes = 20;
@@ -58,6 +60,8 @@ export class Dispatcher {
     preferred: [] as readonly number[],
     delayMostMs: 0,
     transportMs: 0,
+    idle: 0,
+    marginMs: 0,
   };
   private readonly aside: [Lane, Waiting][] = [];
   private batchNumber = 0;
@@ -116,11 +120,10 @@ export class Dispatcher {
     let rowsMost = head.rows;
     if (head.company === 'any') {
       const { planner } = best.worker.outlook(lane.key, head.shapeKey);
-      const policy = this.policyOf(lane, now);
-      const planned = planner.next(policy, this.viewOf(lane, head, best, now), now);
-      const sendAt = policy === 'deferred' ? planned.at - marginMs(best.worker.transport) : planned.at;
-      if (sendAt > now) {
-        this.wakeAt = Math.min(this.wakeAt, sendAt);
+      const view = this.viewOf(lane, head, best, options, now);
+      const planned = planner.next(this.policyOf(lane, now), view, now);
+      if (planned.at > now) {
+        this.wakeAt = Math.min(this.wakeAt, planned.at);
         return 'waits';
       }
       rowsMost = Math.max(planned.rowsMost, head.rows);
@@ -160,8 +163,18 @@ export class Dispatcher {
       : policy;
   }
 
-  private viewOf(lane: Lane, head: Waiting, { worker, share, freeAt }: Option, now: number): LaneView {
+  private viewOf(
+    lane: Lane,
+    head: Waiting,
+    { worker, share, freeAt }: Option,
+    options: readonly Option[],
+    now: number,
+  ): LaneView {
     const { view } = this;
+    view.idle = 0;
+    for (const other of options) {
+      if (other.open && other.inTime && other.worker.isIdle(other.share.place)) view.idle++;
+    }
     const crew = this.registry.crew(lane.key, lane.batching);
     view.rows = head.strand?.rows ?? head.rows;
     view.headRows = head.rows;
@@ -174,6 +187,7 @@ export class Dispatcher {
     view.rowsMax = share.rowsMax;
     view.preferred = lane.batching.preferred;
     view.delayMostMs = lane.batching.delayMostMs;
+    view.marginMs = marginMs(worker.transport, this.policyOf(lane, now));
     // It starts when the worker is done with what it has.
     view.transportMs = worker.transport.usualMs + Math.max(0, freeAt - now);
     return view;
@@ -277,7 +291,12 @@ export class Dispatcher {
   }
 }
 
-/** Who waits until the last moment: its deadline was told a way ago, no way is always the usual one, and timers are late. */
-function marginMs({ known, usualMs, highMs }: Transport): number {
-  return known ? timerMs + highMs * 1.5 - usualMs : Number.POSITIVE_INFINITY;
+/**
+ * Its deadline was told a way ago, no way is always the usual one, and timers are late: the more to be reckoned with the
+ * more of its jobs a policy lets wait until the last moment.
+ */
+function marginMs({ known, usualMs, highMs }: Transport, policy: BatchPolicy): number {
+  const always = policy === 'deferred';
+  if (!known) return always ? Number.POSITIVE_INFINITY : unknownWayMs;
+  return (always ? timerMs * 2 : timerMs) + highMs * 1.5 - usualMs;
 }

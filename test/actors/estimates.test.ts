@@ -51,6 +51,8 @@ describe('a size that the owner prefers', () => {
     preferred: [2, 4, 8],
     delayMostMs: 500,
     transportMs: 0,
+    idle: 0,
+    marginMs: 0,
   };
 
   for (const policy of ['window', 'deferred', 'auto'] as const) {

@@ -130,6 +130,8 @@ describe('when a batch leaves', () => {
     preferred: [],
     delayMostMs: 0,
     transportMs: 0,
+    idle: 0,
+    marginMs: 0,
     ...changes,
   });
 

@@ -309,6 +309,16 @@ describe('late binding', () => {
     });
   }
 
+  test('what came together is parted among workers that have nothing to do', () => {
+    const stage = measured(worker, otherWorker);
+    stage.hear({ type: 'model.described', ...choiceOf('earliest-finish'), policy: 'auto' }, worker);
+    for (let job = 0; job < 4; job++) stage.enqueue({ budgetMs: 1000 });
+    assert.deepEqual(
+      stage.settle().map(({ jobs }) => jobs.length),
+      [2, 2],
+    );
+  });
+
   test('while a free worker is passed over for a faster one, a timer sees to it that this is thought over', () => {
     const stage = unequal({ choice: 'earliest-finish' });
     assert.equal(stage.place({ budgetMs: 500 })?.worker, otherWorker);

@@ -30,6 +30,8 @@ export function ours({ model, workers, sloMs }: Cell): Strategy {
     preferred: [],
     delayMostMs: 0,
     transportMs: 0,
+    idle: 0,
+    marginMs: 0,
   };
   const take = (engine: Engine, rows: number) => {
     for (let at = engine.head; at < engine.head + rows; at++) {
