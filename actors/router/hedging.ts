@@ -96,8 +96,9 @@ export class Hedging {
       epoch: 0,
     });
     const enqueue = enqueueMessage(job, now);
-    // As a newcomer: where there is no room it is not worth it.
-    this.conductor.tell(scheduler, { ...enqueue, attempt, avoid: job.worker, admitted: false });
+    // As a newcomer: where there is no room it is not worth it. By itself, for a mate in its batch may be what holds it up.
+    const beside = { attempt, avoid: job.worker, admitted: false, company: 'alone' } as const;
+    this.conductor.tell(scheduler, { ...enqueue, ...beside });
   }
 
   /** True when it is the twin that the scheduler has placed, and at another worker. */

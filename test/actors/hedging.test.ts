@@ -51,8 +51,9 @@ describe('a run that takes longer than expected', () => {
     stage.now = 23.9;
     assert.deepEqual(told(stage.fire('hedges')), []);
     const [enqueue] = said(late(stage), 'job.enqueue');
-    const { attempt, avoid, admitted, budgetMs } = enqueue as Said<'job.enqueue'>;
+    const { attempt, avoid, admitted, company, budgetMs } = enqueue as Said<'job.enqueue'>;
     assert.deepEqual([attempt, avoid, admitted, budgetMs], [2, worker, false, 976]);
+    assert.equal(company, 'alone', 'a mate in its batch may be what holds it up');
     assert.equal(stage.state(1), 'running');
     stage.now = 900;
     assert.deepEqual(told(stage.fire('hedges')), [], 'and once');

@@ -294,7 +294,7 @@ export function sameContent(one: TrueJob, other: TrueJob): boolean {
 /** A second run is asked for beside the first. */
 function twinned(job: TrueJob, said: Said<'job.enqueue'>): void {
   const { hedge, idempotent } = job.plan.model;
-  require(hedge && idempotent && job.twin === undefined && said.company === 'any', 'I7', () =>
+  require(hedge && idempotent && job.twin === undefined && said.company === 'alone', 'I7', () =>
     `${name(job)} is not to have a second run`);
   require(job.dispatch !== undefined && said.attempt === job.attempt + 1, 'I3', () =>
     `${name(job)} asks for a second run without a first, or under a wrong attempt`);
