@@ -130,7 +130,9 @@ export class Dispatcher {
     }
     const waiting = lane.queue.count;
     this.send(lane, head, best, options, rowsMost, now);
-    return lane.queue.count < waiting ? 'sent' : 'held';
+    if (lane.queue.count < waiting) return 'sent';
+    this.lookAgain(options, now);
+    return 'held';
   }
 
   /** Somebody is free and another is waited for: that may look otherwise soon, also when nothing is heard meanwhile. */
