@@ -116,7 +116,7 @@ export const settings = {
     'Identical requests that wait for the run of one, where models allow that.',
   ),
   lossesMax: whole(
-    5,
+    16,
     1,
     100,
     'Workers that a job may lose before it is given up, apart from the tries above.',
