@@ -55,6 +55,10 @@ export class Job implements Deadline {
   doubted: MemberId = '';
   /** One of its deaths was a known breakdown. */
   proven = false;
+  /** One of its deaths may have come before its run there had begun, or through a mate in its batch. */
+  unsure = false;
+  /** Where its second run went on for the first: word that it has begun has not come. */
+  unseen = false;
   /** The worker whose loss was not held against it in the end; else empty. */
   acquittedOf: MemberId = '';
   /** A scheduler took it: it placed it, or kept it for longer than a refusal takes. */

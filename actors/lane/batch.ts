@@ -38,6 +38,8 @@ export function formBatch(queue: LaneQueue, head: Waiting, seat: Seat, now: numb
     const isLate = isLast ? isHopeless(next, cost, now) : next.deadline - cost.high(next.rows) <= beginsAt;
     if (!isLate && members.length > 0) {
       if (next.company !== 'any' || rows + next.rows > rowsMax) break;
+      // How many rows was reckoned for the head: where that is not among them, whoever is the first has a say.
+      if (members[0] !== head && isMadeLate(members[0] as Waiting, rows + next.rows, seat)) break;
       // It goes elsewhere, unless its mates had to come here as well.
       if (next.avoid === worker && head.avoid !== worker) break;
     }
@@ -53,6 +55,10 @@ export function formBatch(queue: LaneQueue, head: Waiting, seat: Seat, now: numb
   }
   for (const entry of passed) queue.add(entry);
   return { members, rows };
+}
+
+function isMadeLate({ deadline }: Waiting, rows: number, { cost, beginsAt }: Seat): boolean {
+  return deadline - cost.high(rows) <= beginsAt;
 }
 
 function isHopeless(entry: Waiting, cost: CostTable, now: number): boolean {

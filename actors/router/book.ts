@@ -24,6 +24,8 @@ export interface Twin {
   readonly attempt: number;
   readonly scheduler: MemberId;
   placement: Placement | undefined;
+  /** Word has come that it runs. */
+  begun: boolean;
   batch: number;
   epoch: number;
 }

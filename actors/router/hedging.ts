@@ -92,6 +92,7 @@ export class Hedging {
       attempt,
       scheduler,
       placement: undefined,
+      begun: false,
       batch: 0,
       epoch: 0,
     });
@@ -118,6 +119,15 @@ export class Hedging {
     }
     Object.assign(twin, { state: 'placed', placement, batch: assign.batch, epoch: assign.epoch });
     return true;
+  }
+
+  /** Word that second runs have begun: should their workers be lost, that counts against them. */
+  begun(word: BatchWord, worker: MemberId): void {
+    for (let member = 0; this.book.twins.size > 0 && member < word.jobs.length; member++) {
+      const job = this.book.twinned(word, member, worker);
+      const twin = job && this.book.twins.get(job.number);
+      if (twin !== undefined) twin.begun = true;
+    }
   }
 
   /** There is no room for it. True when that was said of a twin. */
@@ -162,7 +172,7 @@ export class Hedging {
     const twin = this.book.twins.get(job.number);
     if (twin === undefined) return;
     twin.state = 'over';
-    if (harms(cause)) noteTwinLoss(job, twin.placement?.worker ?? '', cause);
+    if (harms(cause)) noteTwinLoss(job, twin.placement?.worker ?? '', cause, twin.begun);
   }
 
   /** The first run is lost: where the twin runs, the job goes on there if it may. If not, the twin is called back. */
@@ -176,8 +186,10 @@ export class Hedging {
       return false;
     }
     adopt(job, twin);
-    // Whether or not word of it has come: its run may have begun.
     this.conductor.move(job, 'resume', now, `${job.worker} runs it too`);
+    job.unseen = !twin.begun;
+    // In doubt it is not to wait there beside others: if it has not begun it comes back, and goes under watch.
+    if (job.unseen && job.deaths > 0) this.conductor.tell(job.worker, recallMessage(job));
     return true;
   }
 
@@ -214,6 +226,7 @@ function adopt(job: Job, twin: Twin): void {
   job.scheduler = scheduler;
   job.batch = batch;
   job.epoch = epoch;
+  job.unseen = false;
   job.worker = placement?.worker ?? '';
   job.placement = placement;
 }

@@ -60,7 +60,13 @@ export function judgeLoss(job: Job, cause: LossCause, limits: LossLimits): Verdi
   if (company === 'solo' && deaths > 0 && !job.is('running')) return { fate, company, deaths, losses };
   if (deaths === 0) return { fate, company: 'solo', deaths: 1, losses };
   const second = { company: 'solo', deaths: deaths + 1, losses } as const;
-  return { fate: broken ? 'poisoned' : fate === 'requeue' ? 'undecided' : fate, ...second };
+  if (broken) return { fate: isSure(job) ? 'poisoned' : 'exhausted', ...second };
+  return { fate: fate === 'requeue' ? 'undecided' : fate, ...second };
+}
+
+/** Whether a second death is proof against it. One is not, where two runs of it were under way at once without a watch. */
+function isSure({ unsure, unseen, placement, spec }: Job): boolean {
+  return !unsure && !unseen && (placement?.rows ?? spec.rows) <= spec.rows;
 }
 
 /** The machinery failed and said so itself: trying again is what the budget of retries is for. */
@@ -74,7 +80,10 @@ export function harms(cause: LossCause): boolean {
 }
 
 /** A second run was lost with its worker while the first goes on: should that be lost so too, it was the second time. */
-export function noteTwinLoss(job: Job, worker: MemberId, cause: LossCause): void {
+export function noteTwinLoss(job: Job, worker: MemberId, cause: LossCause, begun: boolean): void {
+  // Word of the beginning comes long before a run is taken for hung: it was another's.
+  if (cause === 'hung' && !begun) return;
+  job.unsure ||= !begun;
   job.deaths++;
   job.company = 'solo';
   job.doubted = silences.has(cause) ? worker : '';
@@ -93,7 +102,7 @@ export function noteLoss(job: Job, verdict: Verdict, cause: LossCause): void {
   job.company = verdict.company;
 }
 
-export type WordFate = 'poisoned' | 'requeue' | 'unchanged';
+export type WordFate = 'poisoned' | 'exhausted' | 'requeue' | 'unchanged';
 
 /** What word of a worker's end makes of a job that was lost with it before. */
 export function hearEnd(job: Job, worker: MemberId, cause: Cause): WordFate {
@@ -111,7 +120,8 @@ export function hearEnd(job: Job, worker: MemberId, cause: Cause): WordFate {
   if (!broken && cause !== 'unknown') return acquit(job);
   job.doubted = '';
   job.proven ||= broken;
-  return broken && isUndecided(job) ? 'poisoned' : 'unchanged';
+  if (!broken || !isUndecided(job)) return 'unchanged';
+  return isSure(job) ? 'poisoned' : 'exhausted';
 }
 
 /**

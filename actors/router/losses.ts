@@ -106,8 +106,8 @@ export class Losses {
   private reconsider(judge: (job: Job) => WordFate, cause: Cause, why: string, now: number): void {
     for (const job of this.book.all()) {
       const fate = judge(job);
-      if (fate === 'poisoned') {
-        this.conductor.end(job, 'giveUp', now, lossEnd(job, fate, cause, 'JOB_POISONED', ''));
+      if (fate === 'poisoned' || fate === 'exhausted') {
+        this.conductor.end(job, 'giveUp', now, lossEnd(job, fate, cause, 'WORKERS_LOST', ''));
       } else if (fate === 'requeue') this.conductor.move(job, 'requeue', now, why);
     }
   }

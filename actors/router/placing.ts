@@ -56,6 +56,7 @@ export class Placing {
         job.epoch = assign.epoch;
         job.batch = assign.batch;
         job.placement = placement;
+        job.unseen = false;
         this.conductor.move(job, 'assign', now, placement);
       } else if (!job.spec.hedge || !this.hedging.placed(job, assign, member, from, placement)) continue;
       placement.rows += job.spec.rows;
@@ -74,6 +75,7 @@ export class Placing {
   }
 
   started(started: Said<'batch.started'>, from: MemberId, now: number): void {
+    this.hedging.begun(started, from);
     for (const job of this.book.allCurrent(started, from)) this.start(job, now);
   }
 
@@ -90,6 +92,7 @@ export class Placing {
   }
 
   private start(job: Job, now: number): void {
+    job.unseen = false;
     if (!job.is('assigned')) return;
     this.conductor.move(job, 'start', now, job.worker);
     if (job.spec.hedge) this.hedging.watch(job, now);

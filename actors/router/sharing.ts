@@ -120,6 +120,7 @@ function inherit(heir: Job, leader: Job): void {
   heir.failures = leader.failures;
   heir.doubted = leader.doubted;
   heir.proven = leader.proven;
+  heir.unsure = leader.unsure;
   heir.acquittedOf = leader.acquittedOf;
   heir.avoid = leader.avoid;
   heir.placement = leader.placement;

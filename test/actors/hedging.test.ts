@@ -199,9 +199,10 @@ describe('of two runs', () => {
   });
 
   for (const cause of ['killed', 'crashed'] as const) {
-    test(`when the first is ${cause}, the job goes on where the second is`, () => {
+    test(`when the first is ${cause}, the job goes on where the second runs`, () => {
       const stage = running();
       twin(stage);
+      stage.hear({ type: 'batch.started', ...second }, otherWorker);
       assert.deepEqual(told(stage.exit(cause)), []);
       assert.equal(stage.state(1), 'running');
       assert.deepEqual(only(answer(stage, first, worker), 'reply'), []);
@@ -226,17 +227,59 @@ describe('of two runs', () => {
     }
   });
 
-  test('two workers that broke down, each under one of them, are two', () => {
-    for (const order of [
-      [worker, otherWorker],
-      [otherWorker, worker],
-    ] as const) {
-      const stage = running();
-      twin(stage);
-      assert.deepEqual(only(stage.exit('crashed', order[0]), 'reply'), []);
-      const effects = stage.exit('crashed', order[1]);
-      assert.equal(replyOf(effects).end.code, 'JOB_POISONED');
-      assert.deepEqual(said(effects, 'job.enqueue'), [], 'no third is risked');
-    }
+  test('after a breakdown a second one that has not begun is called back, and goes under watch', () => {
+    const stage = running();
+    twin(stage);
+    assert.deepEqual(told(stage.exit('crashed')), [
+      { to: otherWorker, message: { type: 'batch.recall', scheduler, batch: 2, jobs: [1] } },
+    ]);
+    const [enqueue] = said(answer(stage, second, otherWorker, 'CANCELLED'), 'job.enqueue');
+    assert.deepEqual([enqueue?.attempt, enqueue?.company], [3, 'solo']);
+    const quiet = running();
+    twin(quiet);
+    assert.deepEqual(told(quiet.exit('killed')), [], 'nothing speaks against it');
+  });
+
+  for (const [begun, code] of [
+    [true, 'JOB_POISONED'],
+    [false, 'WORKERS_LOST'],
+  ] as const) {
+    const runs = begun ? 'runs' : 'may not have begun';
+    test(`two workers that broke down are enough, and ${code} where the second ${runs}`, () => {
+      for (const order of [
+        [worker, otherWorker],
+        [otherWorker, worker],
+      ] as const) {
+        const stage = running();
+        twin(stage);
+        if (begun) stage.hear({ type: 'batch.started', ...second }, otherWorker);
+        assert.deepEqual(only(stage.exit('crashed', order[0]), 'reply'), []);
+        const effects = stage.exit('crashed', order[1]);
+        assert.equal(replyOf(effects).end.code, code);
+        assert.deepEqual(said(effects, 'job.enqueue'), [], 'no third is risked');
+      }
+    });
+  }
+
+  test('what hung where the second had not begun was another', () => {
+    const stage = running();
+    twin(stage);
+    stage.exit('hung', otherWorker);
+    const [enqueue] = said(stage.exit('crashed'), 'job.enqueue');
+    assert.equal(enqueue?.company, 'solo');
+  });
+
+  test('a mate of the first run may have done what the job would be named for', () => {
+    const stage = RouterStage.usual({ hedgeShare: 1 });
+    Object.assign(stage, { costMs: 20, transportMs: 1 });
+    stage.submit({ hedge: true });
+    stage.submit();
+    stage.assign([1, 2]);
+    stage.now = 3;
+    stage.start([1, 2]);
+    twin(stage);
+    stage.hear({ type: 'batch.started', ...second }, otherWorker);
+    stage.exit('crashed', otherWorker);
+    assert.equal(replyOf(stage.exit('crashed')).end.code, 'WORKERS_LOST');
   });
 });

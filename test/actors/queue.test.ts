@@ -225,6 +225,14 @@ describe('a batch', () => {
     assert.deepEqual(left, [tight]);
   });
 
+  test('where the head is passed over, whoever is first instead is not made late by those behind', () => {
+    const head = waiting({ deadline: 20, rows: 3 });
+    const [tight, easy] = [21, 90].map((deadline) => waiting({ deadline }));
+    const { members, left } = form([head, tight, easy] as Waiting[], 3, { now: 8, rowMs: 10, fastestMs: 1 });
+    assert.deepEqual(members, [tight]);
+    assert.deepEqual(left, [head, easy]);
+  });
+
   test('who waits alone is given every chance', () => {
     const lucky = waiting({ deadline: 9.7 });
     assert.deepEqual(form([lucky], 8, { now: 8, rowMs: 2 }).members, [lucky]);
