@@ -32,14 +32,17 @@ export function formBatch(queue: LaneQueue, head: Waiting, seat: Seat, now: numb
   const members: Waiting[] = [];
   const passed: Waiting[] = [];
   let rows = 0;
+  let due = Number.POSITIVE_INFINITY;
   let next: Waiting | undefined = head;
   while (next !== undefined && passed.length < passedMost) {
     const isLast = members.length === 0 && queue.count === 1;
     const isLate = isLast ? isHopeless(next, cost, now) : next.deadline - cost.high(next.rows) <= beginsAt;
     if (!isLate && members.length > 0) {
       if (next.company !== 'any' || rows + next.rows > rowsMax) break;
-      // How many rows was reckoned for the head: where that is not among them, whoever is the first has a say.
-      if (members[0] !== head && isMadeLate(members[0] as Waiting, rows + next.rows, seat)) break;
+      // How many rows was reckoned for the head: whoever is due before it, or first in its place, isn't made late either.
+      const soonest = Math.min(due, next.deadline);
+      const isReckoned = members[0] === head && soonest >= head.deadline;
+      if (!isReckoned && soonest - cost.high(rows + next.rows) <= beginsAt) break;
       // It goes elsewhere, unless its mates had to come here as well.
       if (next.avoid === worker && head.avoid !== worker) break;
     }
@@ -48,6 +51,7 @@ export function formBatch(queue: LaneQueue, head: Waiting, seat: Seat, now: numb
     if (isLate) {
       if (!isLast && taken.deadline - fastest.high(taken.rows) > now) passed.push(taken);
     } else {
+      due = Math.min(due, taken.deadline);
       members.push(taken);
       rows += taken.rows;
       if (taken.company !== 'any' || rows >= rowsMax) break;
@@ -57,10 +61,6 @@ export function formBatch(queue: LaneQueue, head: Waiting, seat: Seat, now: numb
   return { members, rows };
 }
 
-function isMadeLate({ deadline }: Waiting, rows: number, { cost, beginsAt }: Seat): boolean {
-  return deadline - cost.high(rows) <= beginsAt;
-}
-
 function isHopeless(entry: Waiting, cost: CostTable, now: number): boolean {
-  return entry.deadline - hopeful * cost.mean(entry.rows) <= now;
+  return entry.deadline - hopeful * cost.hoped(entry.rows) <= now;
 }

@@ -30,7 +30,6 @@ export class CostTable {
   private readonly beyond = new SlidingHigh();
   private apart = 0;
   private apartSum = 0;
-  private doubts = 0;
   /** Whether the pace is this worker's own: learned, or by trials of its own. */
   private isPaced = false;
 
@@ -43,7 +42,7 @@ export class CostTable {
 
   /** Counts up with everything learned. */
   get version(): number {
-    return this.shape.version + this.doubts;
+    return this.shape.version;
   }
 
   /** Of runs that warmed the model up, or as kept from an earlier life. */
@@ -73,7 +72,7 @@ export class CostTable {
     const place = placeFor(rows);
     const wasKnown = this.known;
     this.findPace([[rows, ms]]);
-    const before = wasKnown ? this.mean(rows) / this.belief : ms;
+    const before = wasKnown ? this.mean(rows) : ms;
     this.belief = 1;
     if (this.shape.isSeen(place)) this.adjust(place, ms);
     else this.shape.see(place, Math.min(ms, before * firstFactor) / this.pace);
@@ -83,7 +82,12 @@ export class CostTable {
 
   /** What a batch of so many rows takes on average; 0 while nothing is known. */
   mean(rows: number): number {
-    return this.isPaced ? this.shape.at(rows) * this.pace * this.belief : 0;
+    return this.isPaced ? this.shape.at(rows) * this.pace : 0;
+  }
+
+  /** What it takes if all doubts are right: enough to try one job by, too little to promise others anything by. */
+  hoped(rows: number): number {
+    return this.mean(rows) * this.belief;
   }
 
   /** What ninety-nine of a hundred such batches stay below. Never falls when rows rise. */
@@ -99,7 +103,6 @@ export class CostTable {
   /** A job was given up for an estimate though its worker idled: nothing but another run could ever prove that wrong. */
   doubt(): void {
     this.belief = Math.max(1e-3, this.belief * doubtFactor);
-    this.doubts++;
   }
 
   /** To be kept for a later life: see `seed`. */

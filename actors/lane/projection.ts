@@ -33,6 +33,9 @@ export class Projection {
   leastWorth = 1;
   /** Among how many sorts the rows are spread that may not share a batch. */
   sorts = 1;
+  /** Whose turn it is among the sorts, and the rows that were taken out of the order since the first of them had its own. */
+  private round = 0;
+  private owed = 0;
   /** How far from the mean cost to the high one a batch is expected to take. */
   caution = 1;
   /** The part of the workers' time that is this lane's. */
@@ -141,6 +144,8 @@ export class Projection {
     let placed = false;
     let at = 0;
     backlog.rewind();
+    this.round = 0;
+    this.owed = 0;
     for (let batch = 0; batch < batchesMost; batch++) {
       const worker = this.nextWorker();
       const cost = costs[worker] as CostTable;
@@ -163,17 +168,32 @@ export class Projection {
       }
       if (this.sorts > 1) size = Math.max(least, Math.min(size, Math.ceil((total - at) / this.sorts)));
       start[worker] = begin + cost.mean(size) / this.share;
-      if (!placed && at + size > ahead) {
+      const step = this.sorts > 1 ? this.stepOf(size, least) : size;
+      if (!placed && at + step > ahead) {
         placed = true;
         this.finishAt = begin + cost.high(size);
         if (this.finishAt > deadline) return false;
         if (ahead === backlog.rows) return true;
-        backlog.skip(Math.max(0, size - rows));
-      } else backlog.skip(size);
-      at += size;
+        backlog.skip(Math.max(0, step - rows));
+      } else backlog.skip(step);
+      at += step;
       if (at >= total) return true;
     }
     return placed || this.fitsFarOff(ahead + rows - at, at / batchesMost, deadline);
+  }
+
+  /** A batch takes of its own sort also who is less urgent, so in the order of all the walk comes on with every sort's turn. */
+  private stepOf(size: number, least: number): number {
+    this.round++;
+    if (this.round < this.sorts) {
+      const step = Math.max(least, Math.ceil(size / this.sorts));
+      this.owed += size - step;
+      return step;
+    }
+    const step = size + this.owed;
+    this.round = 0;
+    this.owed = 0;
+    return step;
   }
 
   private isLittle(size: number): false {

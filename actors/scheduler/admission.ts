@@ -137,7 +137,7 @@ export class Admission {
   private hasFreeWorker(lane: Lane, { rows, shapeKey, deadline }: Waiting, now: number): boolean {
     if (lane.queue.count > 0) return false;
     return this.registry.crew(lane.key, lane.batching).some(({ worker, share }) => {
-      const usualMs = worker.outlook(lane.key, shapeKey).cost.mean(rows) + worker.transport.usualMs;
+      const usualMs = worker.outlook(lane.key, shapeKey).cost.hoped(rows) + worker.transport.usualMs;
       return worker.isIdle(share.place) && now + usualMs <= deadline;
     });
   }

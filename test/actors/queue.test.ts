@@ -233,6 +233,15 @@ describe('a batch', () => {
     assert.deepEqual(left, [head, easy]);
   });
 
+  test('who is due before a head of higher priority is not made late by going with it', () => {
+    const head = waiting({ deadline: 90, priority: 0 });
+    const [tight, easy] = [24, 99].map((deadline) => waiting({ deadline, priority: 1 }));
+    const { members } = form([head, tight, easy] as Waiting[], 8, { now: 8, rowMs: 10 });
+    assert.deepEqual(members, [head], 'three take too long for it, and two as well');
+    const fit = [waiting({ deadline: 90 }), waiting({ deadline: 26, priority: 1 }), waiting({ priority: 1 })];
+    assert.deepEqual(form(fit, 8, { now: 8, rowMs: 10 }).members, fit.slice(0, 2));
+  });
+
   test('who waits alone is given every chance', () => {
     const lucky = waiting({ deadline: 9.7 });
     assert.deepEqual(form([lucky], 8, { now: 8, rowMs: 2 }).members, [lucky]);

@@ -2,6 +2,9 @@
 // priority gives way first.
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
+import { Backlog } from '../../actors/lane/backlog.js';
+import { CostTable } from '../../actors/lane/cost.js';
+import { Projection } from '../../actors/lane/projection.js';
 import type { Said } from '../../proto/messages.js';
 import { SchedulerStage as Stage } from './scheduler-stage.js';
 import { digits, otherWorker, router, said, worker } from './stage.js';
@@ -104,6 +107,35 @@ describe('admission', () => {
       stage.hear({ type: 'batch.released', batch, epoch, rows: 1, computeMs: 1, fault: false }, worker);
     }
     assert.ok(refused <= 10, `${refused} of 200 were refused`);
+  });
+
+  test('where two sorts may not share a batch, the first batch is not expected to serve both', () => {
+    const [mixed, alike] = [2, 1].map((sorts) => {
+      const backlog = new Backlog();
+      for (const deadline of [22, 22, 22, 500, 500, 500, 500, 500]) backlog.add(0, deadline, 1);
+      const cost = new CostTable();
+      cost.seed([
+        [1, 10],
+        [4, 13],
+      ]);
+      const projection = new Projection();
+      projection.add(0, cost);
+      Object.assign(projection, { full: 4, sorts });
+      return [projection.fits({ priority: 0, deadline: 21, rows: 1 }, backlog, 0), projection.cause];
+    });
+    assert.deepEqual(alike?.[0], true);
+    assert.deepEqual(mixed, [false, 'others']);
+  });
+
+  test('what is doubted is enough to try one by, not to promise anybody anything', () => {
+    const cost = new CostTable();
+    cost.seed([[1, 10]]);
+    const high = cost.high(1);
+    cost.doubt();
+    assert.deepEqual([cost.mean(1), cost.high(1)], [10, high]);
+    assert.ok(cost.hoped(1) < 9, `${cost.hoped(1)}`);
+    cost.learn(1, 10);
+    assert.equal(cost.hoped(1), 10, 'a run says better');
   });
 
   test('belief in an estimate that only refuses wears off', () => {

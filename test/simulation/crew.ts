@@ -17,6 +17,7 @@ export interface Report {
   readonly seeds: number;
   readonly steps: number;
   readonly endings: Readonly<Record<string, number>>;
+  readonly promises: Outcome['promises'];
   readonly violations: readonly Pick<Outcome, 'seed' | 'invariant' | 'violation'>[];
   /** Of all traces in order: equal when every one is. */
   readonly hash: string;

@@ -6,12 +6,15 @@ import { simulate } from './simulate.js';
 export function runTask(task: Task): Report {
   const endings: Record<string, number> = {};
   const violations: Report['violations'][number][] = [];
+  const promises = { kept: 0, broken: 0 };
   let seeds = 0;
   let steps = 0;
   let hash = 0;
   for (let seed = task.from; seed < task.from + task.count; seed++) {
     const outcome = simulate(seed, { bug: task.bug });
     seeds++;
+    promises.kept += outcome.promises.kept;
+    promises.broken += outcome.promises.broken;
     steps += outcome.steps;
     hash = (Math.imul(hash, 31) + Number.parseInt(outcome.hash, 16)) >>> 0;
     for (const [ending, count] of Object.entries(outcome.endings))
@@ -21,7 +24,7 @@ export function runTask(task: Task): Report {
     violations.push({ seed, invariant, violation });
     if (task.untilFound) break;
   }
-  return { task, seeds, steps, endings, violations, hash: hash.toString(16).padStart(8, '0') };
+  return { task, seeds, steps, endings, promises, violations, hash: hash.toString(16).padStart(8, '0') };
 }
 
 parentPort?.on('message', (task: Task) => parentPort?.postMessage(runTask(task)));

@@ -36,7 +36,6 @@ interface View {
 
 type Assigned = Send & { readonly message: Said<'batch.assign'> };
 
-const doubtFactor = 0.8;
 /** A worker is given something so long before it is free, at most; and a timer that may be late is waited for. */
 const leadMs = 2;
 /** Of a batch whose jobs can't be in time as many may be tried in hope. */
@@ -118,7 +117,7 @@ export class SchedulingWitness {
       }
       const waiter = entry as Waiter;
       waiting.delete(key);
-      const leastMs = cost?.mean(waiter.rows) ?? 0;
+      const leastMs = cost?.hoped(waiter.rows) ?? 0;
       require(now + leastMs * hopeful <= waiter.deadline, 'I4', () =>
         `${name(job)} is assigned though it can't be in time`);
       const { needs } = job.plan.model.batching;
@@ -149,9 +148,7 @@ export class SchedulingWitness {
         const runMs = worker.outlook(lane.key, waiter.shapeKey).cost.high(waiter.rows);
         mostMs = Math.max(mostMs, runMs + worker.transport.highMs * 1.5 + leadMs);
       }
-      // Each of those who were given up has shaken the belief in the estimate.
-      const believedMs = mostMs / doubtFactor ** gone.length;
-      require(waiter.deadline - believedMs <= now + 0.001, 'I1', () =>
+      require(waiter.deadline - mostMs <= now + 0.001, 'I1', () =>
         `${process.id} has forgotten job ${waiter.job} of ${waiter.router}, ${waiter.deadline - now} ms before its deadline`);
     }
     return gone.length;
