@@ -14,6 +14,8 @@ export type Fact =
   | { readonly type: 'link.opened'; readonly member: MemberId; readonly roles: readonly Role[] }
   | { readonly type: 'link.lost'; readonly member: MemberId; readonly reason: string }
   | { readonly type: 'drain.requested' }
+  /** The patience for a drain is at its end: what is left is ended. */
+  | { readonly type: 'drain.spent' }
   | { readonly type: 'models.listed'; readonly models: readonly ListedModel[] }
   | { readonly type: 'job.submitted'; readonly job: JobNumber; readonly spec: JobSpec }
   | { readonly type: 'job.cancelled'; readonly job: JobNumber; readonly why: string }

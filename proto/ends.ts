@@ -15,7 +15,7 @@ export const endReasons: Readonly<Record<JobEnding, readonly ErrorCode[]>> = {
     'INTERNAL',
   ],
   expired: ['DEADLINE_EXCEEDED', 'DEADLINE_PAST'],
-  cancelled: ['CANCELLED'],
+  cancelled: ['CANCELLED', 'NODE_STOPPED'],
   rejected: ['DRAINING', 'QUEUE_FULL', 'OVERLOADED', 'MODEL_UNAVAILABLE'],
   displaced: ['DISPLACED'],
 };

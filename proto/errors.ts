@@ -58,6 +58,7 @@ export const errors = {
     'The deadline had passed already when the request came in.',
   ),
   CANCELLED: row(false, 'CANCELLED', 499, 'The client cancelled the request or went away.'),
+  NODE_STOPPED: row(true, 'UNAVAILABLE', 503, 'The node stopped before the request was done.'),
   MODEL_FAILED: row(false, 'INTERNAL', 500, 'The model itself failed on this input.'),
   RESULT_INVALID: row(true, 'INTERNAL', 500, 'The model answered with the wrong shape or size.'),
   DEVICE_LOST: row(true, 'UNAVAILABLE', 503, 'The device under the model failed on every attempt.'),

@@ -51,6 +51,11 @@ export function spentEnd(job: Job, reason: string, lack: string): JobEnd {
   return endOf('failed', 'RETRIES_SPENT', `given up ${runs} (${reason}): ${lack}`);
 }
 
+export function stoppedEnd(job: Job): JobEnd {
+  const message = `the node stopped, and its patience for what was under way (drainMs) has passed: ${story(job)}`;
+  return endOf('cancelled', 'NODE_STOPPED', message);
+}
+
 /** `lack`: what kept it from being run at all; empty when nothing did. */
 export function lateEnd(job: Job, lack: string): JobEnd {
   const why = lack === '' ? '' : `; ${lack}`;

@@ -13,7 +13,7 @@ import { Answers } from './answers.js';
 import { JobBook } from './book.js';
 import { Conductor } from './conductor.js';
 import type { ModelCondition } from './coverage.js';
-import { endOf } from './endings.js';
+import { endOf, stoppedEnd } from './endings.js';
 import { Hedging, type HedgingLimits } from './hedging.js';
 import type { LossLimits } from './loss.js';
 import { Losses } from './losses.js';
@@ -61,6 +61,7 @@ export class Router implements Actor {
     'link.lost',
     'timer.fired',
     'drain.requested',
+    'drain.spent',
   ]);
   readonly chart: Chart = startChart(routerMachine);
   private readonly limits: AllLimits;
@@ -193,6 +194,11 @@ export class Router implements Actor {
         return this.reviewCoverage();
       case 'drain.requested':
         if (this.chart.can('drain')) this.chart.move('drain');
+        return;
+      case 'drain.spent':
+        for (const job of [...this.book.all()]) {
+          if (this.book.get(job.number) === job) this.conductor.end(job, 'cancel', now, stoppedEnd(job));
+        }
     }
   }
 

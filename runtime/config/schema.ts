@@ -138,7 +138,12 @@ export const settings = {
   ),
   restartsMax: whole(60, 1, 10_000, 'Restarts at once within the window; more of them wait.'),
   restartWindowMs: whole(30_000, 100, 3_600_000, 'The window in which restarts are counted.'),
-  drainMs: whole(15_000, 0, 600_000, 'How long a stop waits for what is running.'),
+  drainMs: whole(
+    15_000,
+    0,
+    600_000,
+    'How long a stop waits for what is under way; what is left then ends as NODE_STOPPED.',
+  ),
   logLevel: choice('info', ['debug', 'info', 'warn', 'error', 'silent'], 'How much is logged.'),
 } as const satisfies Record<string, Setting<unknown>>;
 

@@ -243,6 +243,7 @@ export class Node {
     return new Promise((resolve) => {
       const late = after(this.config.drainMs, () => {
         this.log.warn('node.drainedLate', { drainMs: this.config.drainMs });
+        this.member?.host.hear({ type: 'drain.spent' });
         resolve();
       });
       this.routerDrained = () => {

@@ -69,6 +69,11 @@ const ways: Record<string, (stage: RouterStage) => Effect[]> = {
     stage.submit();
     return stage.cancel();
   },
+  'cancelled NODE_STOPPED': (stage) => {
+    stage.submit();
+    stage.hear({ type: 'drain.requested' });
+    return stage.hear({ type: 'drain.spent' });
+  },
   'rejected DRAINING': (stage) => {
     stage.submit();
     stage.hear({ type: 'drain.requested' });
@@ -112,7 +117,7 @@ describe('the closed list of ends', () => {
       assert.equal(stage.router.job(job), undefined);
       assert.equal(end.code === undefined ? stage.router.completed : stage.router.ended(end.code), 1);
       assert.equal(stage.router.violations, 0);
-      assert.equal(stage.router.ready || name === 'rejected DRAINING' || /UNAVAILABLE/.test(name), true);
+      assert.equal(stage.router.ready || /DRAINING|NODE_STOPPED|UNAVAILABLE/.test(name), true);
     });
   }
 

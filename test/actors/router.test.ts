@@ -344,6 +344,21 @@ describe('the condition of a router', () => {
     assert.equal(stage.router.chart.state, 'drained');
   });
 
+  test('what a drain has no more patience for is ended and recalled, and then it stops', () => {
+    const stage = RouterStage.usual();
+    stage.submit();
+    stage.submit();
+    stage.assign([1]);
+    stage.hear({ type: 'drain.requested' });
+    const effects = stage.hear({ type: 'drain.spent' });
+    const ends = only(effects, 'reply').map(({ end }) => `${end.ending} ${end.code}`);
+    assert.deepEqual(ends, ['cancelled NODE_STOPPED', 'cancelled NODE_STOPPED']);
+    const told = only(effects, 'send').map(({ message }) => message.type);
+    assert.deepEqual(told.sort(), ['batch.recall', 'job.withdraw']);
+    assert.ok(effects.at(-1)?.type === 'stopped', 'after the replies');
+    assert.equal(stage.router.liveJobs, 0);
+  });
+
   test('an idle router stops at once', () => {
     assert.equal(only(RouterStage.usual().hear({ type: 'drain.requested' }), 'stopped').length, 1);
   });

@@ -81,6 +81,22 @@ describe('the end of a node', () => {
     assert.equal((await stopped).code, 0);
   });
 
+  test('what is still under way when its patience ends is told so, and by when it was', async (t) => {
+    const slow = new ModelFolder(scratch).simulated('endless', { alphaMs: 60_000, rowsMax: 1 }).folder;
+    const node = await startNode({ ...apart(scratch, slow), 'drain-ms': 300 });
+    t.after(() => node.dispose());
+    const client = new GrpcClient(node.grpcPort);
+    t.after(() => client.close());
+    await client.ask('ServerReady');
+    const asked = client.infer({ ...rowOf('endless', 1), deadlineMs: 120_000 });
+    await client.ask('ServerReady');
+    const ended = await node.stop();
+    const told = await asked;
+    assert.equal(told.status, 'UNAVAILABLE', `${told.message} ${node.tail()}`);
+    assert.match(told.message, /NODE_STOPPED: the node stopped, .*drainMs.* running at/);
+    assert.equal(ended.code, 0, node.tail());
+  });
+
   test('when the node is killed its workers end by themselves, and the next start takes its place', async (t) => {
     const flags = apart(scratch, models);
     const node = await startNode(flags);
