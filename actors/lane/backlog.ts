@@ -2,6 +2,8 @@
 // Deadlines are kept sorted in short runs, so that adding and removing cost little however many wait.
 
 const runMost = 128;
+/** Of runs that were worked off so many are kept for those to come: their memory is dear to get. */
+const sparesMost = 4;
 
 /** Deadlines, ascending, and the rows that go with each. */
 interface Run {
@@ -20,6 +22,7 @@ interface Level {
 
 export class Backlog {
   private readonly levels: Level[] = [];
+  private readonly spares: Run[] = [];
   rows = 0;
   /** Where the walk stands. */
   private level = 0;
@@ -33,14 +36,13 @@ export class Backlog {
     let place = runFor(runs, deadline);
     let run = runs[place];
     if (run === undefined) {
-      run = emptyRun();
+      run = this.emptyRun();
       runs.push(run);
       place = 0;
     } else if (run.count === runMost) {
-      const after = split(
-        run,
-        place === runs.length - 1 && deadline >= (run.deadlines[runMost - 1] as number),
-      );
+      const after = this.emptyRun();
+      const isAtEnd = place === runs.length - 1 && deadline >= (run.deadlines[runMost - 1] as number);
+      if (!isAtEnd) halve(run, after);
       runs.splice(place + 1, 0, after);
       if (deadline >= (run.deadlines[run.count - 1] as number)) run = after;
     }
@@ -60,7 +62,10 @@ export class Backlog {
       if (!takeOut(run, deadline, rows)) continue;
       level.total -= rows;
       this.rows -= rows;
-      if (run.count === 0) runs.splice(place, 1);
+      if (run.count === 0) {
+        runs.splice(place, 1);
+        if (this.spares.length < sparesMost) this.spares.push(run);
+      }
       if (runs.length === 0) this.levels.splice(this.levels.indexOf(level), 1);
       return;
     }
@@ -141,6 +146,12 @@ export class Backlog {
     }
   }
 
+  private emptyRun(): Run {
+    const spare = this.spares.pop();
+    if (spare !== undefined) return spare;
+    return { deadlines: new Float64Array(runMost), rows: new Float64Array(runMost), count: 0, total: 0 };
+  }
+
   private nextRun(level: Level): void {
     this.at = 0;
     if (++this.run === level.runs.length) {
@@ -162,10 +173,6 @@ export class Backlog {
   }
 }
 
-function emptyRun(): Run {
-  return { deadlines: new Float64Array(runMost), rows: new Float64Array(runMost), count: 0, total: 0 };
-}
-
 /** The last run that begins at or before the deadline, or the first of all. */
 function runFor(runs: readonly Run[], deadline: number): number {
   let low = 0;
@@ -185,10 +192,8 @@ function runFirst(runs: readonly Run[], deadline: number): number {
   return place;
 }
 
-/** Its second half, or nothing of it where the next one comes behind its end. */
-function split(run: Run, atEnd: boolean): Run {
-  const after = emptyRun();
-  if (atEnd) return after;
+/** Gives its second half to one that is empty. */
+function halve(run: Run, after: Run): void {
   const half = runMost / 2;
   for (let at = half; at < run.count; at++) {
     after.deadlines[at - half] = run.deadlines[at] as number;
@@ -198,7 +203,6 @@ function split(run: Run, atEnd: boolean): Run {
   after.count = run.count - half;
   run.count = half;
   run.total -= after.total;
-  return after;
 }
 
 /** How many of its deadlines are not after this one. */

@@ -179,8 +179,12 @@ export function before(a: Waiting, b: Waiting): boolean {
 }
 
 function push(heap: Waiting[], entry: Waiting): void {
-  let at = heap.length;
   heap.push(entry);
+  rise(heap, entry, heap.length - 1);
+}
+
+function rise(heap: Waiting[], entry: Waiting, from: number): void {
+  let at = from;
   while (at > 0) {
     const above = (at - 1) >> 1;
     const parent = heap[above] as Waiting;
@@ -194,21 +198,20 @@ function push(heap: Waiting[], entry: Waiting): void {
 function pop(heap: Waiting[]): void {
   const last = heap.pop();
   if (last === undefined || heap.length === 0) return;
-  sink(heap, last, 0);
+  sink(heap, last);
 }
 
-function sink(heap: Waiting[], entry: Waiting, from: number): void {
-  let at = from;
-  for (;;) {
-    let below = at * 2 + 1;
-    if (below >= heap.length) break;
+/** Down to the bottom and up again to its place: whoever comes from the bottom mostly stays there. */
+function sink(heap: Waiting[], entry: Waiting): void {
+  const { length } = heap;
+  let at = 0;
+  for (let below = 1; below < length; below = at * 2 + 1) {
     const right = below + 1;
-    if (right < heap.length && before(heap[right] as Waiting, heap[below] as Waiting)) below = right;
-    if (!before(heap[below] as Waiting, entry)) break;
+    if (right < length && before(heap[right] as Waiting, heap[below] as Waiting)) below = right;
     heap[at] = heap[below] as Waiting;
     at = below;
   }
-  heap[at] = entry;
+  rise(heap, entry, at);
 }
 
 function compact(strand: Strand): void {

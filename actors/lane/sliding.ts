@@ -10,16 +10,21 @@ export class SlidingHigh {
   private count = 0;
   private next = 0;
   private sum = 0;
-  private known = 1;
-  private stale = true;
+  private most = 0;
+  private second = 0;
+  /** One of the two was overwritten. */
+  private stale = false;
 
   add(value: number): void {
-    if (this.count === size) this.sum -= this.ring[this.next] as number;
-    else this.count++;
+    if (this.count === size) {
+      const oldest = this.ring[this.next] as number;
+      this.sum -= oldest;
+      this.stale ||= oldest >= this.second;
+    } else this.count++;
     this.ring[this.next] = value;
     this.sum += value;
     this.next = (this.next + 1) % size;
-    this.stale = true;
+    this.see(value);
   }
 
   /** Forgets all but that values are about `value` now. */
@@ -27,30 +32,31 @@ export class SlidingHigh {
     this.count = 0;
     this.next = 0;
     this.sum = 0;
+    this.most = 0;
+    this.second = 0;
+    this.stale = false;
     this.add(value);
   }
 
-  /** 0 of none. */
+  /** With so few values the second largest is it, and one that stands alone does not count. */
   get high(): number {
-    if (!this.stale) return this.known;
-    this.stale = false;
-    this.known = this.find();
-    return this.known;
+    if (this.stale) this.find();
+    if (this.count >= enough) return this.second;
+    const average = this.count === 0 ? 1 : this.sum / this.count;
+    return Math.max(this.second, average * usual);
   }
 
-  /** With so few values the second largest is it, and one that stands alone does not count. */
-  private find(): number {
-    let most = 0;
-    let second = 0;
-    for (let at = 0; at < this.count; at++) {
-      const value = this.ring[at] as number;
-      if (value > most) {
-        second = most;
-        most = value;
-      } else if (value > second) second = value;
-    }
-    if (this.count >= enough) return second;
-    const average = this.count === 0 ? 1 : this.sum / this.count;
-    return Math.max(second, average * usual);
+  private find(): void {
+    this.stale = false;
+    this.most = 0;
+    this.second = 0;
+    for (let at = 0; at < this.count; at++) this.see(this.ring[at] as number);
+  }
+
+  private see(value: number): void {
+    if (value > this.most) {
+      this.second = this.most;
+      this.most = value;
+    } else if (value > this.second) this.second = value;
   }
 }

@@ -5,8 +5,10 @@ import { describe, test } from 'node:test';
 import { CostTable } from '../../actors/lane/cost.js';
 import { type LaneView, Planner } from '../../actors/lane/policy.js';
 import { Sizes } from '../../actors/lane/sizes.js';
+import { SlidingHigh } from '../../actors/lane/sliding.js';
 import { Shapes, WorkerRecord } from '../../actors/scheduler/workers.js';
 import type { Said } from '../../proto/messages.js';
+import { Random } from '../simulation/random.js';
 import { SchedulerStage as Stage } from './scheduler-stage.js';
 import { digits, otherWorker, said, worker } from './stage.js';
 
@@ -15,6 +17,26 @@ function seeded(...points: readonly (readonly [rows: number, ms: number])[]): Co
   cost.seed(points);
   return cost;
 }
+
+describe('the high end of the newest values', () => {
+  test('is the second largest of the last 192, whichever of them leave', () => {
+    const random = new Random(3);
+    const high = new SlidingHigh();
+    const values: number[] = [];
+    for (let count = 0; count < 2000; count++) {
+      // Steps down and up, so that the largest leave while others are remembered.
+      const value = (count % 500 < 250 ? 10 : 1) + random.whole(0, 20) / 10;
+      high.add(value);
+      values.push(value);
+      if (count < 192 || count % 3 > 0) continue;
+      const newest = values.slice(-192).sort((one, other) => other - one);
+      // Of equal ones each counts.
+      assert.equal(high.high, newest[1], `after ${count}`);
+    }
+    high.restart(2);
+    assert.equal(high.high, 2.2);
+  });
+});
 
 describe('batch sizes', () => {
   test('are not looked for again when only workers and budgets have drifted', () => {

@@ -1,6 +1,7 @@
 // The lane's queue against a naive one, and the batches that are formed from it.
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
+import { Backlog } from '../../actors/lane/backlog.js';
 import { formBatch } from '../../actors/lane/batch.js';
 import { CostTable } from '../../actors/lane/cost.js';
 import { LaneQueue, type Waiting } from '../../actors/lane/queue.js';
@@ -144,7 +145,49 @@ describe('the queue of a lane', () => {
     assert.ok(heap.length < 200, `${heap.length} places for one entry`);
     assert.equal(queue.heads()[0], head);
   });
+
+  test('as numbers, agrees with a sorted list while it is filled and worked off again and again', () => {
+    const random = new Random(7);
+    const backlog = new Backlog();
+    let naive: { readonly priority: number; readonly deadline: number; readonly rows: number }[] = [];
+    for (let round = 0; round < 6; round++) {
+      for (let count = 0; count < 500; count++) {
+        const { priority, deadline, rows } = waiting({
+          priority: random.whole(0, 1),
+          deadline: random.whole(0, 300),
+          rows: random.whole(1, 4),
+        });
+        backlog.add(priority, deadline, rows);
+        naive.push({ priority, deadline, rows });
+      }
+      naive.sort((one, other) => one.priority - other.priority || one.deadline - other.deadline);
+      for (const at of [0, 150, 300]) {
+        const before = naive.filter(
+          ({ priority, deadline }) => priority < 1 || (priority === 1 && deadline <= at),
+        );
+        assert.equal(backlog.ahead(1, at), sumOfRows(before));
+      }
+      backlog.rewind();
+      for (const { deadline, rows } of naive) {
+        assert.equal(backlog.deadlineHere, deadline);
+        backlog.skip(rows);
+      }
+      // Every other time nobody is left.
+      const left = round % 2 === 0 ? 0 : 100;
+      while (naive.length > left) {
+        const gone = random.pick(naive);
+        backlog.remove(gone.priority, gone.deadline, gone.rows);
+        naive = naive.filter((one) => one !== gone);
+      }
+      assert.equal(backlog.rows, sumOfRows(naive));
+      assert.equal(backlog.headDeadline, naive[0]?.deadline ?? Number.POSITIVE_INFINITY);
+    }
+  });
 });
+
+function sumOfRows(jobs: readonly { readonly rows: number }[]): number {
+  return jobs.reduce((sum, { rows }) => sum + rows, 0);
+}
 
 function costOf(rowMs: number): CostTable {
   const cost = new CostTable();

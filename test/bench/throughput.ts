@@ -58,7 +58,7 @@ async function sampleFigures(args: Args, only: string, rounds: number): Promise<
     const digits = await sampleOf(client, 'digits', [1]);
     const srcnn = await sampleOf(client, 'srcnn', [1, 224, 224]);
     const small = only === 'large' ? {} : await smallFigures(scene, digits, srcnn);
-    if (only === 'large') await warm(scene, srcnn);
+    if (only === 'large') await warm(scene, grpcTarget(node.grpcPort, srcnn), 8, 4);
     const large = only === 'small' ? {} : await largeFigures(scene, srcnn);
     for (const model of ['digits', 'srcnn']) {
       const { fail } = await countsOf(client, model);
@@ -75,15 +75,18 @@ async function sampleFigures(args: Args, only: string, rounds: number): Promise<
 
 async function smallFigures(scene: Scene, digits: Sample, srcnn: Sample): Promise<Record<string, number>> {
   const { node, floor, rounds } = scene;
-  const grpc = { kind: 'grpc', path: inferPath, body: framed(digits.grpc) } as const;
-  const rest = { kind: 'http', path: digits.path, body: digits.json } as const;
+  const unary = grpcTarget(node.grpcPort, digits);
+  const bareUnary = grpcTarget(floor.grpcPort, digits);
+  const rest: Target = { kind: 'http', port: node.httpPort, path: digits.path, body: digits.json };
+  const bareRest: Target = { ...rest, port: floor.httpPort };
   const many = Buffer.concat(Array.from({ length: messagesPerStream }, () => framed(digits.grpc)));
   const ask = grpcCaller(node.grpcPort, digits.grpc);
+  for (const target of [unary, bareUnary, rest, bareRest]) await warm(scene, target, clients, 1);
   const rates = await interleave(rounds, {
-    unary: rate(scene, { ...grpc, port: node.grpcPort }),
-    bareUnary: rate(scene, { ...grpc, port: floor.grpcPort }),
-    rest: rate(scene, { ...rest, port: node.httpPort }),
-    bareRest: rate(scene, { ...rest, port: floor.httpPort }),
+    unary: rate(scene, unary),
+    bareUnary: rate(scene, bareUnary),
+    rest: rate(scene, rest),
+    bareRest: rate(scene, bareRest),
     stream: async () => {
       const target: Target = { kind: 'grpc', port: node.grpcPort, path: streamPath, body: many };
       return messagesPerStream * (await rate(scene, target, streams)());
@@ -104,6 +107,10 @@ async function smallFigures(scene: Scene, digits: Sample, srcnn: Sample): Promis
   };
 }
 
+function grpcTarget(port: number, { grpc }: Sample): Target {
+  return { kind: 'grpc', port, path: inferPath, body: framed(grpc) };
+}
+
 function rate(scene: Scene, target: Target, width = clients): () => Promise<number> {
   return async () => {
     const { perSecond, failed } = await scene.loader.load(target, { clients: width, seconds: scene.seconds });
@@ -115,11 +122,7 @@ function rate(scene: Scene, target: Target, width = clients): () => Promise<numb
 /** Measures while `srcnn` requests keep every worker busy. */
 async function underLoad(scene: Scene, srcnn: Sample, figure: () => Promise<number>): Promise<number> {
   const { node, loader } = scene;
-  const body = framed(srcnn.grpc);
-  const heavy = loader.load(
-    { kind: 'grpc', port: node.grpcPort, path: inferPath, body },
-    { clients: 8, seconds: 1 },
-  );
+  const heavy = loader.load(grpcTarget(node.grpcPort, srcnn), { clients: 8, seconds: 1 });
   await new Promise((resolve) => setTimeout(resolve, 300));
   const value = await figure();
   await heavy;
@@ -127,16 +130,15 @@ async function underLoad(scene: Scene, srcnn: Sample, figure: () => Promise<numb
 }
 
 /** The first seconds of a process go to compilers. */
-async function warm({ node, loader }: Scene, { grpc }: Sample): Promise<void> {
-  const target: Target = { kind: 'grpc', port: node.grpcPort, path: inferPath, body: framed(grpc) };
-  await loader.load(target, { clients: 8, seconds: 4 });
+async function warm({ loader }: Scene, target: Target, width: number, seconds: number): Promise<void> {
+  await loader.load(target, { clients: width, seconds });
 }
 
 async function largeFigures(scene: Scene, srcnn: Sample): Promise<Record<string, number>> {
   const { node, client, loader, rounds } = scene;
   const together = await loadBare(srcnn.file, srcnn.shape, workers);
   const crew = new BareCrew(workers, srcnn.file, srcnn.shape);
-  const target: Target = { kind: 'grpc', port: node.grpcPort, path: inferPath, body: framed(srcnn.grpc) };
+  const target = grpcTarget(node.grpcPort, srcnn);
   const meter = new Meter(
     node.pid,
     node.workers().map(({ pid }) => pid),
