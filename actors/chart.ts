@@ -1,6 +1,12 @@
-// Charts: XState machines without guards or hidden context. A long-lived condition runs as an XState actor; the job's
-// chart, which moves too often for that, is compiled from the same kind of definition into a flat table.
-import { type AnyStateMachine, createActor, createMachine } from 'xstate';
+// Charts: XState machines without guards or hidden context. A long-lived condition is moved by XState, which is asked for
+// each move once; the job's chart, which moves for every request, is compiled into a flat table.
+import {
+  type AnyStateMachine,
+  createMachine,
+  initialTransition,
+  type SnapshotFrom,
+  transition,
+} from 'xstate';
 
 export { createMachine };
 export type Machine = AnyStateMachine;
@@ -21,39 +27,62 @@ export interface Chart {
   move(event: string): boolean;
 }
 
+/** A condition of a chart, with those that events have led to so far. */
+interface Condition {
+  readonly snapshot: SnapshotFrom<Machine>;
+  readonly state: string;
+  readonly next: Map<string, Condition>;
+}
+
+/** By machine and state: charts without context are in the same conditions all their lives, so each is asked for once. */
+const conditions = new WeakMap<Machine, Map<string, Condition>>();
+
 export function startChart(machine: Machine): Chart {
-  const actor = createActor(machine);
-  actor.start();
-  let snapshot = actor.getSnapshot();
-  actor.subscribe((next) => {
-    snapshot = next;
-  });
+  let now = firstOf(machine);
   return {
     get state() {
-      return snapshot.value as string;
+      return now.state;
     },
-    has: (tag) => snapshot.hasTag(tag as never),
-    can: (event) => declares(machine, snapshot.value as string, event),
+    has: (tag) => now.snapshot.hasTag(tag as never),
+    can: (event) => declares(machine, now.state, event),
     move(event) {
-      const before = snapshot.value as string;
-      if (!declares(machine, before, event)) throw new IllegalMove(machine.id, before, event);
-      if (stays(machine, before, event)) return false;
-      actor.send({ type: event });
-      return snapshot.value !== before;
+      const before = now;
+      let next = before.next.get(event);
+      if (next === undefined) {
+        if (!declares(machine, before.state, event)) throw new IllegalMove(machine.id, before.state, event);
+        next = conditionOf(machine, transition(machine, before.snapshot, { type: event }));
+        before.next.set(event, next);
+      }
+      now = next;
+      return next !== before;
     },
   };
 }
 
-function declares(machine: Machine, state: string, event: string): boolean {
-  return machine.states[state]?.transitions.has(event) === true || machine.root.transitions.has(event);
+function firstOf(machine: Machine): Condition {
+  const first = conditions.get(machine)?.get('');
+  if (first !== undefined) return first;
+  const known = new Map<string, Condition>();
+  conditions.set(machine, known);
+  const condition = conditionOf(machine, initialTransition(machine));
+  known.set('', condition);
+  return condition;
 }
 
-/** The event leads back to the state and does nothing: most do, and then XState need not be asked. */
-function stays(machine: Machine, state: string, event: string): boolean {
-  const found = machine.states[state]?.transitions.get(event) ?? machine.root.transitions.get(event);
-  const transition = found?.[0];
-  if (found?.length !== 1 || transition === undefined || transition.guard !== undefined) return false;
-  return transition.actions.length === 0 && (transition.target?.[0]?.key ?? state) === state;
+/** Actions that a chart names are for its desk to carry out. */
+function conditionOf(machine: Machine, [snapshot]: [SnapshotFrom<Machine>, ...unknown[]]): Condition {
+  const state = snapshot.value as string;
+  const known = conditions.get(machine);
+  let condition = known?.get(state);
+  if (condition === undefined) {
+    condition = { snapshot, state, next: new Map() };
+    known?.set(state, condition);
+  }
+  return condition;
+}
+
+function declares(machine: Machine, state: string, event: string): boolean {
+  return machine.states[state]?.transitions.has(event) === true || machine.root.transitions.has(event);
 }
 
 /** A chart as a table: rows are states, columns events. */

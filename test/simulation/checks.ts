@@ -4,7 +4,7 @@ import type { Router } from '../../actors/router/router.js';
 import type { Scheduler } from '../../actors/scheduler/scheduler.js';
 import type { Worker } from '../../actors/worker/worker.js';
 import type { MemberId } from '../../proto/ids.js';
-import { places } from '../../proto/messages.js';
+import { type Place, places } from '../../proto/messages.js';
 import type { Process, Resident } from './process.js';
 import { phases, type Scenario } from './scenario.js';
 import { require } from './truth.js';
@@ -72,6 +72,7 @@ function checkScheduler(process: Process, resident: Resident, scenario: Scenario
     if (!isAwake) checkReason(process, scheduler, lane);
   }
   for (const worker of scheduler.registry.all()) {
+    if (worker.batches.size === 0 && worker.rowsHeld === 0 && isUnused(worker.used)) continue;
     const used = { inline: 0, thread: 0 };
     let rows = 0;
     for (const batch of worker.batches.values()) {
@@ -91,9 +92,15 @@ function checkScheduler(process: Process, resident: Resident, scenario: Scenario
   }
 }
 
+function isUnused({ inline, thread }: Readonly<Record<Place, number>>): boolean {
+  return inline === 0 && thread === 0;
+}
+
 /** What a queue counts is what waits in it. */
 function checkCounts(process: Process, { key, queue }: Lane): void {
   const { backlog } = queue;
+  if (queue.count === 0 && backlog.rows === 0 && queue.rows === 0 && queue.bytes === 0 && queue.sorts === 0)
+    return;
   let count = 0;
   let bytes = 0;
   const rows = [0, 0, 0];
