@@ -9,6 +9,7 @@ import type { Cost, Executor, Loaded, Run, RunFailure, RunResult } from './execu
 import { cutOutputs, fill, filledRows } from './filling.js';
 import { findWrongInput, gatherInputs } from './gather.js';
 import type { KeptCosts } from './kept.js';
+import { LearnedCosts } from './learned.js';
 import { hasOpenSizes, Measuring } from './measuring.js';
 import { type Device, type LoadOrder, orderOf } from './order.js';
 import { Shelf } from './shelf.js';
@@ -33,6 +34,13 @@ export function createExecutor(options: ExecutorOptions = {}): Executor {
   return new Places(options.device ?? 'cpu', options.threads ?? 1, options.broken, options.kept);
 }
 
+interface Placed {
+  readonly place: Place;
+  readonly order: LoadOrder;
+  costs: readonly Cost[];
+  readonly learned: LearnedCosts;
+}
+
 class Places implements Executor {
   readonly device: Device;
   readonly #threads: number;
@@ -40,7 +48,7 @@ class Places implements Executor {
   readonly #kept: KeptCosts | undefined;
   readonly #measuring = new Measuring();
   readonly #inline = new Shelf();
-  readonly #placed = new Map<string, { readonly place: Place; readonly order: LoadOrder }>();
+  readonly #placed = new Map<string, Placed>();
   readonly #inThread = new Set<string>();
   readonly #retiring = new Set<Promise<void>>();
   #thread: ComputeThread | undefined;
@@ -70,9 +78,11 @@ class Places implements Executor {
     try {
       const { place, runMs } = await this.#put(order, entry);
       const before = this.#placed.get(order.key)?.place;
-      this.#placed.set(order.key, { place, order });
+      const placed: Placed = { place, order, costs: [], learned: new LearnedCosts() };
+      this.#placed.set(order.key, placed);
       if (before !== undefined && before !== place) await this.#remove(order.key, before);
       const costs = await this.#costsOf(order, place, runMs);
+      placed.costs = costs;
       return { ok: true, place, rowsMax: order.rowsMax, runMs, costs };
     } catch (error) {
       return { ok: false, reason: error instanceof Error ? error.message : String(error) };
@@ -83,7 +93,9 @@ class Places implements Executor {
     const key = modelKey(model, version);
     const placed = this.#placed.get(key);
     this.#placed.delete(key);
-    if (placed !== undefined) void this.#remove(key, placed.place).catch(() => undefined);
+    if (placed === undefined) return;
+    void this.#keep(placed);
+    void this.#remove(key, placed.place).catch(() => undefined);
   }
 
   run(run: Run, done: (result: RunResult) => void): void {
@@ -93,11 +105,12 @@ class Places implements Executor {
     if (placed === undefined) return refuse(run, done, 'MODEL_FAILED', `${key} is not loaded in this worker`);
     const wrong = findWrongInput(run);
     if (wrong !== undefined) return refuse(run, done, 'MODEL_FAILED', wrong);
-    const { place, order } = placed;
+    const { place, order, learned } = placed;
     const own = order.batches ? sumOfRows(run) : 1;
     const rows = filledRows(order.rowSizes, own);
     const finish = (result: RunResult): void => {
-      if (!result.ok && result.code === 'DEVICE_LOST') this.#break(`the device was lost: ${result.reason}`);
+      if (result.ok) learned.note(rows, result.computeMs);
+      else if (result.code === 'DEVICE_LOST') this.#break(`the device was lost: ${result.reason}`);
       done(result.ok && rows > own ? { ...result, outputs: cutOutputs(result.outputs, own) } : result);
     };
     const filled = fill(run, own, rows);
@@ -113,6 +126,7 @@ class Places implements Executor {
         this.#drained = resolve;
       });
     }
+    for (const placed of this.#placed.values()) await this.#keep(placed);
     await this.#inline.unloadAll();
     this.#retireThread();
     await Promise.all(this.#retiring);
@@ -126,6 +140,12 @@ class Places implements Executor {
     const { costs, isAll } = await this.#measuring.costsOf(order, runMs, measure);
     if (isAll) await this.#kept?.keep(order, costs);
     return costs;
+  }
+
+  /** What its runs have taught, for the next start. */
+  async #keep({ order, costs, learned }: Placed): Promise<void> {
+    const all = hasOpenSizes(order) ? undefined : learned.beside(costs);
+    if (all !== undefined) await this.#kept?.keep(order, all);
   }
 
   async #put(order: LoadOrder, entry: ModelEntry): Promise<{ place: Place; runMs: number }> {

@@ -1,6 +1,7 @@
 // What the runs of a freshly loaded model cost at each size of batch that schedulers may choose.
 import { now } from '../clock.js';
 import type { Cost } from './executor.js';
+import { levelled } from './learned.js';
 import type { LoadOrder } from './order.js';
 
 /** For all sizes of one model together: larger ones that don't fit are left to those who can extrapolate. */
@@ -59,16 +60,4 @@ export class Measuring {
     this.#spentMs += now() - beganAt;
     return { costs: levelled(costs), isAll };
   }
-}
-
-/** Fewer rows never cost more: they could be filled up. What says otherwise is noise. */
-function levelled(costs: readonly Cost[]): Cost[] {
-  let least = Number.POSITIVE_INFINITY;
-  return [...costs]
-    .reverse()
-    .map(([rows, ms]): Cost => {
-      least = Math.min(least, Math.round(ms * 10_000) / 10_000);
-      return [rows, least];
-    })
-    .reverse();
 }

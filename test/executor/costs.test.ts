@@ -6,10 +6,11 @@ import { describe, test } from 'node:test';
 import { pause } from '../../runtime/clock.js';
 import { createExecutor } from '../../runtime/executor/factory.js';
 import { KeptCosts } from '../../runtime/executor/kept.js';
+import { LearnedCosts } from '../../runtime/executor/learned.js';
 import { Measuring, sizesOf } from '../../runtime/executor/measuring.js';
 import type { LoadOrder } from '../../runtime/executor/order.js';
 import type { ModelEntry } from '../../runtime/models/repository.js';
-import { entryOf, loaded, temporaryPath, tensor } from './models.js';
+import { entryOf, floatRun, loaded, successOf, temporaryPath, tensor } from './models.js';
 import { onnxIdentity } from './onnx.js';
 
 async function costsOf(entry: ModelEntry, kept?: KeptCosts, threads = 1) {
@@ -113,6 +114,42 @@ describe('kept', () => {
     assert.equal(Object.keys(JSON.parse(readFileSync(path, 'utf8')).costs).length, 3);
     assert.deepEqual(readdirSync(dirname(path)), ['costs.json'], 'no draft is left lying');
     assert.deepEqual(said, []);
+  });
+
+  test('what real runs cost takes the place of what was measured, once there were enough of them', async () => {
+    const path = join(temporaryPath('cache'), 'costs.json');
+    const entry = entryOf({ onnx: onnxIdentity('FP32', 4) });
+    const measured = await costsOf(entry, keptAt(path));
+    const executor = createExecutor({ kept: keptAt(path) });
+    await loaded(executor, entry);
+    const taken: number[] = [];
+    for (let time = 0; time < 9; time++) {
+      const { computeMs } = await successOf(executor, floatRun([[1, 2, 3, 4]], 4, { model: entry.name }));
+      taken.push(computeMs);
+    }
+    for (let time = 0; time < 7; time++) {
+      await successOf(executor, floatRun([new Array(12).fill(1)], 4, { model: entry.name }));
+    }
+    await executor.close();
+    const kept = await costsOf(entry, keptAt(path));
+    assert.deepEqual(
+      kept.map(([rows]) => rows),
+      measured.map(([rows]) => rows),
+      'seven runs of three rows say too little',
+    );
+    const usual = taken.sort((one, other) => one - other)[4] as number;
+    const most = kept[1]?.[1] as number;
+    assert.equal(kept[0]?.[1], Math.min(most, Math.round(usual * 10_000) / 10_000));
+  });
+
+  test('a size that was never measured is learned', () => {
+    const learned = new LearnedCosts();
+    assert.equal(learned.beside([[1, 2]]), undefined);
+    for (let time = 0; time < 40; time++) learned.note(16, time < 8 ? 100 : 30);
+    assert.deepEqual(learned.beside([[1, 2]]), [
+      [1, 2],
+      [16, 30],
+    ]);
   });
 
   test('a file that is none is passed over with a word, and written anew', async () => {
