@@ -2,6 +2,7 @@
 // for one content of the model file on one device with so many threads.
 import { mkdir, readFile, rename, rm, stat, writeFile } from 'node:fs/promises';
 import { dirname } from 'node:path';
+import { limits } from '../../proto/limits.js';
 import type { Cost } from './executor.js';
 import type { LoadOrder } from './order.js';
 
@@ -87,7 +88,7 @@ function entriesOf(content: string): Entries | undefined {
 }
 
 function isCosts(given: unknown): given is readonly Cost[] {
-  if (!Array.isArray(given)) return false;
+  if (!Array.isArray(given) || given.length > limits.batchSizesMax) return false;
   return given.every((cost: unknown, at) => {
     if (!Array.isArray(cost) || cost.length !== 2) return false;
     const [rows, ms] = cost as unknown[];

@@ -1,12 +1,12 @@
 // What real runs of a model cost, remembered so that the next start begins with it: also of sizes that were too long to
 // be measured while it was loaded.
+import { limits } from '../../proto/limits.js';
 import type { Cost } from './executor.js';
 
 /** Fewer runs of a size say too little. */
 const runsLeast = 8;
 /** Of each size: what was long ago says nothing of today. */
 const runsMost = 32;
-const sizesMost = 64;
 
 export class LearnedCosts {
   readonly #sizes = new Map<number, { readonly ms: number[]; at: number }>();
@@ -14,7 +14,7 @@ export class LearnedCosts {
   note(rows: number, ms: number): void {
     let size = this.#sizes.get(rows);
     if (size === undefined) {
-      if (this.#sizes.size >= sizesMost) return;
+      if (this.#sizes.size >= limits.batchSizesMax) return;
       size = { ms: [], at: 0 };
       this.#sizes.set(rows, size);
     }
@@ -27,7 +27,7 @@ export class LearnedCosts {
     const costs = new Map(measured);
     let isAny = false;
     for (const [rows, { ms }] of this.#sizes) {
-      if (ms.length < runsLeast) continue;
+      if (ms.length < runsLeast || (costs.size >= limits.batchSizesMax && !costs.has(rows))) continue;
       isAny = true;
       costs.set(rows, median(ms));
     }

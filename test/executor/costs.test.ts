@@ -3,6 +3,7 @@ import assert from 'node:assert/strict';
 import { mkdirSync, readdirSync, readFileSync, utimesSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { describe, test } from 'node:test';
+import { limits } from '../../proto/limits.js';
 import { pause } from '../../runtime/clock.js';
 import { createExecutor } from '../../runtime/executor/factory.js';
 import { KeptCosts } from '../../runtime/executor/kept.js';
@@ -150,6 +151,8 @@ describe('kept', () => {
       [1, 2],
       [16, 30],
     ]);
+    for (let rows = 1; rows <= 100; rows++) for (let time = 0; time < 8; time++) learned.note(rows, rows);
+    assert.equal(learned.beside([[1000, 2000]])?.length, limits.batchSizesMax, 'no more than can be said');
   });
 
   test('a file that is none is passed over with a word, and written anew', async () => {
