@@ -134,6 +134,11 @@ export function hearLife(job: Job, worker: MemberId): WordFate {
   return acquit(job);
 }
 
+/** The worker answered what it was lost with: whatever ends it later, that run had not. */
+export function hearAnswer(job: Job, worker: MemberId): WordFate {
+  return job.doubted === worker && isUndecided(job) ? acquit(job) : 'unchanged';
+}
+
 function acquit(job: Job): WordFate {
   const undecided = isUndecided(job);
   job.doubted = '';

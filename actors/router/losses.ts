@@ -4,11 +4,12 @@ import type { ErrorCode } from '../../proto/errors.js';
 import type { MemberId } from '../../proto/ids.js';
 import type { Cause, Said } from '../../proto/messages.js';
 import type { Job } from '../job/job.js';
-import type { JobBook } from './book.js';
+import type { BatchWord, JobBook } from './book.js';
 import type { Conductor } from './conductor.js';
 import { lossEnd, spentEnd } from './endings.js';
 import type { Hedging } from './hedging.js';
 import {
+  hearAnswer,
   hearEnd,
   hearLife,
   isFailure,
@@ -92,6 +93,15 @@ export class Losses {
   vouch(worker: MemberId, now: number): void {
     if (!this.neighbours.hasLink(worker)) return;
     this.reconsider((job) => hearLife(job, worker), 'unknown', `${worker} lives`, now);
+  }
+
+  /** An answer that came too late to count still tells who did not end the worker. */
+  answered(word: BatchWord, member: number, worker: MemberId, now: number): void {
+    const job = this.book.get(word.jobs[member] as number);
+    if (job?.is('retrying') !== true || job.batch !== word.batch || job.epoch !== word.epoch) return;
+    if (hearAnswer(job, worker) === 'requeue') {
+      this.conductor.move(job, 'requeue', now, `${worker} had answered`);
+    }
   }
 
   /** It has waited long enough. No third worker is risked for a job that may have ended two. */

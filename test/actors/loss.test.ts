@@ -164,6 +164,17 @@ describe('a worker is lost', () => {
     assert.deepEqual([end.ending, end.code], ['failed', 'WORKERS_LOST']);
   });
 
+  test('an answer that came too late to count is no answer, but ends the doubt', () => {
+    const stage = running('watched');
+    const word = stage.word(1);
+    stage.hear({ type: 'batch.lost', ...word, worker: otherWorker, cause: 'silent' }, scheduler);
+    assert.equal(stage.state(), 'retrying');
+    const effects = stage.finish([1], [''], otherWorker, word);
+    assert.deepEqual(only(effects, 'reply'), []);
+    assert.equal(said(effects, 'job.enqueue')[0]?.company, 'solo');
+    assert.deepEqual(only(stage.exit('crashed', otherWorker), 'reply'), [], 'that was another');
+  });
+
   test('a harmless loss in between leaves a doubt open for the word that settles it', () => {
     const third = 'worker-3.gggggg';
     const doubted = (): RouterStage => {

@@ -22,6 +22,8 @@ interface RouterView {
   readonly twinned: Map<JobNumber, TrueJob>;
   /** What the run of a job was said to take at most, its way included. */
   readonly wholeMs: Map<JobNumber, number>;
+  /** The same of its second run. */
+  readonly twinMs: Map<JobNumber, number>;
   readonly failures: Map<JobNumber, number>;
 }
 
@@ -62,7 +64,10 @@ export class RoutingWitness {
       this.truth.dispatched(process, to, message, now);
       if (delivery.heard.type !== 'batch.assign') continue;
       const { costMs, transportMs } = delivery.heard;
-      for (const job of message.jobs) view.wholeMs.set(job, costMs + transportMs);
+      for (const job of message.jobs) {
+        const isTwin = this.truth.job(process.id, job).twin?.dispatch === message;
+        (isTwin ? view.twinMs : view.wholeMs).set(job, costMs + transportMs);
+      }
     }
     if (delivery.heard.type === 'job.submitted') this.joined(process, actor, delivery.heard.job);
     if (view.twinned.size > 0) reviewTwins(view, actor);
@@ -133,7 +138,9 @@ export class RoutingWitness {
     const seconds = (savedMs + now - view.sinceAt) / 1000;
     require(view.retries <= retryShare * view.submitted + retryPerSecond * seconds, 'I7', () =>
       `${process.id} tries again for the ${view.retries}th time, of ${view.submitted} jobs`);
-    const wholeMs = view.wholeMs.get(said.job) ?? 0;
+    const { twin } = job;
+    const wasTwin = twin?.adopted === true && said.attempt === twin.attempt + 1;
+    const wholeMs = (wasTwin ? view.twinMs : view.wholeMs).get(said.job) ?? 0;
     require(said.budgetMs > wholeMs, 'I7', () =>
       `${name(job)} is tried again with ${said.budgetMs} ms left for ${wholeMs}`);
   }
@@ -148,6 +155,7 @@ export class RoutingWitness {
   private ended(view: RouterView, job: TrueJob, { from, heard }: Delivery, effects: readonly Effect[]): void {
     view.twinned.delete(job.number);
     view.wholeMs.delete(job.number);
+    view.twinMs.delete(job.number);
     const { twin } = job;
     if (twin?.live !== true || twin.dispatch === undefined || twin.adopted || heard.type !== 'batch.finished')
       return;
@@ -185,6 +193,7 @@ export class RoutingWitness {
         sinceAt: now,
         twinned: new Map(),
         wholeMs: new Map(),
+        twinMs: new Map(),
         failures: new Map(),
       };
       this.views.set(router, view);
