@@ -32,7 +32,9 @@ export class Ends {
     if (ending === 'completed') this.completed(job, reply, delivery);
     else this.fits(job, reply, now);
     const isRunning = job.dispatch !== undefined && (ending === 'expired' || ending === 'cancelled');
-    if (isRunning && job.kin.members.length > 1) job.kin.leftRunning++;
+    const { twin } = job;
+    const runs = twin?.live === true && twin.dispatch !== undefined && !twin.adopted ? 2 : 1;
+    if (isRunning && job.kin.members.length > 1) job.kin.leftRunning += runs;
     return job;
   }
 

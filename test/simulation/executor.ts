@@ -18,6 +18,12 @@ interface Kept {
   readonly transitMs: number;
 }
 
+interface Running {
+  readonly key: string;
+  readonly solo: boolean;
+  readonly startedAt: number;
+}
+
 export interface Ends {
   /** The process dies by itself. */
   crash(process: Process, detail: string): void;
@@ -26,7 +32,7 @@ export interface Ends {
 export class Executor {
   private readonly kept = new Map<string, Kept>();
   private readonly outputs = new Map<string, Tokens>();
-  private readonly running = new Map<Place, { readonly key: string; readonly solo: boolean }>();
+  private readonly running = new Map<Place, Running>();
   /** The model whose loading takes the thread; empty for none. */
   private loading = '';
   private readonly process: Process;
@@ -114,6 +120,11 @@ export class Executor {
     });
   }
 
+  /** Its process was frozen during the run: where no timer was due meanwhile it can't know why that takes so long. */
+  get wasHeldUp(): boolean {
+    return [...this.running.values()].some(({ startedAt }) => startedAt < this.process.resumedAt);
+  }
+
   /** Slow or not, it is never so slow that it would be taken for hung. */
   private paced(costMs: number): number {
     const slowed = this.process.slowUntil > this.timeline.now ? 3 : 1;
@@ -141,7 +152,7 @@ export class Executor {
     }
     require(this.truth.modelOf(run.model).place === place, 'I5', () =>
       `${run.model} runs in the ${place} place`);
-    this.running.set(place, { key, solo });
+    this.running.set(place, { key, solo, startedAt: this.timeline.now });
   }
 
   private fail(evil: TrueJob, costMs: number): void {

@@ -215,7 +215,7 @@ export class System implements Surroundings {
       }
       case 'abort': {
         const job = this.truth.hanging.get(process.id);
-        require(job !== undefined, 'I7', () =>
+        require(job !== undefined || executor?.wasHeldUp === true, 'I7', () =>
           `${process.id} aborts, though nothing hangs: ${effect.reason}`);
         if (job !== undefined) this.truth.killed(job, process.id);
         return this.endSoon(process, 'hung', effect.reason);

@@ -56,7 +56,7 @@ export interface Kin {
   readonly ended: Set<MemberId>;
   /** How many of them after the job had been sent on. */
   endedLater: number;
-  /** Leaders that went while a worker still ran them: what it did later nobody heard. */
+  /** Runs of leaders that went meanwhile: what their workers did later nobody heard. */
   leftRunning: number;
 }
 
