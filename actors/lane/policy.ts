@@ -47,8 +47,14 @@ export interface Chosen {
 
 /** The part of a job's time that gathering leaves unused. */
 const slackShare = 0.01;
-/** How much more than what arrives the chosen batches must be able to do. */
-const headroom = 1.05;
+/**
+ * How much more than what arrives the chosen batches must be able to do. Whoever waits for that has an idle worker for the
+ * time: the less batches half as large would lose, the less is it worth.
+ */
+const headroomLeast = 0.8;
+const headroomMost = 1.1;
+const headroomFrom = 1.1;
+const headroomRise = 3;
 const promiseCaution = 0.2;
 const promiseCautionAlone = 0.4;
 const cautionLeast = 1;
@@ -117,6 +123,13 @@ export class Planner {
     return Math.max(1, this.caution(rowsPerMs) + promiseCaution + promiseCautionAlone / this.sizes.crew);
   }
 
+  /** One worker alone loses nothing by small batches while it is never idle: what comes meanwhile makes the next larger. */
+  private get headroom(): number {
+    if (this.sizes.crew < 2) return headroomLeast;
+    const rise = (this.sizes.gain - headroomFrom) * headroomRise;
+    return Math.min(headroomMost, Math.max(headroomLeast, headroomLeast + rise));
+  }
+
   private review({ cost, workers, budgetMs, transportMs, rowsMax }: LaneView): void {
     this.sizes.review(cost, workers, Math.max(0, budgetMs - transportMs), rowsMax);
   }
@@ -126,7 +139,7 @@ export class Planner {
     const { rows } = view;
     const full = Math.round(sizes.full * this.stretch(view.arrivalRowsPerMs));
     const most = Math.min(allowed, Math.max(view.headRows, full));
-    const wanted = sizes.wanted(view.arrivalRowsPerMs * headroom, most);
+    const wanted = sizes.wanted(view.arrivalRowsPerMs * this.headroom, most);
     plan.rowsMost = most;
     if (rows >= wanted)
       plan.rowsMost = Math.max(view.headRows, sizes.cut(Math.min(partOf(view, wanted), most)));
@@ -165,7 +178,7 @@ export class Planner {
         why: `${costs}: batches gain little (${gain.toFixed(2)}x), none is waited for`,
       };
     }
-    const wanted = this.sizes.wanted(rowsPerMs * headroom, full);
+    const wanted = this.sizes.wanted(rowsPerMs * this.headroom, full);
     if (wanted <= 1) return { policy: 'edf', why: `${costs}: the load needs no batches, none is waited for` };
     const crew = `${Number(workers.toFixed(1))} ${workers === 1 ? 'worker' : 'workers'}`;
     return { policy: 'deferred', why: `${costs}, on ${crew}: the load needs batches of ${wanted} rows` };

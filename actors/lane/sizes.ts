@@ -13,6 +13,8 @@ export class Sizes {
   /** What each of them takes. */
   private readonly times: number[] = [];
   private fullRows = 1;
+  /** How much more a full batch does in the same time than one half as large. */
+  gain = 1;
   private cost: CostTable | undefined;
   private version = 0;
   private workers = 0;
@@ -36,6 +38,8 @@ export class Sizes {
     this.workers = workers;
     this.budgetMs = budgetMs;
     this.fullRows = this.within(budgetMs / (cost.spread() + 1 / Math.max(1, workers)));
+    const half = Math.max(1, this.fullRows >> 1);
+    this.gain = (this.fullRows * cost.mean(half)) / (half * cost.mean(this.fullRows));
   }
 
   get crew(): number {
