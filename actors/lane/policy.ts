@@ -55,9 +55,8 @@ const headroomLeast = 0.8;
 const headroomMost = 1.1;
 const headroomFrom = 1.1;
 const headroomRise = 3;
-const promiseCaution = 0.2;
-const promiseCautionAlone = 0.4;
-const cautionLeast = 1;
+const promiseCaution = 0.9;
+const cautionLeast = 0.6;
 const cautionMost = 1.3;
 const cautionFrom = 1;
 const cautionRise = 2;
@@ -68,7 +67,7 @@ const stretchFall = 4;
 /** A batch that gains less is not waited for, says `choose`. */
 const gainLeast = 1.25;
 /** Under load a batch that can't have this part of what the load needs is not begun with: see `leastWorth`. */
-const worthShare = 0.87;
+const worthShare = 0.75;
 
 /** One per lane. */
 export class Planner {
@@ -106,7 +105,7 @@ export class Planner {
 
   /** A job that would begin a smaller batch costs the others more than it brings; 1 without load. After `full`. */
   leastWorth(rowsPerMs: number): number {
-    return Math.max(1, Math.floor(worthShare * this.sizes.wanted(rowsPerMs * worthShare, this.sizes.full)));
+    return Math.max(1, Math.floor(worthShare * this.sizes.wanted(rowsPerMs, this.sizes.full)));
   }
 
   /**
@@ -120,7 +119,7 @@ export class Planner {
 
   /** The same for a job that is not admitted yet: until it runs more may come in between, and a promise is a promise. */
   cautionOfPromises(rowsPerMs: number): number {
-    return Math.max(1, this.caution(rowsPerMs) + promiseCaution + promiseCautionAlone / this.sizes.crew);
+    return this.caution(rowsPerMs) + promiseCaution;
   }
 
   /** One worker alone loses nothing by small batches while it is never idle: what comes meanwhile makes the next larger. */
