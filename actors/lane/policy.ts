@@ -29,6 +29,8 @@ export interface LaneView {
   readonly transportMs: number;
   /** How much later than planned a batch may leave and come back. */
   readonly marginMs: number;
+  /** How much later than planned the worker may be done with what it has; 0 when it has nothing. */
+  readonly overrunMs: number;
   /** Workers that have nothing to do. */
   readonly idle: number;
 }
@@ -55,11 +57,10 @@ const headroomLeast = 0.8;
 const headroomMost = 1.1;
 const headroomFrom = 1.1;
 const headroomRise = 3;
-const promiseCaution = 0.9;
-const cautionLeast = 0.6;
-const cautionMost = 1.3;
-const cautionFrom = 1;
-const cautionRise = 2;
+/** How far from the mean cost to the high one a batch is filled up: a little risk makes larger batches. */
+const caution = 0.6;
+/** The same for a job that is not admitted yet: until it runs more may come in between, and a promise is a promise. */
+export const promiseCaution = 1.5;
 /** While the load is less than the workers can do, a queue that grew for a moment is worked off in batches so much larger. */
 const stretchMost = 0.35;
 const stretchUntil = 1;
@@ -68,6 +69,8 @@ const stretchFall = 4;
 const gainLeast = 1.25;
 /** Under load a batch that can't have this part of what the load needs is not begun with: see `leastWorth`. */
 const worthShare = 0.75;
+/** Where far more comes than can be done, there are others for whom it pays: so many times that. */
+const worthRise = 1.25;
 
 /** One per lane. */
 export class Planner {
@@ -83,12 +86,12 @@ export class Planner {
     if (!cost.known) return plan;
     const leftMs = view.headDeadline - now - view.transportMs;
     this.review(view);
-    const caution = this.caution(view.arrivalRowsPerMs);
     // Whoever was taken is not left out for caution.
     const allowed =
       rowsWithin(cost, leftMs, view.rowsMax, view.headRows, caution) ||
       rowsWithin(cost, leftMs, view.rowsMax, view.headRows, 0);
     if (allowed === 0) plan.rowsMost = 0;
+    else if (policy !== 'eager' && isTooEarly(view, allowed, leftMs)) plan.at = now + view.overrunMs;
     else if (policy === 'auto') this.auto(view, allowed, now);
     else if (policy === 'window') this.window(view, allowed, now);
     else if (policy === 'deferred') this.deferred(view, allowed, now);
@@ -105,21 +108,8 @@ export class Planner {
 
   /** A job that would begin a smaller batch costs the others more than it brings; 1 without load. After `full`. */
   leastWorth(rowsPerMs: number): number {
-    return Math.max(1, Math.floor(worthShare * this.sizes.wanted(rowsPerMs, this.sizes.full)));
-  }
-
-  /**
-   * How far from the mean cost to the high one a batch is filled up: a little risk makes larger batches, but the more
-   * often they are filled up the more often it is taken.
-   */
-  caution(rowsPerMs: number): number {
-    const over = this.sizes.load(rowsPerMs) - cautionFrom;
-    return over <= 0 ? cautionLeast : Math.min(cautionMost, cautionLeast + over * cautionRise);
-  }
-
-  /** The same for a job that is not admitted yet: until it runs more may come in between, and a promise is a promise. */
-  cautionOfPromises(rowsPerMs: number): number {
-    return this.caution(rowsPerMs) + promiseCaution;
+    const share = worthShare * Math.min(worthRise, Math.max(1, this.sizes.load(rowsPerMs)));
+    return Math.max(1, Math.floor(share * this.sizes.wanted(rowsPerMs, this.sizes.full)));
   }
 
   /** One worker alone loses nothing by small batches while it is never idle: what comes meanwhile makes the next larger. */
@@ -184,6 +174,13 @@ export class Planner {
   }
 }
 
+/** Given before the worker is free a batch saves the way to it; but not where an overrun of what runs would make it late. */
+function isTooEarly(view: LaneView, allowed: number, leftMs: number): boolean {
+  const { cost, rows, rowsMax, headRows, overrunMs } = view;
+  if (overrunMs === 0) return false;
+  return rowsWithin(cost, leftMs - overrunMs, rowsMax, headRows, caution) < Math.min(allowed, rows);
+}
+
 /** All that wait; but where several workers have nothing to do, each gets a part, as long as the load allows it. */
 function partOf({ rows, idle }: LaneView, wanted: number): number {
   return idle < 2 ? rows : Math.max(wanted, Math.ceil(rows / idle));
@@ -212,7 +209,7 @@ function isPreferred({ preferred, rows, headRows }: LaneView, plan: Plan): boole
 }
 
 /**
- * The most rows, up to `most`, that take no longer than `ms`; 0 when `least` do not. `caution` 0 goes by mean costs, 1 by
+ * The most rows, up to `most`, that take no longer than `ms`; 0 when `least` do not. `cautious` 0 goes by mean costs, 1 by
  * high ones.
  */
 export function rowsWithin(
@@ -220,9 +217,9 @@ export function rowsWithin(
   ms: number,
   most: number,
   least: number,
-  caution: number,
+  cautious: number,
 ): number {
-  const meanMs = ms / (1 + (cost.spread() - 1) * caution);
+  const meanMs = ms / (1 + (cost.spread() - 1) * cautious);
   if (cost.mean(least) > meanMs) return 0;
   if (cost.mean(most) <= meanMs) return most;
   let low = least;

@@ -3,7 +3,7 @@
 // job, so it keeps its numbers in place and looks no further than it must.
 import type { Backlog } from './backlog.js';
 import type { CostTable } from './cost.js';
-import { rowsWithin } from './policy.js';
+import { promiseCaution, rowsWithin } from './policy.js';
 
 const workersMost = 256;
 /** Beyond so many batches the walk goes by averages. */
@@ -36,8 +36,6 @@ export class Projection {
   /** Whose turn it is among the sorts, and the rows that were taken out of the order since the first of them had its own. */
   private round = 0;
   private owed = 0;
-  /** How far from the mean cost to the high one a batch is expected to take. */
-  caution = 1;
   /** The part of the workers' time that is this lane's. */
   share = 1;
   /** When the newcomer asked for last would be answered at the latest. */
@@ -111,7 +109,7 @@ export class Projection {
       const worker = this.nextWorker();
       const cost = this.costs[worker] as CostTable;
       const begin = this.start[worker] as number;
-      let size = rowsWithin(cost, backlog.deadlineHere - begin, this.full, 1, this.caution);
+      let size = rowsWithin(cost, backlog.deadlineHere - begin, this.full, 1, promiseCaution);
       if (size === 0 && backlog.priorityHere > priority) {
         this.lateAt = at;
         return false;
@@ -154,10 +152,10 @@ export class Projection {
       if (placed && others === 'equals' && backlog.priorityHere > priority) return true;
       const due = begins ? deadline : backlog.deadlineHere;
       const least = begins ? rows : 1;
-      let size = rowsWithin(cost, due - begin, Math.max(this.full, least), least, this.caution);
+      let size = rowsWithin(cost, due - begin, Math.max(this.full, least), least, promiseCaution);
       if (begins) {
         if (size < rows) {
-          this.finishAt = begin + cost.mean(rows) * (1 + (cost.spread() - 1) * this.caution);
+          this.finishAt = begin + cost.mean(rows) * (1 + (cost.spread() - 1) * promiseCaution);
           return false;
         }
         this.finishAt = begin + cost.high(rows);

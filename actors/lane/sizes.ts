@@ -13,8 +13,6 @@ export class Sizes {
   /** What each of them takes. */
   private readonly times: number[] = [];
   private fullRows = 1;
-  /** How much more a full batch does in the same time than one half as large. */
-  gain = 1;
   private cost: CostTable | undefined;
   private version = 0;
   private workers = 0;
@@ -38,8 +36,6 @@ export class Sizes {
     this.workers = workers;
     this.budgetMs = budgetMs;
     this.fullRows = this.within(budgetMs / (cost.spread() + 1 / Math.max(1, workers)));
-    const half = Math.max(1, this.fullRows >> 1);
-    this.gain = (this.fullRows * cost.mean(half)) / (half * cost.mean(this.fullRows));
   }
 
   get crew(): number {
@@ -49,6 +45,13 @@ export class Sizes {
   /** With which the workers do most while its first row can wait for it: staggered workers are free in turn. */
   get full(): number {
     return this.fullRows;
+  }
+
+  /** How much more a full batch does in the same time than one half as large. */
+  get gain(): number {
+    if (this.cost === undefined) return 1;
+    const half = Math.max(1, this.fullRows >> 1);
+    return (this.fullRows * this.cost.mean(half)) / (half * this.cost.mean(this.fullRows));
   }
 
   /** How much of what the workers do in full batches is wanted of them. */

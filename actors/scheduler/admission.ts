@@ -178,7 +178,6 @@ export class Admission {
     projection.transportMs = crew.length === 0 ? 0 : wayMs;
     projection.full = 1;
     outline.leastWorth = 1;
-    projection.caution = 1;
     let standIn: Outlook | undefined;
     for (const { worker, share } of crew) {
       let outlook = worker.outlook(lane.key, shapeKey);
@@ -192,7 +191,6 @@ export class Admission {
       const full = planner.full(cost, crew.length * part, budgetMs - highMs, share.rowsMax);
       projection.full = Math.max(projection.full, full);
       outline.leastWorth = Math.max(outline.leastWorth, planner.leastWorth(rowsPerMs));
-      projection.caution = Math.max(projection.caution, planner.cautionOfPromises(rowsPerMs));
       projection.add(worker.freeAtBest(share.place, now) + highMs - wayMs, cost);
     }
     outline.isKnown = crew.length > 0;

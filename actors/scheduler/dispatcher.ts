@@ -61,6 +61,7 @@ export class Dispatcher {
     delayMostMs: 0,
     transportMs: 0,
     idle: 0,
+    overrunMs: 0,
     marginMs: 0,
   };
   private readonly aside: [Lane, Waiting][] = [];
@@ -190,6 +191,7 @@ export class Dispatcher {
     view.preferred = lane.batching.preferred;
     view.delayMostMs = lane.batching.delayMostMs;
     view.marginMs = marginMs(worker.transport, this.policyOf(lane, now));
+    view.overrunMs = worker.overrunMs(share.place, now);
     // It starts when the worker is done with what it has.
     view.transportMs = worker.transport.usualMs + Math.max(0, freeAt - now);
     return view;

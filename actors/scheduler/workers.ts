@@ -19,6 +19,9 @@ const failuresCounted = 100;
 /** A run that is overdue for so long is not expected back any moment. */
 const hangsMs = 250;
 
+/** A batch that waits for its worker costs every later one its way: an overrun of fewer ways is put up with. */
+const waysSpared = 10;
+
 export interface Share {
   readonly state: Said<'share.changed'>['state'];
   readonly place: Place;
@@ -88,6 +91,7 @@ export class WorkerRecord {
   leaving = false;
   private readonly freeAt: Record<Place, number> = { inline: 0, thread: 0 };
   private readonly idleSince: Record<Place, number> = { inline: 0, thread: 0 };
+  private readonly mayOverrunMs: Record<Place, number> = { inline: 0, thread: 0 };
   private readonly outlooks = new Map<string, Map<string, Outlook>>();
   private readonly measured = new Map<string, Runs>();
   private outlookCount = 0;
@@ -137,6 +141,13 @@ export class WorkerRecord {
     const expected = this.freeAt[place];
     if (expected >= now) return expected;
     return this.used[place] === 0 ? now : now + (now - expected);
+  }
+
+  /** How much later it may well be done, where that is far longer than the way of its word; 0 when it has nothing. */
+  overrunMs(place: Place, now: number): number {
+    if (this.isIdle(place)) return 0;
+    const overdueMs = Math.max(0, now - this.freeAt[place]);
+    return Math.max(0, this.mayOverrunMs[place] - waysSpared * this.transport.highMs - overdueMs);
   }
 
   /** A worker that fails at once is not a fast one. */
@@ -195,6 +206,7 @@ export class WorkerRecord {
     this.used[batch.place]++;
     this.rowsHeld += batch.rows;
     this.freeAt[batch.place] = Math.max(this.freeAt[batch.place], now) + batch.costMs;
+    this.mayOverrunMs[batch.place] = batch.costMs * (batch.cost.spread() - 1);
   }
 
   /** The credit of a batch comes back; undefined when it is not out. */

@@ -74,6 +74,7 @@ describe('a size that the owner prefers', () => {
     delayMostMs: 500,
     transportMs: 0,
     idle: 0,
+    overrunMs: 0,
     marginMs: 0,
   };
 

@@ -131,6 +131,7 @@ describe('when a batch leaves', () => {
     delayMostMs: 0,
     transportMs: 0,
     idle: 0,
+    overrunMs: 0,
     marginMs: 0,
     ...changes,
   });

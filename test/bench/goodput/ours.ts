@@ -31,6 +31,7 @@ export function ours({ model, workers, sloMs }: Cell): Strategy {
     delayMostMs: 0,
     transportMs: 0,
     idle: 0,
+    overrunMs: 0,
     marginMs: 0,
   };
   const take = (engine: Engine, rows: number) => {
@@ -45,7 +46,6 @@ export function ours({ model, workers, sloMs }: Cell): Strategy {
       view.arrivalRowsPerMs = demand.rowsPerMs(engine.now);
       projection.full = planner.full(cost, workers, sloMs, rowsMax);
       projection.leastWorth = planner.leastWorth(view.arrivalRowsPerMs);
-      projection.caution = planner.cautionOfPromises(view.arrivalRowsPerMs);
       projection.clear();
       for (let worker = 0; worker < workers; worker++) {
         projection.add(engine.expectedAt[worker] as number, cost);
