@@ -147,6 +147,29 @@ describe('when a batch leaves', () => {
     assert.equal(due.at, 0);
   });
 
+  test('where batches gain little, a busy worker is not kept waiting for more', () => {
+    const cost = learned((rows) => 1 + 2 * rows);
+    const busy = { cost, rows: 4, workers: 2, arrivalRowsPerMs: 0.9, headDeadline: 50, budgetMs: 50 };
+    assert.equal(new Planner().next('auto', view(busy), 0).at, 0);
+    const steep = { ...busy, cost: learned((rows) => 12 + 0.5 * rows), arrivalRowsPerMs: 1.6 };
+    assert.ok(new Planner().next('auto', view(steep), 0).at > 0);
+  });
+
+  test('it is not given to a worker that may overrun by more than it can stand', () => {
+    const given = (overrunMs: number, headDeadline: number) =>
+      new Planner().next('edf', view({ rows: 10, headDeadline, overrunMs }), 0).at;
+    assert.deepEqual([given(0, 21.5), given(2, 21.5), given(2, 40)], [0, 2, 0]);
+  });
+
+  test('the more comes beyond what can be done, the larger is the smallest batch that is begun', () => {
+    const planner = new Planner();
+    const cost = learned((rows) => 10 + rows);
+    planner.full(cost, 1, 100, 32);
+    const usual = planner.leastWorth(32 / cost.mean(32));
+    assert.ok(usual > 16 && usual < 32 && planner.leastWorth(10) > usual, `${usual}`);
+    assert.equal(planner.leastWorth(0.01), 1);
+  });
+
   test('a head that no run can answer in time is left out', () => {
     assert.equal(new Planner().next('auto', view({ headDeadline: 8 }), 0).rowsMost, 0);
   });
