@@ -65,6 +65,8 @@ export const promiseCaution = 1.5;
 const stretchMost = 0.35;
 const stretchUntil = 1;
 const stretchFall = 4;
+/** What a batch more costs in messages: for less, what came together is not parted. */
+const partLeastMs = 0.1;
 /** A batch that gains less is not waited for, says `choose`. */
 const gainLeast = 1.25;
 /** Under load a batch that can't have this part of what the load needs is not begun with: see `leastWorth`. */
@@ -181,9 +183,14 @@ function isTooEarly(view: LaneView, allowed: number, leftMs: number): boolean {
   return rowsWithin(cost, leftMs - overrunMs, rowsMax, headRows, caution) < Math.min(allowed, rows);
 }
 
-/** All that wait; but where several workers have nothing to do, each gets a part, as long as the load allows it. */
-function partOf({ rows, idle }: LaneView, wanted: number): number {
-  return idle < 2 ? rows : Math.max(wanted, Math.ceil(rows / idle));
+/**
+ * All that wait; but where several workers have nothing to do, each gets a part, as long as the load allows it and the
+ * part is done sooner by more than another batch costs.
+ */
+function partOf({ rows, idle, cost, rowsMax }: LaneView, wanted: number): number {
+  if (idle < 2) return rows;
+  const part = Math.max(wanted, Math.ceil(rows / idle));
+  return cost.mean(Math.min(rows, rowsMax)) - cost.mean(part) < partLeastMs ? rows : part;
 }
 
 /** When a batch of so many rows has to leave, so that its head is answered in time. */

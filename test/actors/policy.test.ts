@@ -179,6 +179,13 @@ describe('when a batch leaves', () => {
     assert.ok(rowsMost >= 8 && rowsMost <= 10, `${rowsMost} rows`);
   });
 
+  test('is parted among workers that have nothing to do, unless that saves less than a batch more costs', () => {
+    const rowsFor = (cost: CostTable) =>
+      new Planner().next('auto', view({ rows: 8, idle: 2, cost }), 0).rowsMost;
+    assert.equal(rowsFor(learned((rows) => 10 + rows)), 4);
+    assert.equal(rowsFor(learned((rows) => 0.05 + rows / 200)), 8);
+  });
+
   test('by a window it leaves when its first has waited so long, or at a size that its owner prefers', () => {
     const set = { delayMostMs: 5, preferred: [4], headArrivedAt: 3 };
     assert.equal(new Planner().next('window', view({ ...set, rows: 3 }), 4).at, 8);
