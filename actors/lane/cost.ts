@@ -45,6 +45,11 @@ export class CostTable {
     return this.shape.version;
   }
 
+  /** The largest batch of which anything was seen. */
+  get rowsSeen(): number {
+    return this.shape.rowsSeen;
+  }
+
   /** Of runs that warmed the model up, or as kept from an earlier life. */
   seed(points: readonly (readonly [rows: number, ms: number])[]): void {
     const usable = points.filter(([rows, ms]) => rows >= 1 && ms > 0);

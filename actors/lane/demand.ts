@@ -7,6 +7,8 @@ const jobsRemembered = 150;
 const memoryLeastMs = 40;
 const memoryMostMs = 250;
 const budgetWeight = 0.02;
+/** Of the first jobs each counts alike. */
+const budgetsAlike = 50;
 
 export class Demand {
   private rows = 0;
@@ -17,6 +19,7 @@ export class Demand {
   /** How much of what is remembered the rate stands for by now: a first estimate counts in full. */
   private known = 0;
   private budget = 0;
+  private budgets = 1;
 
   /** Of all jobs that come, those that are refused too. */
   arrive(rows: number, budgetMs: number, now: number): void {
@@ -29,7 +32,9 @@ export class Demand {
     this.rows += rows;
     this.jobs++;
     // Rather the tight budgets than the generous ones: a batch that suits those suits all.
-    const weight = budgetMs < this.budget ? budgetWeight * 2 : budgetWeight / 4;
+    const usual = budgetMs < this.budget ? budgetWeight * 2 : budgetWeight / 4;
+    if (this.budgets < budgetsAlike) this.budgets++;
+    const weight = this.budgets < budgetsAlike ? Math.max(usual, 1 / this.budgets) : usual;
     this.budget += weight * (budgetMs - this.budget);
   }
 

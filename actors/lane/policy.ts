@@ -129,7 +129,7 @@ export class Planner {
     const { plan, sizes } = this;
     const { rows } = view;
     const full = Math.round(sizes.full * this.stretch(view.arrivalRowsPerMs));
-    const most = Math.min(allowed, Math.max(view.headRows, full));
+    const most = Math.min(allowed, Math.max(view.headRows, full, untried(view)));
     const wanted = sizes.wanted(view.arrivalRowsPerMs * this.headroom, most);
     plan.rowsMost = most;
     if (rows >= wanted)
@@ -181,6 +181,12 @@ function isTooEarly(view: LaneView, allowed: number, leftMs: number): boolean {
   const { cost, rows, rowsMax, headRows, overrunMs } = view;
   if (overrunMs === 0) return false;
   return rowsWithin(cost, leftMs - overrunMs, rowsMax, headRows, caution) < Math.min(allowed, rows);
+}
+
+/** What more rows cost is a guess until they were tried: with enough of them at hand twice as many as ever are. */
+function untried({ cost, rows, rowsMax }: LaneView): number {
+  const twice = Math.min(rowsMax, 2 * cost.rowsSeen);
+  return cost.rowsSeen < rowsMax && rows >= twice ? twice : 0;
 }
 
 /**

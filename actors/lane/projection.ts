@@ -73,6 +73,13 @@ export class Projection {
     return this.fastest?.mean(rows) ?? 0;
   }
 
+  /** Until the first of the workers is done with what it has. */
+  freeInMs(now: number): number {
+    return this.freeAt
+      .subarray(0, this.costs.length)
+      .reduce((least, at) => Math.min(least, Math.max(0, at - now)), Infinity);
+  }
+
   /** Until all that runs and so many rows are done, in full batches. */
   drainMs(rows: number, now: number): number {
     let rate = 0;

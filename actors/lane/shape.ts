@@ -34,6 +34,10 @@ export class CostShape {
     return this.highest > 0;
   }
 
+  get rowsSeen(): number {
+    return tops[this.highest] as number;
+  }
+
   isSeen(place: number): boolean {
     return !Number.isNaN(this.seen[place]);
   }

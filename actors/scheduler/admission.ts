@@ -21,6 +21,8 @@ const tightShare = 0.1;
 const freshMs = 1;
 /** So many kinds of jobs of one lane are kept a projection for. */
 const outlinesMost = 16;
+/** A shorter wait for a worker is not worth a word. */
+const shownFromMs = 1;
 /** Many may be refused in one moment: together they doubt an estimate once. */
 const doubtMs = 100;
 /** So many give way in one go at most. */
@@ -220,13 +222,18 @@ export class Admission {
 function refused(projection: Projection, lane: Lane, entry: Waiting, now: number): Refusal {
   const { backlog, count } = lane.queue;
   const before = backlog.ahead(entry.priority, entry.deadline);
-  const crew = `${projection.workers} worker${projection.workers === 1 ? '' : 's'}`;
+  const busyMs = projection.freeInMs(now);
+  const busy = busyMs < shownFromMs ? '' : `, of which none is free for ${shown(busyMs)} ms`;
+  const crew = `${projection.workers} worker${projection.workers === 1 ? '' : 's'}${busy}`;
   return {
     code: 'OVERLOADED',
     reason:
       `an answer of ${lane.key} would ${against(projection, entry, now)}: ` +
-      `${count} jobs wait, ${before} rows of them first, for ${crew}${ofNoUse(projection, entry, now)}`,
-    retryAfterMs: retryAfter(projection.drainMs(backlog.rows, now)),
+      `${count} jobs wait, ${before} rows of them first, for ${crew}${alone(projection, entry, now)}`,
+    retryAfterMs: Math.max(
+      retryAfter(projection.drainMs(backlog.rows, now)),
+      hopelessMs(projection, entry, now),
+    ),
   };
 }
 
@@ -252,10 +259,15 @@ function against(projection: Projection, entry: Waiting, now: number): string {
   }
 }
 
-function ofNoUse(projection: Projection, { rows, deadline }: Waiting, now: number): string {
+function alone(projection: Projection, entry: Waiting, now: number): string {
+  const aloneMs = hopelessMs(projection, entry, now);
+  return aloneMs === 0 ? '' : `; by itself it takes ${shown(aloneMs)} ms: come again with a longer deadline`;
+}
+
+/** What its run alone takes, where that is longer than it has even if nobody else were there; else 0. */
+function hopelessMs(projection: Projection, { rows, deadline }: Waiting, now: number): number {
   const aloneMs = projection.aloneMs(rows);
-  if (now + aloneMs <= deadline) return '';
-  return `; by itself it takes ${shown(aloneMs)} ms: with such a deadline it is of no use to come again`;
+  return now + aloneMs <= deadline ? 0 : Math.ceil(aloneMs);
 }
 
 function retryAfter(ms: number): number {

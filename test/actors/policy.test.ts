@@ -170,6 +170,21 @@ describe('when a batch leaves', () => {
     assert.equal(planner.leastWorth(0.01), 1);
   });
 
+  test('of sizes that were never run, with enough at hand twice the largest that was is tried', () => {
+    const cost = new CostTable();
+    for (let run = 0; run < 20; run++) cost.learn(1, 30);
+    const tight = { cost, rowsMax: 4, budgetMs: 40, headDeadline: 1000 };
+    const rowsMost = (rows: number) => new Planner().next('auto', view({ ...tight, rows }), 0).rowsMost;
+    assert.deepEqual([1, 2, 3, 9].map(rowsMost), [1, 2, 2, 2]);
+    cost.learn(2, 32);
+    assert.equal(rowsMost(9), 4, 'it paid');
+    const other = new CostTable();
+    other.learn(1, 30);
+    other.learn(2, 80);
+    const plan = new Planner().next('auto', view({ ...tight, cost: other, rows: 9 }), 0);
+    assert.equal(plan.rowsMost, 1, 'one try is enough where nothing is won');
+  });
+
   test('a head that no run can answer in time is left out', () => {
     assert.equal(new Planner().next('auto', view({ headDeadline: 8 }), 0).rowsMost, 0);
   });
@@ -202,6 +217,17 @@ describe('the demand of a lane', () => {
     assert.ok(Math.abs(demand.rowsPerMs(500) - 10) < 1);
     assert.ok(demand.rowsPerMs(1500) < 0.1);
     assert.equal(demand.budgetMs, 50);
+  });
+});
+
+describe('the budget of a lane', () => {
+  test('is not for ever that of its first jobs, and goes rather by the tight ones', () => {
+    const demand = new Demand();
+    for (let job = 0; job < 3; job++) demand.arrive(1, 100, job);
+    for (let job = 3; job < 30; job++) demand.arrive(1, 1500, job);
+    assert.ok(demand.budgetMs > 1200, `${demand.budgetMs} ms`);
+    for (let job = 30; job < 230; job++) demand.arrive(1, job % 2 === 0 ? 100 : 1500, job);
+    assert.ok(demand.budgetMs < 400, `${demand.budgetMs} ms`);
   });
 });
 

@@ -68,12 +68,18 @@ describe('a refusal', () => {
 
   test('says when no waiting helps', () => {
     const [refused] = said(measured().enqueue({ budgetMs: 4 }), 'job.refused');
-    assert.match(refused?.reason ?? '', /by itself it takes 10 ms: with such a deadline it is of no use/);
+    assert.match(refused?.reason ?? '', /by itself it takes 10 ms: come again with a longer deadline/);
+    assert.equal(
+      refused?.retryAfterMs,
+      10,
+      'who comes again all the same does so no faster than it could be run',
+    );
     const stage = measured();
     stage.enqueue({ budgetMs: 1000 });
     stage.settle();
     const [busy] = said(stage.enqueue({ budgetMs: 15 }), 'job.refused');
-    assert.doesNotMatch(busy?.reason ?? '', /of no use/);
+    assert.doesNotMatch(busy?.reason ?? '', /longer deadline/);
+    assert.match(busy?.reason ?? '', /for 1 worker, of which none is free for 10 ms/);
     assert.equal(busy?.retryAfterMs, 10, 'then the worker is free');
   });
 
