@@ -2,7 +2,7 @@
 // read is kept with its reason; the others are not touched by that.
 import type { Dirent } from 'node:fs';
 import { readdir, readFile, stat } from 'node:fs/promises';
-import { join } from 'node:path';
+import { dirname, join, resolve } from 'node:path';
 import type { Datatype } from '../../proto/tensor.js';
 import { agreed } from './agreement.js';
 import { defaultModelConfig, type ModelConfig, readModelConfig } from './config.js';
@@ -71,10 +71,21 @@ export async function scanRepository(folder: string): Promise<Repository> {
   });
   const models: ModelEntry[] = [];
   const notes: string[] = [];
-  for (const name of await foldersIn(folder, found, notes)) {
-    models.push(...(await scanModel(join(folder, name), name, notes)));
-  }
+  const names = await foldersIn(folder, found, notes);
+  for (const name of names) await forbidModel(folder, name);
+  for (const name of names) models.push(...(await scanModel(join(folder, name), name, notes)));
+  if (models.length === 0)
+    notes.push(`${folder} has no models; each is a folder in it: ${join(folder, 'NAME', '1', modelFile)}`);
   return new Repository(models, notes);
+}
+
+/** A folder one level too deep is easily named. */
+async function forbidModel(folder: string, name: string): Promise<void> {
+  const file = join(folder, name, modelFile);
+  if (!versionPattern.test(name) || !(await stat(file).catch(() => undefined))?.isFile()) return;
+  throw new Error(
+    `${folder} is one model, for ${file} is a version of it; name the folder of models with --models ${dirname(resolve(folder))}`,
+  );
 }
 
 async function scanModel(folder: string, name: string, notes: string[]): Promise<ModelEntry[]> {

@@ -42,7 +42,10 @@ export async function clearPath(path: string): Promise<void> {
   const answer = await knockUntilSilent(path);
   if (answer === 'ECONNREFUSED' || answer === 'ENOENT') return rm(path, { force: true });
   const why = answer === 'answered' ? 'another process listens there' : `the system says ${answer}`;
-  throw new Error(`the endpoint ipc://${path} is in use: ${why}. Stop that process or choose another path`);
+  throw new Error(
+    `the endpoint ipc://${path} is in use: ${why}. If that is a node of yours, add workers to it with --role worker, ` +
+      'or start another apart from it with --cluster NAME; else choose another path with --endpoint',
+  );
 }
 
 /** To be called while the socket still listens: afterwards the path may be another's. */

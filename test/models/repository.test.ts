@@ -50,6 +50,16 @@ test('the samples are all available', async () => {
   assert.deepEqual(JSON.parse(JSON.stringify(repository.models)), repository.models);
 });
 
+test('a folder one level too deep is refused with the right one, and an empty one is told of', async () => {
+  const folder = folderOf({ 'plain/1/model.onnx': identity, 'plain/config.yaml': 'maxBatch: 4' });
+  await assert.rejects(scanRepository(join(folder, 'plain')), ({ message }: Error) =>
+    message.endsWith(`name the folder of models with --models ${folder}`),
+  );
+  const empty = await scanRepository(folderOf({ 'README.md': '' }));
+  assert.equal(empty.models.length, 0);
+  assert.match(empty.notes.join(), /has no models; each is a folder in it: .*NAME.1.model\.onnx$/);
+});
+
 test('a model file needs no configuration', async () => {
   const entry = await only({ 'plain/1/model.onnx': identity });
   assert.equal(entry.state, 'available');
