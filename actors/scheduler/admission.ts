@@ -139,8 +139,8 @@ export class Admission {
   private hasFreeWorker(lane: Lane, { rows, shapeKey, deadline }: Waiting, now: number): boolean {
     if (lane.queue.count > 0) return false;
     return this.registry.crew(lane.key, lane.batching).some(({ worker, share }) => {
-      const usualMs = worker.outlook(lane.key, shapeKey).cost.hoped(rows) + worker.transport.usualMs;
-      return worker.isIdle(share.place) && now + usualMs <= deadline;
+      const hopedMs = worker.outlook(lane.key, shapeKey).cost.hoped(rows) + worker.transport.hopedMs;
+      return worker.isIdle(share.place) && now + hopedMs <= deadline;
     });
   }
 

@@ -5,22 +5,29 @@ const weight = 0.1;
 const outlierFactor = 2;
 const outlierMs = 1;
 const doubtFactor = 0.8;
+/** What fewer have shown is no usual time yet: all of them may have been held up. */
+const seenToHope = 3;
 
 export class Transport {
   private mean = 0;
   private deviation = 0;
+  private seen = 0;
+
   /** One at least was seen. */
-  known = false;
+  get known(): boolean {
+    return this.seen > 0;
+  }
 
   learn(ms: number): void {
-    const seen = Math.max(0, ms);
-    if (!this.known) {
-      this.known = true;
-      this.mean = seen;
+    const took = Math.max(0, ms);
+    this.seen++;
+    if (this.seen === 1) {
+      this.mean = took;
       return;
     }
-    const error = Math.min(seen, this.highMs * outlierFactor + outlierMs) - this.mean;
-    this.mean += weight * error;
+    const error = Math.min(took, this.highMs * outlierFactor + outlierMs) - this.mean;
+    // The first counts as one of those that were seen, no more: it may have been held up like any other.
+    this.mean += Math.max(weight, 1 / this.seen) * error;
     this.deviation += weight * (Math.abs(error) - this.deviation);
   }
 
@@ -32,6 +39,11 @@ export class Transport {
 
   get usualMs(): number {
     return this.mean;
+  }
+
+  /** Enough to try one job by, too little to promise others anything by. */
+  get hopedMs(): number {
+    return this.seen < seenToHope ? 0 : this.mean;
   }
 
   get highMs(): number {

@@ -138,6 +138,15 @@ describe('admission', () => {
     assert.equal(cost.hoped(1), 10, 'a run says better');
   });
 
+  test('one answer that was held up keeps nobody from an idle worker', () => {
+    const stage = measured(worker);
+    assert.deepEqual(refusals(stage, { budgetMs: 250 }), []);
+    const { batch, epoch } = stage.settle()[0] as { batch: number; epoch: number };
+    stage.now += 340;
+    stage.hear({ type: 'batch.released', batch, epoch, rows: 1, computeMs: 1, fault: false }, worker);
+    assert.deepEqual(refusals(stage, { budgetMs: 250 }), []);
+  });
+
   test('belief in an estimate that only refuses wears off', () => {
     const stage = measured(worker);
     let refused = 0;

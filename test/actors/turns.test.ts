@@ -145,4 +145,14 @@ describe('transport', () => {
     transport.doubt();
     assert.ok(transport.highMs < before);
   });
+
+  test('the first is no usual one: it may have been held up', () => {
+    const transport = new Transport();
+    transport.learn(340);
+    transport.learn(0.5);
+    assert.equal(transport.hopedMs, 0);
+    transport.learn(0.5);
+    assert.ok(transport.hopedMs > 100 && transport.hopedMs < 120, `${transport.hopedMs} ms`);
+    assert.equal(transport.usualMs, transport.hopedMs);
+  });
 });
