@@ -56,6 +56,7 @@ test('a mistake is named with its place, its value and what is allowed', () => {
     [['--versoin'], {}, /argument --versoin is not known; did you mean --version\?/],
     [['--halp'], {}, /argument --halp is not known; did you mean --help\?/],
     [['--confg', 'x'], {}, /argument --confg is not known; did you mean --config\?/],
+    [['job'], {}, /argument job is not known; did you mean jobs\?/],
     [
       ['--role', 'wroker'],
       {},
