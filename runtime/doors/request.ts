@@ -1,6 +1,6 @@
 // An inference request as either door hands it on: what the client said, read but not yet judged.
 import { SignalboxError } from '../../proto/errors.js';
-import { quote } from './sentence.js';
+import { quote, shapeText } from './sentence.js';
 
 export type ParameterValue = boolean | number | bigint | string;
 export type Parameters = ReadonlyMap<string, ParameterValue>;
@@ -26,6 +26,13 @@ export function invalidInput(sentence: string): SignalboxError {
   return new SignalboxError('INPUT_INVALID', sentence);
 }
 
+/** `shape` has something that is no size. */
+export function wrongSizes(input: string, shape: readonly unknown[]): SignalboxError {
+  return invalidInput(
+    `input ${quote(input)} has the shape ${shapeText(shape)}, wanted are whole numbers from 0 to ${Number.MAX_SAFE_INTEGER}`,
+  );
+}
+
 /** Parameters of a tensor or an output that would change the answer if they were obeyed, which they can't be yet. */
 export function refuseUnsupported(where: string, name: string): void {
   if (name.startsWith('shared_memory_')) {
@@ -42,11 +49,13 @@ export function refuseUnsupported(where: string, name: string): void {
   }
 }
 
+const timeoutMax = 2 ** 64;
+const timeoutWanted = `a whole number of microseconds from 0 (none) to ${2n ** 64n - 1n}`;
+
 /** The milliseconds of the `timeout` parameter (microseconds, as a number or its digits); Infinity when there is none. */
 export function timeoutMs(parameters: Parameters | undefined): number {
   if (parameters === undefined) return Number.POSITIVE_INFINITY;
-  const wanted = `a whole number of microseconds from 0 (none) to ${Number.MAX_SAFE_INTEGER}`;
-  const microseconds = wholeParameter(parameters, 'timeout', Number.MAX_SAFE_INTEGER, wanted);
+  const microseconds = wholeParameter(parameters, 'timeout', timeoutMax, timeoutWanted);
   return microseconds === 0 ? Number.POSITIVE_INFINITY : microseconds / 1000;
 }
 

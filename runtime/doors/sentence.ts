@@ -15,8 +15,23 @@ export function list(names: readonly string[]): string {
   return names.length > 12 ? `${shown} and ${names.length - 12} more` : shown;
 }
 
-export function shapeText(shape: readonly (number | bigint)[]): string {
-  return shape.length > 20 ? `[${shape.slice(0, 20).join(',')},...]` : `[${shape.join(',')}]`;
+export function shapeText(shape: readonly unknown[]): string {
+  const sizes = shape.slice(0, 20).map(sizeText).join(',');
+  return shape.length > 20 ? `[${sizes},...]` : `[${sizes}]`;
+}
+
+/** A number that JavaScript has rounded is not told as if it were the one that was given. */
+function sizeText(size: unknown): string {
+  if (typeof size !== 'number' || Math.abs(size) <= Number.MAX_SAFE_INTEGER) return shown(size);
+  return size > 0 ? `more than ${Number.MAX_SAFE_INTEGER}` : `less than ${Number.MIN_SAFE_INTEGER}`;
+}
+
+/** What was given where something else is wanted; what has parts is named only. */
+export function shown(value: unknown): string {
+  if (typeof value === 'string') return quote(value);
+  if (value === undefined) return 'missing';
+  if (Array.isArray(value)) return 'a list';
+  return typeof value === 'object' && value !== null ? 'an object' : String(value);
 }
 
 export function portText(port: Port): string {

@@ -14,7 +14,14 @@ import {
 import type { DoorOptions } from './door.js';
 import type { Engine, Submission } from './engine.js';
 import { identityOf } from './identity.js';
-import { type InferRequest, invalidInput, priorityOf, type RequestTensor, timeoutMs } from './request.js';
+import {
+  type InferRequest,
+  invalidInput,
+  priorityOf,
+  type RequestTensor,
+  timeoutMs,
+  wrongSizes,
+} from './request.js';
 import { list, portText, quote, shapeText } from './sentence.js';
 import { type Port, type Signature, shapeKeyOf } from './signature.js';
 
@@ -128,13 +135,15 @@ function checkShape(signature: Signature, port: Port, tensor: RequestTensor): vo
   let fits = shape.length === wanted.length;
   for (let at = 0; fits && at < wanted.length; at++) {
     const size = shape[at] as number;
-    fits = size === wanted[at] || (wanted[at] === -1 && Number.isSafeInteger(size) && size >= 0);
+    // Whether rows may be none is said where they are counted.
+    fits = size === wanted[at] || (wanted[at] === -1 && size >= (signature.batches && at === 0 ? 0 : 1));
   }
   if (fits && elementCount(shape) >= 0) return;
+  if (!shape.every((size) => Number.isSafeInteger(size) && size >= 0)) throw wrongSizes(tensor.name, shape);
   const why = fits ? ', which has more elements than can be counted' : '';
   throw invalidInput(
     `input ${quote(tensor.name)} of ${model(signature)} is given with shape ${shapeText(shape)}${why}; wanted is ` +
-      `${shapeText(wanted)}${wanted.includes(-1) ? ' where -1 takes any size' : ''}` +
+      `${shapeText(wanted)}${wanted.includes(-1) ? ' where -1 takes any size from 1' : ''}` +
       `${signature.batches ? ` and the first dimension counts up to ${signature.rowsMax} rows` : ''}`,
   );
 }

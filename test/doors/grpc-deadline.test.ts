@@ -4,6 +4,7 @@ import { connect } from 'node:http2';
 import { after, before, beforeEach, test } from 'node:test';
 import { status } from '@grpc/grpc-js';
 import type { Fields } from '../../runtime/doors/grpc/definitions.js';
+import { cutTimeout } from '../../runtime/doors/grpc/long-deadlines.js';
 import { openGrpc, type Scene } from './grpc-client.js';
 
 let scene: Scene;
@@ -45,6 +46,39 @@ test('the budget is the default, the deadline or the timeout parameter, whicheve
   const byDeadline = await budgetOf({ timeout: { int64_param: 2_000_000_000 } }, 50_000);
   assert.ok(byDeadline > 30_000 && byDeadline < 50_000, String(byDeadline));
   assert.equal(await budgetOf({}, 1_000_000), 100_000);
+});
+
+test('whatever is longer than the longest deadline is cut to it, however long', async () => {
+  for (const days of [24, 25, 40, 50, 100, 36_500]) {
+    assert.equal(await budgetOf({}, days * 86_400_000), 100_000, `${days} days`);
+  }
+  for (const timeout of [
+    { int64_param: 2 ** 53 },
+    { int64_param: '9223372036854775807' },
+    { uint64_param: '18446744073709551615' },
+    { string_param: '9223372036854775807' },
+    { double_param: 2 ** 60 },
+  ]) {
+    assert.equal(await budgetOf({ timeout }), 100_000, JSON.stringify(timeout));
+  }
+});
+
+test('a timeout is cut only where its milliseconds need more than 31 bits', () => {
+  for (const fits of [
+    '596H',
+    '35791M',
+    '2147483S',
+    '99999999m',
+    '99999999u',
+    '99999999n',
+    '1S',
+    'soon',
+    'S',
+    '',
+  ]) {
+    assert.equal(cutTimeout(fits), fits);
+  }
+  for (const long of ['597H', '99999999H', '35792M', '2147484S']) assert.equal(cutTimeout(long), '2000000S');
 });
 
 test('a client’s cancel reaches the job', async () => {

@@ -52,10 +52,12 @@ const refused: readonly [string, unknown, RegExp, string?][] = [
   [
     'a size that is no number',
     input({ shape: ['2'] }),
-    /input "x" has the shape "\[2\]", wanted are whole numbers/,
+    /input "x" has the shape \["2"\], wanted are whole numbers from 0 to 9007199254740991$/,
   ],
-  ['a negative size', input({ shape: [-2] }), /shape "\[-2\]"/],
-  ['a size with a fraction', input({ shape: [1.5] }), /shape "\[1.5\]"/],
+  ['a negative size', input({ shape: [-2] }), /the shape \[-2\], wanted/],
+  ['a size beyond 2^53', input({ shape: [2 ** 53 + 2] }), /the shape \[more than 9007199254740991\], wanted/],
+  ['a size that is a list', input({ shape: [[2], null] }), /the shape \[a list,null\], wanted/],
+  ['a size with a fraction', input({ shape: [1.5] }), /the shape \[1.5\], wanted/],
   ['twenty dimensions', input({ shape: Array(20).fill(1) }), /20 dimensions, at most are 16/],
   [
     'no data',

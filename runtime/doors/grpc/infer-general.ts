@@ -7,6 +7,7 @@ import {
   type ParameterValue,
   type RequestTensor,
   refuseUnsupported,
+  wrongSizes,
 } from '../request.js';
 import { quote, shapeText } from '../sentence.js';
 import { contentsBytes } from './contents.js';
@@ -75,10 +76,10 @@ function rawInputs(wire: WireRequest): RequestTensor[] {
 function typedInput(input: WireInput): RequestTensor {
   const shape = input.shape.map(Number);
   const count = elementCount(shape);
+  if (!shape.every((size) => Number.isSafeInteger(size) && size >= 0)) throw wrongSizes(input.name, shape);
   if (count < 0) {
     throw invalidInput(
-      `input ${quote(input.name)} has the shape ${shapeText(shape)}: its dimensions must be from 0 and its elements ` +
-        'few enough to be counted',
+      `input ${quote(input.name)} has the shape ${shapeText(shape)}, which has more elements than can be counted`,
     );
   }
   const filled = contentsOf(input);

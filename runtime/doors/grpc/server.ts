@@ -5,6 +5,7 @@ import { wallTime } from '../../clock.js';
 import { type DoorOptions, listenFault, type Refusal, retryAfterMs } from '../door.js';
 import { headerSafe, tidyText } from '../sentence.js';
 import type { Message } from './infer-answer.js';
+import { cutLongDeadlines } from './long-deadlines.js';
 import { widenWindows } from './windows.js';
 
 const detailsLengthMax = 3500;
@@ -122,6 +123,7 @@ export class GrpcServer {
       'grpc.max_metadata_size': 32 * 1024,
     });
     widenWindows(this.#server);
+    cutLongDeadlines(this.#server);
   }
 
   /** For services that bring their own methods (health, reflection). */

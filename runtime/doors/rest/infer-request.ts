@@ -9,6 +9,7 @@ import {
   type ParameterValue,
   type RequestTensor,
   refuseUnsupported,
+  wrongSizes,
 } from '../request.js';
 import { portText, quote, shapeText } from '../sentence.js';
 import type { Signature } from '../signature.js';
@@ -158,8 +159,7 @@ function shapeOf(name: string, given: unknown): number[] {
   if (shape.every((size) => typeof size === 'number' && Number.isSafeInteger(size) && size >= 0)) {
     return shape as number[];
   }
-  const shown = quote(`[${shape.map(String).join(',')}]`);
-  throw invalidInput(`input ${quote(name)} has the shape ${shown}, wanted are whole numbers from 0`);
+  throw wrongSizes(name, shape);
 }
 
 function readOutput(given: Json, index: number, wanted: Map<string, boolean | undefined>): string {
