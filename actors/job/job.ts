@@ -59,8 +59,6 @@ export class Job implements Deadline {
   unsure = false;
   /** Where its second run went on for the first: word that it has begun has not come. */
   unseen = false;
-  /** The worker whose loss was not held against it in the end; else empty. */
-  acquittedOf: MemberId = '';
   /** A scheduler took it: it placed it, or kept it for longer than a refusal takes. */
   admitted = false;
   /** When its present scheduler was asked to place it. */

@@ -106,17 +106,8 @@ export type WordFate = 'poisoned' | 'exhausted' | 'requeue' | 'unchanged';
 
 /** What word of a worker's end makes of a job that was lost with it before. */
 export function hearEnd(job: Job, worker: MemberId, cause: Cause): WordFate {
-  const broken = breakdowns.has(cause);
-  if (job.acquittedOf === worker) {
-    job.acquittedOf = '';
-    // It lived on and broke down later: what it still ran then may have done that all the same.
-    if (broken) {
-      job.proven = true;
-      job.deaths = Math.max(job.deaths, 1);
-      job.company = 'solo';
-    }
-  }
   if (job.doubted !== worker) return 'unchanged';
+  const broken = breakdowns.has(cause);
   if (!broken && cause !== 'unknown') return acquit(job);
   job.doubted = '';
   job.proven ||= broken;
@@ -125,16 +116,9 @@ export function hearEnd(job: Job, worker: MemberId, cause: Cause): WordFate {
 }
 
 /**
- * What it makes of the job that the worker is alive. A first doubt remains, since the job may hang there; a second one
- * doesn't keep it waiting, unless the first has become certain.
+ * The worker answered what it was lost with: whatever ends it later, that run had not. That it is alive would be no such
+ * word: the job may hang there.
  */
-export function hearLife(job: Job, worker: MemberId): WordFate {
-  if (job.doubted !== worker || job.proven || !isUndecided(job)) return 'unchanged';
-  job.acquittedOf = worker;
-  return acquit(job);
-}
-
-/** The worker answered what it was lost with: whatever ends it later, that run had not. */
 export function hearAnswer(job: Job, worker: MemberId): WordFate {
   return job.doubted === worker && isUndecided(job) ? acquit(job) : 'unchanged';
 }

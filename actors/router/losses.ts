@@ -11,7 +11,6 @@ import type { Hedging } from './hedging.js';
 import {
   hearAnswer,
   hearEnd,
-  hearLife,
   isFailure,
   judgeLoss,
   type LossCause,
@@ -19,7 +18,6 @@ import {
   noteLoss,
   type WordFate,
 } from './loss.js';
-import type { Neighbours } from './neighbours.js';
 import type { Retries } from './retries.js';
 
 const backoffFirstMs = 4;
@@ -29,22 +27,13 @@ const wordWaitMs = 3000;
 
 export class Losses {
   private readonly book: JobBook;
-  private readonly neighbours: Neighbours;
   private readonly conductor: Conductor;
   private readonly retries: Retries;
   private readonly hedging: Hedging;
   private readonly limits: LossLimits;
 
-  constructor(
-    book: JobBook,
-    neighbours: Neighbours,
-    conductor: Conductor,
-    retries: Retries,
-    hedging: Hedging,
-    limits: LossLimits,
-  ) {
+  constructor(book: JobBook, conductor: Conductor, retries: Retries, hedging: Hedging, limits: LossLimits) {
     this.book = book;
-    this.neighbours = neighbours;
     this.conductor = conductor;
     this.retries = retries;
     this.hedging = hedging;
@@ -87,12 +76,6 @@ export class Losses {
   exited(worker: MemberId, cause: Cause, now: number): void {
     this.loseWorker(worker, cause, now);
     this.reconsider((job) => hearEnd(job, worker, cause), cause, `${worker} ${cause}`, now);
-  }
-
-  /** Whoever fell silent under these jobs lives. Of one without a link such word may be older than its end. */
-  vouch(worker: MemberId, now: number): void {
-    if (!this.neighbours.hasLink(worker)) return;
-    this.reconsider((job) => hearLife(job, worker), 'unknown', `${worker} lives`, now);
   }
 
   /** An answer that came too late to count still tells who did not end the worker. */

@@ -85,7 +85,7 @@ export class Router implements Actor {
     const hedging = new Hedging(book, neighbours, conductor, limits, now);
     this.conductor = conductor;
     this.hedging = hedging;
-    this.losses = new Losses(book, neighbours, conductor, retries, hedging, limits);
+    this.losses = new Losses(book, conductor, retries, hedging, limits);
     this.placing = new Placing(book, neighbours, conductor, this.losses, hedging, limits);
     this.answers = new Answers(book, conductor, this.losses, hedging);
     this.sharing = new Sharing(conductor, retries, limits);
@@ -184,7 +184,6 @@ export class Router implements Actor {
       case 'peer.judged':
         this.neighbours.judge(heard.member, heard.verdict === 'down');
         if (heard.verdict === 'down') this.losses.loseWorker(heard.member, 'silent', now);
-        if (heard.verdict === 'trusted') this.losses.vouch(heard.member, now);
         return this.reviewOthers(now);
       case 'models.listed':
         this.neighbours.list(heard.models);

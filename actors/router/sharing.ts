@@ -121,7 +121,6 @@ function inherit(heir: Job, leader: Job): void {
   heir.doubted = leader.doubted;
   heir.proven = leader.proven;
   heir.unsure = leader.unsure;
-  heir.acquittedOf = leader.acquittedOf;
   heir.avoid = leader.avoid;
   heir.placement = leader.placement;
 }

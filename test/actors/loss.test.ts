@@ -164,6 +164,20 @@ describe('a worker is lost', () => {
     assert.deepEqual([end.ending, end.code], ['failed', 'WORKERS_LOST']);
   });
 
+  test('that the second is alive is no word: the job may hang there', () => {
+    const stage = running('first');
+    stage.unlink(worker);
+    stage.link('worker-3.gggggg', 'worker');
+    stage.assign([1], otherWorker, true);
+    const word = stage.word(1);
+    stage.hear({ type: 'batch.prepared', scheduler, ...word }, otherWorker);
+    stage.hear({ type: 'batch.lost', ...word, worker: otherWorker, cause: 'silent' }, scheduler);
+    const alive = { type: 'peer.judged', member: otherWorker, verdict: 'trusted', reason: '' } as const;
+    assert.deepEqual(said(stage.hear(alive, 'health-1'), 'job.enqueue'), []);
+    assert.equal(stage.state(), 'retrying');
+    assert.equal(replyOf(stage.exit('hung', otherWorker)).end.code, 'JOB_POISONED');
+  });
+
   test('an answer that came too late to count is no answer, but ends the doubt', () => {
     const stage = running('watched');
     const word = stage.word(1);
