@@ -94,15 +94,18 @@ export function retryAfterMs({ code, retryAfterMs: given }: Refusal): number {
   return errors[code].http === tooMany ? unknownRetryMs : 0;
 }
 
+const pathLengthMax = 3000;
+
 /** The states that a job went through, small enough for a header: `queued@0ms > assigned@1.3ms(worker-1)`. */
 export function pathText(steps: readonly JobStep[]): string {
-  return steps
-    .map((step) => {
-      const at = `${step.state}@${Math.round(step.afterMs * 10) / 10}ms`;
-      return step.why === '' ? at : `${at}(${headerSafe(step.why, 160)})`;
-    })
-    .join(' > ')
-    .slice(0, 3000);
+  let text = '';
+  for (const step of steps) {
+    const at = `${step.state}@${Math.round(step.afterMs * 10) / 10}ms`;
+    const said = step.why === '' ? at : `${at}(${headerSafe(step.why, 160)})`;
+    if (text.length + said.length > pathLengthMax) return `${text} > ...`;
+    text += text === '' ? said : ` > ${said}`;
+  }
+  return text;
 }
 
 /** Why a port could not be had, for the person who started the server. */

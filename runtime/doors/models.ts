@@ -3,6 +3,7 @@ import { SignalboxError } from '../../proto/errors.js';
 import { bucketsOf } from '../models/batching.js';
 import { Padding } from '../models/padding.js';
 import type { ModelEntry, ModelTensor } from '../models/repository.js';
+import { nearest } from '../nearest.js';
 import type { Engine, ModelStatus } from './engine.js';
 import { list, quote } from './sentence.js';
 import { makeSignature, type Port, type Signature } from './signature.js';
@@ -44,10 +45,12 @@ export class Models {
       );
     }
     const names = [...new Set(models.map((other) => other.name))];
+    const near = nearest(name, names);
+    const guess = near === undefined ? '' : `did you mean ${quote(near)}? `;
     const asked = version === '' ? '' : ` version ${quote(version)}`;
     throw new SignalboxError(
       'MODEL_UNKNOWN',
-      `there is no model ${quote(name)}${asked} available; the models are ${list(names)}`,
+      `there is no model ${quote(name)}${asked} available; ${guess}the models are ${list(names)}`,
     );
   }
 

@@ -26,6 +26,10 @@ function sizeText(size: unknown): string {
   return size > 0 ? `more than ${Number.MAX_SAFE_INTEGER}` : `less than ${Number.MIN_SAFE_INTEGER}`;
 }
 
+export function counted(count: number, one: string, many = `${one}s`): string {
+  return `${count} ${count === 1 ? one : many}`;
+}
+
 /** What was given where something else is wanted; what has parts is named only. */
 export function shown(value: unknown): string {
   if (typeof value === 'string') return quote(value);
@@ -49,7 +53,8 @@ export function tidyText(text: string): string {
   );
 }
 
-/** Printable ASCII only, as headers want it. */
+/** Printable ASCII only, as headers want it; one that is cut ends in dots. */
 export function headerSafe(text: string, lengthMax: number): string {
-  return text.replace(/[^\x20-\x7e]/g, '?').slice(0, lengthMax);
+  const cut = text.length > lengthMax ? `${text.slice(0, lengthMax - 3)}...` : text;
+  return cut.replace(/[^\x20-\x7e]/g, '?');
 }

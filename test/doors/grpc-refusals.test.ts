@@ -41,7 +41,18 @@ const refused: readonly Refused[] = [
     what: 'unknown model',
     request: { ...digits, model_name: 'nope' },
     status: status.NOT_FOUND,
-    says: [/no model "nope"/, /"digits"/],
+    says: [/no model "nope" available; the models are/, /"digits"/],
+  },
+  {
+    what: 'a model nearly known',
+    request: { ...digits, model_name: 'digit' },
+    status: status.NOT_FOUND,
+    says: [/no model "digit" available; did you mean "digits"\? the models are "digits"/],
+  },
+  {
+    what: 'a raw entry too many',
+    request: { ...digits, raw_input_contents: [row, row] },
+    says: [/has 2 entries, the request has 1 input \("image"\)/],
   },
   {
     what: 'unknown version',
@@ -204,7 +215,7 @@ const refused: readonly Refused[] = [
   {
     what: 'too few raw entries',
     request: pair([a, b], [rawA]),
-    says: [/raw_input_contents has 1 entries, the request has 2 inputs \("a", "b"\)/],
+    says: [/raw_input_contents has 1 entry, the request has 2 inputs \("a", "b"\)/],
   },
   {
     what: 'too many raw entries',

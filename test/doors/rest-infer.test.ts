@@ -4,7 +4,8 @@ import { after, before, beforeEach, test } from 'node:test';
 import { deflateRawSync, deflateSync, gunzipSync, gzipSync } from 'node:zlib';
 import type { ErrorCode } from '../../proto/errors.js';
 import { type Datatype, datatypes } from '../../proto/tensor.js';
-import { openRest, type RestAnswer, type RestScene } from './rest-client.js';
+import { withSpent } from '../../runtime/doors/rest/infer.js';
+import { bare, openRest, type RestAnswer, type RestScene } from './rest-client.js';
 import { floats } from './stand-in.js';
 
 let scene: RestScene;
@@ -235,6 +236,39 @@ test('errors of jobs have their status, code, job and path in headers', async ()
   assert.deepEqual(await of('DEADLINE_EXCEEDED'), [504, null, null]);
   assert.deepEqual(await of('MODEL_FAILED'), [500, null, null]);
   assert.deepEqual(await of('DRAINING', 1000), [503, '1', '1000']);
+});
+
+test('of a deadline that passed, what went by before the request was read is told', () => {
+  const passed = {
+    code: 'DEADLINE_EXCEEDED',
+    message: 'it passed',
+    job: '',
+    path: '',
+    retryAfterMs: 0,
+  } as const;
+  assert.equal(
+    withSpent(passed, 890, 110, 1000).message,
+    'it passed; of the 1000 ms allowed, 110 ms went by before the request was read',
+  );
+  assert.equal(withSpent(passed, 999.99, 0.01, 1000), passed, 'too little to be told');
+  assert.equal(withSpent(passed, 500, 110, 1000), passed, 'another bound was less');
+  assert.equal(withSpent(passed, 30_000, 110, Number.POSITIVE_INFINITY), passed);
+  const failed = { ...passed, code: 'MODEL_FAILED' } as const;
+  assert.equal(withSpent(failed, 890, 110, 1000), failed);
+});
+
+test('a client whose deadline passed hears how long its body was on its way', async () => {
+  scene.engine.ending = { ending: 'expired', code: 'DEADLINE_EXCEEDED', message: 'it passed' };
+  const body = JSON.stringify({ inputs: [x], parameters: { timeout: 3_000_000_000 } });
+  const head = `Host: x\r\nConnection: close\r\nExpect: 100-continue\r\nContent-Length: ${body.length}`;
+  const { socket, first, closed } = bare(scene.port, `POST ${path} HTTP/1.1\r\n${head}\r\n\r\n`);
+  await first;
+  await scene.get('/v2');
+  socket.write(body);
+  assert.match(
+    await closed,
+    /"it passed; of the 3000000 ms allowed, [\d.]+ ms went by before the request was read"/,
+  );
 });
 
 test('the path of a good answer is told to whoever asks', async () => {

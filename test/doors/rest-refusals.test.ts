@@ -38,17 +38,27 @@ const wide = { name: 'x', datatype: 'UINT8', shape: [1, 2] };
 const refused: readonly [string, unknown, RegExp, string?][] = [
   ['JSON that does not parse', '{"inputs":', /^the body is not JSON: /],
   ['an empty body', '', /^the body is empty/],
-  ['JSON that is no object', '[1]', /^the body is JSON, but no object/],
-  ['no inputs', {}, /^the request has no "inputs"/],
-  ['inputs that are no list', { inputs: 7 }, /no "inputs", or one that is no list/],
-  ['an input that is no object', { inputs: [7] }, /^inputs\[0\] is no object/],
-  ['an input without a name', { inputs: [{}] }, /^inputs\[0\] has no "name"/],
+  ['JSON that is no object', '[1]', /^the body is a list, wanted is a JSON object$/],
+  ['JSON that is a number', '7', /^the body is 7, wanted is a JSON object$/],
+  ['no inputs', {}, /^"inputs" of the request is missing, wanted is a list$/],
+  ['inputs that are no list', { inputs: 7 }, /^"inputs" of the request is 7, wanted is a list$/],
+  ['an input that is no object', { inputs: [7] }, /^inputs\[0\] is 7, wanted is an object$/],
+  ['an input without a name', { inputs: [{}] }, /^"name" of inputs\[0\] is missing, wanted is text$/],
+  [
+    'an output whose name is no text',
+    { inputs: [x], outputs: [{ name: 7 }] },
+    /^"name" of outputs\[0\] is 7/,
+  ],
   [
     'an input without a datatype',
     { inputs: [{ name: 'x' }] },
-    /input "x" has no "datatype"; it is one of BOOL/,
+    /^"datatype" of input "x" is missing, wanted is one of BOOL/,
   ],
-  ['an input without a shape', { inputs: [{ name: 'x', datatype: 'FP32' }] }, /input "x" has no "shape"/],
+  [
+    'an input without a shape',
+    { inputs: [{ name: 'x', datatype: 'FP32' }] },
+    /^"shape" of input "x" is missing, wanted is a list of sizes$/,
+  ],
   [
     'a size that is no number',
     input({ shape: ['2'] }),
@@ -64,8 +74,8 @@ const refused: readonly [string, unknown, RegExp, string?][] = [
     input({ data: undefined }),
     /input "x" has neither "data" nor the parameter "binary_data_size"/,
   ],
-  ['data that is no list', input({ data: 'ab' }), /"data" of input "x" is no list/],
-  ['too few elements', input({ data: [1] }), /input "x" has 1 elements in "data", its shape \[2\] takes 2/],
+  ['data that is no list', input({ data: 'ab' }), /^"data" of input "x" is "ab", wanted is a list$/],
+  ['too few elements', input({ data: [1] }), /input "x" has 1 element in "data", its shape \[2\] takes 2/],
   [
     'data nested otherwise than its shape',
     { inputs: [{ ...wide, data: [[1], [2]] }] },
@@ -131,21 +141,21 @@ const refused: readonly [string, unknown, RegExp, string?][] = [
   ['an unknown input', input({ name: 'z' }), /model "twice" has no input "z"/],
   ['an unknown datatype', input({ datatype: 'FP8' }), /datatype "FP8", wanted is FP32/],
   ['an unknown output', { inputs: [x], outputs: [{ name: 'z' }] }, /model "twice" has no output "z"/],
-  ['an id that is no text', { id: 7, inputs: [x] }, /"id" is no text/],
+  ['an id that is no text', { id: 7, inputs: [x] }, /^"id" of the request is 7, wanted is text$/],
   [
     'parameters that are no object',
     { inputs: [x], parameters: [] },
-    /"parameters" of the request is no object/,
+    /^"parameters" of the request is a list, wanted is an object$/,
   ],
   [
     'a parameter that is a list',
     { inputs: [x], parameters: { priority: [1] } },
-    /parameter "priority" of the request/,
+    /parameter "priority" of the request is a list, wanted is true, false, a number or text$/,
   ],
   [
     'a flag that is none',
     { inputs: [x], parameters: { binary_data_output: 1 } },
-    /"binary_data_output" of the request is neither/,
+    /"binary_data_output" of the request is 1, wanted is true or false$/,
   ],
   ...(
     [
@@ -164,6 +174,7 @@ const refused: readonly [string, unknown, RegExp, string?][] = [
     { inputs: [x], parameters: { [name]: value } },
     says,
   ]),
+  ['a timeout of null', { inputs: [x], parameters: { timeout: null } }, /"timeout" of the request is null/],
   ['a timeout that is no number', { inputs: [x], parameters: { timeout: 'soon' } }, /"timeout" is "soon"/],
 ];
 
@@ -187,8 +198,11 @@ test('a body that lies about its binary sizes is refused at once', async () => {
     [binary(of(8), [Buffer.alloc(4)]), /says it has 8 bytes of binary data, 4 are left/],
     [binary(of(4), [Buffer.alloc(8)]), /4 of 8 bytes behind the JSON belong to no input/],
     [binary(of(1e15), [Buffer.alloc(8)]), /says it has 1000000000000000 bytes/],
-    [binary(of(-1), [Buffer.alloc(8)]), /"binary_data_size" of input "x" is no whole number/],
-    [binary(of('8'), [Buffer.alloc(8)]), /is no whole number/],
+    [
+      binary(of(-1), [Buffer.alloc(8)]),
+      /"binary_data_size" of input "x" is -1, wanted is a whole number from 0$/,
+    ],
+    [binary(of('8'), [Buffer.alloc(8)]), /"binary_data_size" of input "x" is "8", wanted/],
     [binary(of(8, { data: [1, 2] }), [Buffer.alloc(8)]), /has both "data" and/],
     [binary(of(4), [Buffer.alloc(4)]), /has 4 bytes of data; FP32 of shape \[2\] takes 8/],
     [

@@ -2,7 +2,7 @@
 import { type Datatype, datatypes } from '../../../proto/tensor.js';
 import { type ElementWriter, elementWriters, joinBytesElements } from '../elements.js';
 import { invalidInput } from '../request.js';
-import { quote, shapeText } from '../sentence.js';
+import { counted, quote, shapeText } from '../sentence.js';
 
 /** Which list belongs to a datatype. FP16 and BF16 have none. */
 const kinds: Readonly<Record<Datatype, string>> = {
@@ -39,7 +39,7 @@ export function contentsBytes(
   }
   if (elements.length !== count) {
     throw invalidInput(
-      `input ${quote(name)} has ${elements.length} elements in ${wanted}, its shape ${shapeText(shape)} takes ${count}`,
+      `input ${quote(name)} has ${counted(elements.length, 'element')} in ${wanted}, its shape ${shapeText(shape)} takes ${count}`,
     );
   }
   if (datatype === 'BYTES') return joinBytesElements(elements as readonly Uint8Array[]);

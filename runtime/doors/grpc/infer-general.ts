@@ -9,7 +9,7 @@ import {
   refuseUnsupported,
   wrongSizes,
 } from '../request.js';
-import { quote, shapeText } from '../sentence.js';
+import { counted, quote, shapeText } from '../sentence.js';
 import { contentsBytes } from './contents.js';
 import { type Fields, type MethodCodec, services } from './definitions.js';
 
@@ -66,7 +66,8 @@ function rawInputs(wire: WireRequest): RequestTensor[] {
   if (raw.length !== wire.inputs.length) {
     const names = wire.inputs.map((input) => quote(input.name)).join(', ') || 'none';
     throw invalidInput(
-      `raw_input_contents has ${raw.length} entries, the request has ${wire.inputs.length} inputs (${names}); ` +
+      `raw_input_contents has ${counted(raw.length, 'entry', 'entries')}, the request has ` +
+        `${counted(wire.inputs.length, 'input')} (${names}); ` +
         'wanted is one entry for each input, in their order',
     );
   }

@@ -1,5 +1,6 @@
 // Reads the body of an inference: JSON, JSON with binary tensors behind it, or one raw tensor alone.
 import { isUtf8 } from 'node:buffer';
+import type { SignalboxError } from '../../../proto/errors.js';
 import { limits } from '../../../proto/limits.js';
 import { datatypes } from '../../../proto/tensor.js';
 import {
@@ -11,7 +12,7 @@ import {
   refuseUnsupported,
   wrongSizes,
 } from '../request.js';
-import { portText, quote, shapeText } from '../sentence.js';
+import { portText, quote, shapeText, shown } from '../sentence.js';
 import type { Signature } from '../signature.js';
 import { readPlainJson } from './plain-json.js';
 import { bytesOfJson } from './tensor-json.js';
@@ -80,7 +81,7 @@ export function parseJson(body: Buffer, end: number): Json {
 
 function objectOf(parsed: unknown): Json {
   if (typeof parsed !== 'object' || parsed === null || Array.isArray(parsed)) {
-    throw invalidInput('the body is JSON, but no object');
+    throw invalidInput(`the body is ${shown(unmark(parsed))}, wanted is a JSON object`);
   }
   return parsed as Json;
 }
@@ -99,7 +100,9 @@ class Blobs {
 
   take(name: string, size: unknown): Uint8Array {
     if (typeof size !== 'number' || !Number.isSafeInteger(size) || size < 0) {
-      throw invalidInput(`"binary_data_size" of input ${quote(name)} is no whole number from 0`);
+      throw invalidInput(
+        `"binary_data_size" of input ${quote(name)} is ${shown(size)}, wanted is a whole number from 0`,
+      );
     }
     const left = this.#body.length - this.#at;
     if (size > left) {
@@ -123,11 +126,14 @@ class Blobs {
 
 function readInput(given: Json, index: number, blobs: Blobs): RequestTensor {
   const name = given['name'];
-  if (typeof name !== 'string') throw invalidInput(`inputs[${index}] has no "name", or one that is no text`);
+  if (typeof name !== 'string') throw wrongField('name', `inputs[${index}]`, name, 'text');
   const datatype = given['datatype'];
   if (typeof datatype !== 'string') {
-    throw invalidInput(
-      `input ${quote(name)} has no "datatype"; it is one of ${Object.keys(datatypes).join(', ')}`,
+    throw wrongField(
+      'datatype',
+      `input ${quote(name)}`,
+      datatype,
+      `one of ${Object.keys(datatypes).join(', ')}`,
     );
   }
   const shape = shapeOf(name, given['shape']);
@@ -148,8 +154,7 @@ function readInput(given: Json, index: number, blobs: Blobs): RequestTensor {
 }
 
 function shapeOf(name: string, given: unknown): number[] {
-  if (!Array.isArray(given))
-    throw invalidInput(`input ${quote(name)} has no "shape", or one that is no list`);
+  if (!Array.isArray(given)) throw wrongField('shape', `input ${quote(name)}`, given, 'a list of sizes');
   if (given.length > limits.dimensionsMax) {
     throw invalidInput(
       `input ${quote(name)} has ${given.length} dimensions, at most are ${limits.dimensionsMax}`,
@@ -164,7 +169,7 @@ function shapeOf(name: string, given: unknown): number[] {
 
 function readOutput(given: Json, index: number, wanted: Map<string, boolean | undefined>): string {
   const name = given['name'];
-  if (typeof name !== 'string') throw invalidInput(`outputs[${index}] has no "name", or one that is no text`);
+  if (typeof name !== 'string') throw wrongField('name', `outputs[${index}]`, name, 'text');
   const parameters = parametersOf(given['parameters'], `output ${quote(name)}`);
   if (parameters !== undefined) {
     for (const key of parameters.keys()) refuseUnsupported(`output ${quote(name)}`, key);
@@ -176,13 +181,13 @@ function readOutput(given: Json, index: number, wanted: Map<string, boolean | un
 function listOf(fields: Json, key: string, needed: boolean): readonly Json[] {
   const list = fields[key];
   if (list === undefined && !needed) return [];
-  if (!Array.isArray(list)) throw invalidInput(`the request has no "${key}", or one that is no list`);
+  if (!Array.isArray(list)) throw wrongField(key, 'the request', list, 'a list');
   if (list.length > limits.tensorsPerJobMax) {
     throw invalidInput(`"${key}" has ${list.length} entries, at most are ${limits.tensorsPerJobMax}`);
   }
   list.forEach((entry, index) => {
     if (typeof entry !== 'object' || entry === null || Array.isArray(entry)) {
-      throw invalidInput(`${key}[${index}] is no object`);
+      throw invalidInput(`${key}[${index}] is ${shown(unmark(entry))}, wanted is an object`);
     }
   });
   return list as readonly Json[];
@@ -190,20 +195,22 @@ function listOf(fields: Json, key: string, needed: boolean): readonly Json[] {
 
 function idOf(given: unknown): string {
   if (given === undefined) return '';
-  if (typeof given !== 'string') throw invalidInput('"id" is no text');
+  if (typeof given !== 'string') throw wrongField('id', 'the request', given, 'text');
   return given;
 }
 
 function parametersOf(given: unknown, where: string): Parameters | undefined {
   if (given === undefined) return undefined;
   if (typeof given !== 'object' || given === null || Array.isArray(given)) {
-    throw invalidInput(`"parameters" of ${where} is no object`);
+    throw wrongField('parameters', where, given, 'an object');
   }
   const parameters = new Map<string, ParameterValue>();
   for (const [key, marked] of Object.entries(given)) {
     const value = unmark(marked);
     if (typeof value === 'object' || value === undefined) {
-      throw invalidInput(`parameter ${quote(key)} of ${where} is no bool, number or text`);
+      throw invalidInput(
+        `parameter ${quote(key)} of ${where} is ${shown(value)}, wanted is true, false, a number or text`,
+      );
     }
     parameters.set(key, value as ParameterValue);
   }
@@ -213,7 +220,11 @@ function parametersOf(given: unknown, where: string): Parameters | undefined {
 function flagOf(parameters: Parameters | undefined, key: string, where: string): boolean | undefined {
   const value = parameters?.get(key);
   if (value === undefined || typeof value === 'boolean') return value;
-  throw invalidInput(`parameter ${quote(key)} of ${where} is neither true nor false`);
+  throw invalidInput(`parameter ${quote(key)} of ${where} is ${shown(value)}, wanted is true or false`);
+}
+
+function wrongField(field: string, where: string, given: unknown, wanted: string): SignalboxError {
+  return invalidInput(`"${field}" of ${where} is ${shown(unmark(given))}, wanted is ${wanted}`);
 }
 
 /** The whole body is the model's one input; its shape follows from its size. Everything goes back as binary data. */

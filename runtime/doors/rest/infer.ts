@@ -1,10 +1,18 @@
 // POST …/infer: a body becomes a job, the job's end an answer or a refusal; a client that goes away cancels it.
 import type { Tensor } from '../../../proto/tensor.js';
 import { now } from '../../clock.js';
-import { type DoorLog, type DoorOptions, pathText, refusalOf, refusalOfAnswer } from '../door.js';
+import {
+  type DoorLog,
+  type DoorOptions,
+  pathText,
+  type Refusal,
+  refusalOf,
+  refusalOfAnswer,
+} from '../door.js';
 import type { Answer, Engine } from '../engine.js';
 import type { Flight } from '../flight.js';
 import type { Models } from '../models.js';
+import { timeoutMs } from '../request.js';
 import type { Signature } from '../signature.js';
 import { submissionOf } from '../submission.js';
 import { readBody } from './body.js';
@@ -43,6 +51,7 @@ function run(
     const signature = floor.models.find(model, version);
     const request = readInferBody(signature, body, exchange.header('inference-header-content-length'));
     const submission = submissionOf(signature, request, Number.POSITIVE_INFINITY, floor, spentMs);
+    const { budgetMs } = submission.spec;
     let over = false;
     const land = flight.enter();
     const ticket = engine.submit(submission, (answer) => {
@@ -50,7 +59,10 @@ function run(
       if (exchange.isGone) land();
       try {
         if (answer.end.ending === 'completed') reply(exchange, signature, request, answer);
-        else exchange.refuse(refusalOfAnswer(answer));
+        else
+          exchange.refuse(
+            withSpent(refusalOfAnswer(answer), budgetMs, spentMs, timeoutMs(request.parameters)),
+          );
       } catch (fault) {
         exchange.refuse(refusalOf(fault, log));
       }
@@ -63,6 +75,15 @@ function run(
   } catch (fault) {
     exchange.refuse(refusalOf(fault, log));
   }
+}
+
+/** A job knows of its own time only: what the client allowed began with the first byte of its request. */
+export function withSpent(refusal: Refusal, budgetMs: number, spentMs: number, allowedMs: number): Refusal {
+  const tells = refusal.code === 'DEADLINE_EXCEEDED' && budgetMs === allowedMs - spentMs && spentMs >= 0.1;
+  if (!tells) return refusal;
+  const spent = Math.round(spentMs * 10) / 10;
+  const why = `of the ${allowedMs} ms allowed, ${spent} ms went by before the request was read`;
+  return { ...refusal, message: `${refusal.message}; ${why}` };
 }
 
 function reply(exchange: Exchange, signature: Signature, request: RestRequest, answer: Answer): void {

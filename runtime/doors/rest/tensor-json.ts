@@ -10,7 +10,7 @@ import {
 } from '../../../proto/tensor.js';
 import { type ElementWriter, elementReader, elementWriters, joinBytesElements } from '../elements.js';
 import { invalidInput } from '../request.js';
-import { quote, shapeText } from '../sentence.js';
+import { counted, quote, shapeText, shown } from '../sentence.js';
 import { unmark } from './wide-numbers.js';
 
 /** Throws when the data doesn't fit its shape or its datatype. An unknown datatype is refused later, by the model. */
@@ -27,11 +27,12 @@ export function bytesOfJson(
   const count = elementCount(shape);
   if (count < 0)
     throw invalidInput(`input ${quote(name)} of shape ${shapeText(shape)} has no countable elements`);
-  if (!Array.isArray(data)) throw invalidInput(`"data" of input ${quote(name)} is no list`);
+  if (!Array.isArray(data))
+    throw invalidInput(`"data" of input ${quote(name)} is ${shown(unmark(data))}, wanted is a list`);
   const elements = Array.isArray(data[0]) ? flattened(name, shape, data) : data;
   if (elements.length !== count) {
     throw invalidInput(
-      `input ${quote(name)} has ${elements.length} elements in "data", its shape ${shapeText(shape)} takes ${count}`,
+      `input ${quote(name)} has ${counted(elements.length, 'element')} in "data", its shape ${shapeText(shape)} takes ${count}`,
     );
   }
   if (datatype === 'BYTES')
