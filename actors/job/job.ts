@@ -75,7 +75,7 @@ export class Job implements Deadline {
   /** Who shares its run, or whose run it shares. */
   sharers: Sharers | undefined = undefined;
   /** Flat triples of state, time since admission, reason: cheaper than an object a step. */
-  private readonly steps: (number | string | Placement)[] = [];
+  private steps: (number | string | Placement)[] = [];
 
   constructor(number: JobNumber, spec: JobSpec, now: number) {
     this.number = number;
@@ -95,7 +95,10 @@ export class Job implements Deadline {
     this.state = next;
     // The beginning is kept, for it tells most; of a longer story the latest steps.
     if (this.steps.length >= stepsKept) this.steps.splice(stepsKept / 2, 3);
-    this.steps.push(next, Math.round((now - this.admittedAt) * ticksPerMs), why);
+    const ticks = Math.round((now - this.admittedAt) * ticksPerMs);
+    // While it waits it has one step: an array that grows makes room for many.
+    if (this.steps.length === 0) this.steps = [next, ticks, why];
+    else this.steps.push(next, ticks, why);
     return actions;
   }
 

@@ -73,7 +73,9 @@ export class Conductor {
   }
 
   perform(effect: Effect): void {
-    this.out.push(effect);
+    // Mostly there is just one: an array that grows makes room for many.
+    if (this.out.length === 0) this.out = [effect];
+    else this.out.push(effect);
   }
 
   wake(timer: Arm | undefined): void {

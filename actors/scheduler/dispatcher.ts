@@ -83,12 +83,12 @@ export class Dispatcher {
   run(lanes: Iterable<Lane>, out: Effect[], now: number): number {
     this.out = out;
     this.wakeAt = Number.POSITIVE_INFINITY;
-    let order = this.turns.order(lanes);
+    const order = this.turns.order(lanes);
     while (order.length > 0) {
       const lane = order[0] as Lane;
       const isSent = this.sendOne(lane, now);
-      if (!isSent || lane.queue.count === 0) order = order.slice(1);
-      else if (order.length > 1) order = this.turns.order(order);
+      if (!isSent || lane.queue.count === 0) order.shift();
+      else this.turns.reorder(order);
     }
     for (const [lane, entry] of this.aside.splice(0)) lane.queue.add(entry);
     return this.wakeAt;
@@ -121,8 +121,9 @@ export class Dispatcher {
     let rowsMost = head.rows;
     if (head.company === 'any') {
       const { planner } = best.worker.outlook(lane.key, head.shapeKey);
-      const view = this.viewOf(lane, head, best, options, now);
-      const planned = planner.next(this.policyOf(lane, now), view, now);
+      const policy = this.policyOf(lane, now);
+      const view = this.viewOf(lane, head, best, options, policy, now);
+      const planned = planner.next(policy, view, now);
       if (planned.at > now) {
         this.wakeAt = Math.min(this.wakeAt, planned.at);
         return 'waits';
@@ -171,6 +172,7 @@ export class Dispatcher {
     head: Waiting,
     { worker, share, freeAt }: Option,
     options: readonly Option[],
+    policy: BatchPolicy,
     now: number,
   ): LaneView {
     const { view } = this;
@@ -190,7 +192,7 @@ export class Dispatcher {
     view.rowsMax = share.rowsMax;
     view.preferred = lane.batching.preferred;
     view.delayMostMs = lane.batching.delayMostMs;
-    view.marginMs = marginMs(worker.transport, this.policyOf(lane, now));
+    view.marginMs = marginMs(worker.transport, policy);
     view.overrunMs = worker.overrunMs(share.place, now);
     // It starts when the worker is done with what it has.
     view.transportMs = worker.transport.usualMs + Math.max(0, freeAt - now);

@@ -14,12 +14,25 @@ export class Turns {
   private readonly loads = new Map<Lane, Load>();
   /** The account of whoever was served last: who comes anew starts from there. */
   private reached = 0;
+  /** Of `shareOf`, filled anew by each: what others take, and their weights. */
+  private readonly takes: number[] = [];
+  private readonly takers: number[] = [];
 
   /** Lanes in which somebody waits, the one that had least first. */
   order(lanes: Iterable<Lane>): Lane[] {
     const waiting: Lane[] = [];
     for (const lane of lanes) if (lane.queue.count > 0) waiting.push(lane);
     return waiting.length < 2 ? waiting : waiting.sort((a, b) => a.served - b.served);
+  }
+
+  /** The order again, after the first of it was served. */
+  reorder(order: Lane[]): void {
+    const first = order[0] as Lane;
+    let at = 1;
+    for (; at < order.length && (order[at] as Lane).served < first.served; at++) {
+      order[at - 1] = order[at] as Lane;
+    }
+    order[at - 1] = first;
   }
 
   /** Its first job since its queue was empty. */
@@ -51,16 +64,20 @@ export class Turns {
   shareOf(lane: Lane, crew: readonly Member[], now: number): number {
     if (this.loads.size < 2 || crew.length === 0) return 1;
     let weights = lane.batching.weight;
-    const others: { readonly weight: number; readonly taken: number }[] = [];
+    const { takes, takers } = this;
+    let count = 0;
     for (const [other, load] of this.loads) {
       if (other === lane) continue;
       const taken = load.on(crew, now);
       if (taken <= littleShare) continue;
       weights += other.batching.weight;
-      others.push({ weight: other.batching.weight, taken });
+      takers[count] = other.batching.weight;
+      takes[count++] = taken;
     }
     let left = 1;
-    for (const { weight, taken } of others) left -= Math.min(taken / crew.length, weight / weights);
+    for (let at = 0; at < count; at++) {
+      left -= Math.min((takes[at] as number) / crew.length, (takers[at] as number) / weights);
+    }
     return Math.max(lane.batching.weight / weights, left);
   }
 }
