@@ -3,11 +3,14 @@
 // that was in any of them stays until the whole heap is marked. Here entries stay in one place.
 
 const slotsFirst = 64;
+/** By 2 ** 32 the golden section: its multiples keep away from each other. */
+const spreadFactor = 0x9e3779b1;
 
 export class Numbered<V extends object | string> {
   #values: (V | undefined)[] = new Array(slotsFirst).fill(undefined);
   #numbers = new Float64Array(slotsFirst);
   #mask = slotsFirst - 1;
+  #shift = 32 - Math.log2(slotsFirst);
   #size = 0;
 
   get size(): number {
@@ -33,7 +36,7 @@ export class Numbered<V extends object | string> {
     this.#values[empty] = undefined;
     // Whoever had to move on for a taken slot moves back, so that looking may stop at the first empty one.
     for (let slot = this.#after(empty); this.#values[slot] !== undefined; slot = this.#after(slot)) {
-      const moved = (slot - (this.#numbers[slot] as number)) & this.#mask;
+      const moved = (slot - this.#homeOf(this.#numbers[slot] as number)) & this.#mask;
       if (moved < ((slot - empty) & this.#mask)) continue;
       this.#values[empty] = this.#values[slot];
       this.#numbers[empty] = this.#numbers[slot] as number;
@@ -60,9 +63,14 @@ export class Numbered<V extends object | string> {
 
   /** The slot of the number, or the empty one where it would be. */
   #slotOf(number: number): number {
-    let slot = number & this.#mask;
+    let slot = this.#homeOf(number);
     while (this.#values[slot] !== undefined && this.#numbers[slot] !== number) slot = this.#after(slot);
     return slot;
+  }
+
+  /** Neighbours far apart: numbers in a row would make long rows of slots, and whoever leaves looks to the end of its row. */
+  #homeOf(number: number): number {
+    return Math.imul(number, spreadFactor) >>> this.#shift;
   }
 
   #after(slot: number): number {
@@ -76,6 +84,7 @@ export class Numbered<V extends object | string> {
     this.#values = new Array(slots).fill(undefined);
     this.#numbers = new Float64Array(slots);
     this.#mask = slots - 1;
+    this.#shift--;
     for (let old = 0; old < values.length; old++) {
       if (values[old] === undefined) continue;
       const slot = this.#slotOf(numbers[old] as number);
