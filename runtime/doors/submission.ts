@@ -135,15 +135,15 @@ function checkShape(signature: Signature, port: Port, tensor: RequestTensor): vo
   let fits = shape.length === wanted.length;
   for (let at = 0; fits && at < wanted.length; at++) {
     const size = shape[at] as number;
-    // Whether rows may be none is said where they are counted.
-    fits = size === wanted[at] || (wanted[at] === -1 && size >= (signature.batches && at === 0 ? 0 : 1));
+    // None is a size too: a language model's first step has a past of no length.
+    fits = size === wanted[at] || (wanted[at] === -1 && Number.isSafeInteger(size) && size >= 0);
   }
   if (fits && elementCount(shape) >= 0) return;
   if (!shape.every((size) => Number.isSafeInteger(size) && size >= 0)) throw wrongSizes(tensor.name, shape);
   const why = fits ? ', which has more elements than can be counted' : '';
   throw invalidInput(
     `input ${quote(tensor.name)} of ${model(signature)} is given with shape ${shapeText(shape)}${why}; wanted is ` +
-      `${shapeText(wanted)}${wanted.includes(-1) ? ' where -1 takes any size from 1' : ''}` +
+      `${shapeText(wanted)}${wanted.includes(-1) ? ' where -1 takes any size' : ''}` +
       `${signature.batches ? ` and the first dimension counts up to ${signature.rowsMax} rows` : ''}`,
   );
 }

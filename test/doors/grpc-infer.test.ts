@@ -102,6 +102,16 @@ test('jobs share a shape key when they may share a batch', async () => {
   );
 });
 
+test('a free dimension may be of no length', async () => {
+  const nothing = {
+    model_name: 'grid',
+    inputs: [{ name: 'x', datatype: 'FP32', shape: [1, 3, 0] }],
+    raw_input_contents: [Buffer.alloc(0)],
+  };
+  assert.equal((await scene.client.call('ModelInfer', nothing)).code, status.OK);
+  assert.equal(scene.engine.submissions[0]?.spec.shapeKey, '3x0;');
+});
+
 test('priority counts from 1 for clients, from 0 inside', async () => {
   for (const priority of [
     undefined,

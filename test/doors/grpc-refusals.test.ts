@@ -131,26 +131,6 @@ const refused: readonly Refused[] = [
     says: [/input "image" has the shape \[1,more than 9007199254740991\], wanted/],
   },
   {
-    what: 'a free dimension of nothing',
-    request: {
-      model_name: 'grid',
-      inputs: [{ name: 'x', datatype: 'FP32', shape: [1, 3, 0] }],
-      raw_input_contents: [Buffer.alloc(0)],
-    },
-    says: [
-      /input "x" of model "grid" is given with shape \[1,3,0\]; wanted is \[-1,3,-1\] where -1 takes any size from 1/,
-    ],
-  },
-  {
-    what: 'nothing where the first dimension is free and no batch',
-    request: {
-      model_name: 'pixels',
-      inputs: [{ name: 'x', datatype: 'UINT8', shape: [0, 2] }],
-      raw_input_contents: [Buffer.alloc(0)],
-    },
-    says: [/given with shape \[0,2\]; wanted is \[-1,2\] where -1 takes any size from 1$/],
-  },
-  {
     what: 'batch over the maximum',
     request: {
       ...digits,
