@@ -51,6 +51,8 @@ const reportMs = 50;
 const reconcileMs = 100;
 const goWaitMs = 60;
 const runMaxMs = 100;
+/** Longer than a run may take: what hangs is ended before. */
+const dismissalMs = 250;
 /** How long a node waits for word of its worker's exit before it tells that the link was lost. */
 const exitWordMs = 25;
 /** Every so many seeds all words are checked by the rules of the wire. */
@@ -221,8 +223,20 @@ export class System implements Surroundings {
         return this.endSoon(process, 'hung', effect.reason);
       }
       case 'stopped':
-        return this.endSoon(process, 'stopped', 'drained');
+        return this.dismiss(process);
     }
+  }
+
+  /** A node that has drained asks its workers to stop, and goes when the last of them has gone or their time is up. */
+  private dismiss(process: Process): void {
+    const workers = (this.children.get(process.id) ?? []).map((child) => child.process);
+    for (const worker of workers) if (worker.alive) worker.hear({ type: 'drain.requested' });
+    const until = this.timeline.now + dismissalMs;
+    const wait = (): void => {
+      if (this.timeline.now < until && workers.some(({ alive }) => alive)) this.timeline.after(1, wait);
+      else this.endSoon(process, 'stopped', 'drained');
+    };
+    wait();
   }
 
   private endSoon(process: Process, cause: Cause, detail: string): void {
