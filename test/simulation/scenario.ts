@@ -124,7 +124,8 @@ export const phases = {
   /** Healthy jobs are brought then, to see whether the capacity is back. */
   probeAt: 1050,
   probeBudgetMs: 250,
-  ends: 1330,
+  /** By then also a run has ended that began just before the last deadline. */
+  ends: 1420,
 } as const;
 
 const workerNames = ['worker-1', 'worker-2', 'worker-3', 'worker-4'] as const;
