@@ -95,8 +95,7 @@ async function killing(scene: Scene, kills: number): Promise<Outcome> {
   const load = begin(scene, 'roomy');
   const losses: Loss[] = [];
   for (let kill = 0; kill < kills; kill++) {
-    await until('all workers are busy', () => scene.busy.now().length === workers);
-    losses.push(strike(scene, 'SIGKILL'));
+    losses.push(await strike(scene, 'SIGKILL'));
     await pause(afterKillMs);
   }
   const result = await load.stop();
@@ -107,8 +106,7 @@ async function freezing(scene: Scene, stops: number): Promise<Outcome> {
   const load = begin(scene, 'roomy');
   const losses: Loss[] = [];
   for (let stop = 0; stop < stops; stop++) {
-    await until('all workers are busy', () => scene.busy.now().length === workers);
-    const loss = strike(scene, 'SIGSTOP');
+    const loss = await strike(scene, 'SIGSTOP');
     losses.push(loss);
     await pause(frozenMs);
     const victim = scene.node.workers().find(({ member }) => member === loss.member);
@@ -119,10 +117,15 @@ async function freezing(scene: Scene, stops: number): Promise<Outcome> {
   return { result, redispatchMs: redispatches(scene, losses) };
 }
 
-function strike(scene: Scene, name: 'SIGKILL' | 'SIGSTOP'): Loss {
-  const busy = scene.busy.now();
+/** Strikes one at random, once all are known to be busy in one and the same look. */
+async function strike(scene: Scene, name: 'SIGKILL' | 'SIGSTOP'): Promise<Loss> {
+  let busy = scene.busy.now();
+  await until('all workers are busy', () => {
+    busy = scene.busy.now();
+    return busy.length === workers;
+  });
   const victim = busy[Math.floor(Math.random() * busy.length)];
-  if (victim === undefined) throw new Error('no worker is busy');
+  if (victim === undefined) throw new Error('there are no workers to strike');
   const at = performance.now();
   signal(victim.pid, name);
   return { at, member: victim.member };
@@ -162,7 +165,7 @@ async function recovering(scene: Scene, recoveries: number): Promise<number> {
     const began = performance.now();
     await pause(baseMs);
     const perBin = (scene.answeredAt.length * binMs) / (performance.now() - began);
-    const { at } = strike(scene, 'SIGKILL');
+    const { at } = await strike(scene, 'SIGKILL');
     await pause(recoveryWatchMs);
     times.push(fullRateAfter(scene.answeredAt, at, perBin));
   }
