@@ -29,7 +29,7 @@ export interface Batching {
   readonly policy: BatchPolicy;
   /** Rows at which a batch is worth sending at once, ascending; empty for none. */
   readonly preferred: readonly number[];
-  /** For `window`: how long the first of a batch waits for others at most. */
+  /** How long the first of a batch waits for others at most, by any policy that waits. */
   readonly delayMostMs: number;
   /** The model's share of workers that are wanted by several. */
   readonly weight: number;
@@ -43,10 +43,13 @@ export interface Batching {
   readonly prefers: readonly string[];
 }
 
+/** Longer than any batch is gathered. */
+export const batchDelayMostMs = 60_000;
+
 export const batchingDefaults: Batching = {
   policy: 'auto',
   preferred: [],
-  delayMostMs: 0,
+  delayMostMs: batchDelayMostMs,
   weight: 1,
   depthMax: 0,
   bytesMax: 0,

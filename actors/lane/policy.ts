@@ -24,6 +24,7 @@ export interface LaneView {
   readonly rowsMax: number;
   /** Sizes at which a batch is worth sending at once, ascending; empty for none. */
   readonly preferred: readonly number[];
+  /** So long the head may wait for others. */
   readonly delayMostMs: number;
   /** There and back. */
   readonly transportMs: number;
@@ -135,7 +136,7 @@ export class Planner {
     if (rows >= wanted)
       plan.rowsMost = Math.max(view.headRows, sizes.cut(Math.min(partOf(view, wanted), most)));
     else if (isPreferred(view, plan)) return;
-    else plan.at = Math.max(now, latest(view, rows + 1, view.budgetMs * slackShare));
+    else plan.at = sendAt(view, view.budgetMs * slackShare, now);
   }
 
   /** What is larger than full makes the next batch wait: under lasting overload nothing is won by that. */
@@ -147,14 +148,13 @@ export class Planner {
   private deferred(view: LaneView, allowed: number, now: number): void {
     this.plan.rowsMost = Math.min(allowed, Math.max(view.headRows, this.sizes.full));
     if (view.rows >= this.plan.rowsMost || isPreferred(view, this.plan)) return;
-    this.plan.at = Math.max(now, latest(view, view.rows + 1, view.budgetMs * slackShare));
+    this.plan.at = sendAt(view, view.budgetMs * slackShare, now);
   }
 
   private window(view: LaneView, allowed: number, now: number): void {
     this.plan.rowsMost = allowed;
     if (view.rows >= allowed || isPreferred(view, this.plan)) return;
-    const sendAt = Math.min(view.headArrivedAt + view.delayMostMs, latest(view, view.rows + 1, 0));
-    this.plan.at = Math.max(now, sendAt);
+    this.plan.at = sendAt(view, 0, now);
   }
 
   /** What `auto` amounts to there just now, in words. After `full`. */
@@ -197,6 +197,12 @@ function partOf({ rows, idle, cost, rowsMax }: LaneView, wanted: number): number
   if (idle < 2) return rows;
   const part = Math.max(wanted, Math.ceil(rows / idle));
   return cost.mean(Math.min(rows, rowsMax)) - cost.mean(part) < partLeastMs ? rows : part;
+}
+
+/** Until then more rows are waited for: no longer than the head can, nor than the owner has it. */
+function sendAt(view: LaneView, slackMs: number, now: number): number {
+  const longest = view.headArrivedAt + view.delayMostMs;
+  return Math.max(now, Math.min(longest, latest(view, view.rows + 1, slackMs)));
 }
 
 /** When a batch of so many rows has to leave, so that its head is answered in time. */

@@ -56,10 +56,10 @@ export function describeConfig(engine: Engine, entry: ModelEntry): Fields {
 
 /** In the protocol's own fields, as far as it has some for what the owner said. */
 function batchingConfig({ config }: ModelEntry): Fields {
-  const { preferred, delayMostMs, depthMax } = batchingOf(config.batching);
+  const { preferred, depthMax } = batchingOf(config.batching);
   return {
     preferred_batch_size: preferred,
-    max_queue_delay_microseconds: Math.round(delayMostMs * 1000),
+    max_queue_delay_microseconds: Math.round((config.batching?.maxDelayMs ?? 0) * 1000),
     ...(depthMax === 0 ? {} : { default_queue_policy: { max_queue_size: depthMax } }),
   };
 }

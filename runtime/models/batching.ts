@@ -1,6 +1,12 @@
 // What a model's owner may say under `batching`: when its jobs are put together, where they run, and how batches are
 // filled up. Mistakes that no single key shows are found here too.
-import { type Batching, batchingDefaults, batchPolicies, workerChoices } from '../../proto/batching.js';
+import {
+  type Batching,
+  batchDelayMostMs,
+  batchingDefaults,
+  batchPolicies,
+  workerChoices,
+} from '../../proto/batching.js';
 import { limits } from '../../proto/limits.js';
 import { decimal, whole, word, z } from '../shape.js';
 import type { ShapeBuckets } from './buckets.js';
@@ -8,7 +14,6 @@ import type { ShapeBuckets } from './buckets.js';
 export const tagPattern = /^[A-Za-z0-9][A-Za-z0-9._:/-]{0,127}$/;
 export const tagWanted = 'a tag of 1 to 128 letters, digits, . _ : / -, the first a letter or digit';
 
-const minuteMs = 60_000;
 const weightMost = 1000;
 const rows = whole(1, limits.jobsPerBatchMax);
 const tags = z.array(z.string().regex(tagPattern, { error: tagWanted })).max(limits.tagsMax);
@@ -26,9 +31,11 @@ export const batchingShape = z.strictObject({
     .max(limits.batchSizesMax)
     .default([])
     .describe('Rows at which a batch is sent at once, ascending.'),
-  maxDelayMs: decimal(0, minuteMs)
-    .default(0)
-    .describe('With `window`: how long the first of a batch waits for others at most.'),
+  maxDelayMs: decimal(0, batchDelayMostMs)
+    .optional()
+    .describe(
+      'How long the first of a batch waits for others at most. Default: with `window` not at all, else as long as it can.',
+    ),
   weight: z
     .number({ error: aboveZero })
     .gt(0, { error: aboveZero })
@@ -151,7 +158,7 @@ export function batchingOf(config: BatchingConfig | undefined): Batching {
   return {
     policy,
     preferred,
-    delayMostMs: config.maxDelayMs,
+    delayMostMs: config.maxDelayMs ?? (policy === 'window' ? 0 : batchDelayMostMs),
     weight,
     depthMax: config.queueDepthMax ?? 0,
     bytesMax: config.queueBytesMax ?? 0,

@@ -57,7 +57,9 @@ export const modelShape = z.strictObject({
   hedge: z
     .boolean()
     .default(false)
-    .describe('A second worker may be asked when the first takes far longer than expected.'),
+    .describe(
+      'A second worker may be asked when the first takes far longer than expected; not with `idempotent: false`.',
+    ),
   inputs: z
     .array(described)
     .max(limits.tensorsPerJobMax)
@@ -91,9 +93,13 @@ export function readModelConfig(content: string): ModelConfig | string {
 }
 
 /** What is run by itself and once only is run for one request. */
-function contradicted({ idempotent, shareIdentical }: ModelConfig): string | undefined {
-  if (idempotent || !shareIdentical) return undefined;
-  return 'shareIdentical is true and idempotent is false, but requests that may run once only are never shared; leave one of them out';
+function contradicted({ idempotent, shareIdentical, hedge }: ModelConfig): string | undefined {
+  if (idempotent) return undefined;
+  if (shareIdentical)
+    return 'shareIdentical is true and idempotent is false, but requests that may run once only are never shared; leave one of them out';
+  if (hedge)
+    return 'hedge is true and idempotent is false, but what may run once only is never given to a second worker; leave one of them out';
+  return undefined;
 }
 
 function misplaced({ backend, simulated }: ModelConfig): string | undefined {

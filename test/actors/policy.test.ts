@@ -128,7 +128,7 @@ describe('when a batch leaves', () => {
     cost: learned((rows) => 10 + rows),
     rowsMax: 32,
     preferred: [],
-    delayMostMs: 0,
+    delayMostMs: 60_000,
     transportMs: 0,
     idle: 0,
     overrunMs: 0,
@@ -199,6 +199,14 @@ describe('when a batch leaves', () => {
       new Planner().next('auto', view({ rows: 8, idle: 2, cost }), 0).rowsMost;
     assert.equal(rowsFor(learned((rows) => 10 + rows)), 4);
     assert.equal(rowsFor(learned((rows) => 0.05 + rows / 200)), 8);
+  });
+
+  test('is gathered no longer than its owner has it, by any policy that waits', () => {
+    for (const policy of ['auto', 'deferred'] as const) {
+      const waits = { rows: 3, headArrivedAt: 3, arrivalRowsPerMs: 0.6 };
+      assert.ok(new Planner().next(policy, view(waits), 4).at > 10, policy);
+      assert.equal(new Planner().next(policy, view({ ...waits, delayMostMs: 5 }), 4).at, 8, policy);
+    }
   });
 
   test('by a window it leaves when its first has waited so long, or at a size that its owner prefers', () => {

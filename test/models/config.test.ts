@@ -24,8 +24,8 @@ maxBatch: 16
 placement: thread
 deadlineDefaultMs: 250.5
 runLongestMs: 5000
-idempotent: false
-shareIdentical: false
+idempotent: true
+shareIdentical: true
 hedge: true
 inputs: [{ name: x, datatype: BYTES, shape: [-1, 3], optional: true }]
 outputs:
@@ -40,13 +40,17 @@ simulated: { alphaMs: 2, faultInput: { die: 666 } }
     placement: 'thread',
     deadlineDefaultMs: 250.5,
     runLongestMs: 5000,
-    idempotent: false,
-    shareIdentical: false,
+    idempotent: true,
+    shareIdentical: true,
     hedge: true,
     inputs: [{ name: 'x', datatype: 'BYTES', shape: [-1, 3], optional: true }],
     outputs: [{ name: 'y', datatype: 'FP32', shape: [] }],
     simulated: { alphaMs: 2, faultInput: { die: 666 } },
   });
+});
+
+test('what may run once only is said so', () => {
+  assert.equal((readModelConfig('idempotent: false') as ModelConfig).idempotent, false);
 });
 
 const wrong: [content: string, says: string][] = [
@@ -100,6 +104,10 @@ const wrong: [content: string, says: string][] = [
   [
     'shareIdentical: true\nidempotent: false',
     'shareIdentical is true and idempotent is false, but requests that may run once only are never shared',
+  ],
+  [
+    'hedge: true\nidempotent: false',
+    'hedge is true and idempotent is false, but what may run once only is never given to a second worker',
   ],
   ['maxBatch: 1\nmaxBatch: 2', 'it is not YAML: line 2: the key maxBatch is given twice'],
   ['batching:\n  policy: auto\n  policy: edf', 'it is not YAML: line 3: the key policy is given twice'],

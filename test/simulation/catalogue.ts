@@ -1,6 +1,12 @@
 // The models of a simulated system: what their runs cost, how their owners want them batched, and what may be done with
 // their jobs.
-import { type Batching, batchingDefaults, batchPolicies, workerChoices } from '../../proto/batching.js';
+import {
+  type Batching,
+  batchDelayMostMs,
+  batchingDefaults,
+  batchPolicies,
+  workerChoices,
+} from '../../proto/batching.js';
 import type { Random } from './random.js';
 import type { ModelPlan } from './scenario.js';
 
@@ -36,7 +42,7 @@ function batchingOf(random: Random, steady: boolean): Batching {
   return {
     policy,
     preferred: random.chance(0.3) ? [2, 4] : [],
-    delayMostMs: policy === 'window' ? random.between(1, 12) : 0,
+    delayMostMs: policy === 'window' || random.chance(0.3) ? random.between(1, 12) : batchDelayMostMs,
     weight: random.pick([0.5, 1, 1, 3]),
     depthMax: !steady && random.chance(0.1) ? random.whole(3, 12) : 0,
     bytesMax: 0,

@@ -28,7 +28,7 @@ export function ours({ model, workers, sloMs }: Cell): Strategy {
     cost,
     rowsMax,
     preferred: [],
-    delayMostMs: 0,
+    delayMostMs: 60_000,
     transportMs: 0,
     idle: 0,
     overrunMs: 0,
