@@ -2,8 +2,8 @@
 import assert from 'node:assert/strict';
 import { after, before, beforeEach, test } from 'node:test';
 import { status } from '@grpc/grpc-js';
-import type { Fields } from '../../runtime/doors/grpc/definitions.js';
 import { type Outcome, openGrpc, type Scene } from './grpc-client.js';
+import { a, b, digits, pair, rawA, rawB, typed } from './grpc-requests.js';
 import { floats } from './stand-in.js';
 
 let scene: Scene;
@@ -15,21 +15,6 @@ beforeEach(() => {
   scene.engine.ending = undefined;
   scene.engine.outputs = undefined;
   scene.engine.submissions.length = 0;
-});
-
-const row = Buffer.alloc(64 * 4);
-const image: Fields = { name: 'image', datatype: 'FP32', shape: [1, 64] };
-const digits: Fields = { model_name: 'digits', inputs: [image], raw_input_contents: [row] };
-
-function pair(inputs: readonly Fields[], raw: readonly Buffer[], more: Fields = {}): Fields {
-  return { model_name: 'pair', inputs, raw_input_contents: raw, ...more };
-}
-const a: Fields = { name: 'a', datatype: 'FP32', shape: [1, 2] };
-const b: Fields = { name: 'b', datatype: 'INT32', shape: [1, 3] };
-const [rawA, rawB] = [Buffer.alloc(8), Buffer.alloc(12)];
-const typed = (name: string, datatype: string, shape: number[], contents: Fields): Fields => ({
-  model_name: `echo_${datatype}`,
-  inputs: [{ name, datatype, shape, contents }],
 });
 
 function rawOf(outcome: Outcome): Buffer[] {

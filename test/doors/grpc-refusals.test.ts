@@ -4,6 +4,7 @@ import { after, before, beforeEach, test } from 'node:test';
 import { status } from '@grpc/grpc-js';
 import type { Fields } from '../../runtime/doors/grpc/definitions.js';
 import { openGrpc, type Scene } from './grpc-client.js';
+import { a, b, digits, image, pair, rawA, rawB, row, typed } from './grpc-requests.js';
 
 let scene: Scene;
 before(async () => {
@@ -12,21 +13,6 @@ before(async () => {
 after(() => scene.stop());
 beforeEach(() => {
   scene.engine.submissions.length = 0;
-});
-
-const row = Buffer.alloc(64 * 4);
-const image: Fields = { name: 'image', datatype: 'FP32', shape: [1, 64] };
-const digits: Fields = { model_name: 'digits', inputs: [image], raw_input_contents: [row] };
-
-function pair(inputs: readonly Fields[], raw: readonly Buffer[], more: Fields = {}): Fields {
-  return { model_name: 'pair', inputs, raw_input_contents: raw, ...more };
-}
-const a: Fields = { name: 'a', datatype: 'FP32', shape: [1, 2] };
-const b: Fields = { name: 'b', datatype: 'INT32', shape: [1, 3] };
-const [rawA, rawB] = [Buffer.alloc(8), Buffer.alloc(12)];
-const typed = (name: string, datatype: string, shape: number[], contents: Fields): Fields => ({
-  model_name: `echo_${datatype}`,
-  inputs: [{ name, datatype, shape, contents }],
 });
 
 interface Refused {

@@ -5,12 +5,16 @@ import { deflateRawSync, deflateSync, gunzipSync, gzipSync } from 'node:zlib';
 import type { ErrorCode } from '../../proto/errors.js';
 import { type Datatype, datatypes } from '../../proto/tensor.js';
 import { withSpent } from '../../runtime/doors/rest/infer.js';
-import { bare, openRest, type RestAnswer, type RestScene } from './rest-client.js';
+import { Asking, path, x } from './rest-asking.js';
+import { bare, openRest, type RestScene } from './rest-client.js';
 import { floats } from './stand-in.js';
 
 let scene: RestScene;
+const asking = new Asking();
+const { infer, binary } = asking;
 before(async () => {
   scene = await openRest({ requestBytesMax: 500_000 });
+  asking.of(scene);
 });
 after(() => scene.stop());
 beforeEach(() => {
@@ -19,25 +23,6 @@ beforeEach(() => {
   scene.engine.submissions.length = 0;
   scene.engine.refused.length = 0;
 });
-
-const path = '/v2/models/twice/infer';
-const x = { name: 'x', datatype: 'FP32', shape: [2], data: [1.5, -2] };
-
-function infer(body: unknown, headers: Record<string, string> = {}, at = path): Promise<RestAnswer> {
-  return scene.post(at, typeof body === 'string' ? body : JSON.stringify(body), headers);
-}
-
-/** JSON, then blobs. */
-function binary(
-  json: unknown,
-  blobs: Uint8Array[],
-  headers: Record<string, string> = {},
-  at = path,
-): Promise<RestAnswer> {
-  const head = Buffer.from(JSON.stringify(json));
-  const own = { 'Inference-Header-Content-Length': String(head.length), ...headers };
-  return scene.post(at, Buffer.concat([head, ...blobs]), own);
-}
 
 test('JSON in, JSON out: id, model, newest version, one flat list an output', async () => {
   const { status, json, headers } = await infer({ id: 'größe', inputs: [x] });

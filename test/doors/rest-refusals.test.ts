@@ -2,35 +2,20 @@
 import assert from 'node:assert/strict';
 import { after, before, beforeEach, test } from 'node:test';
 import { gzipSync } from 'node:zlib';
+import { Asking, path, x } from './rest-asking.js';
 import { openRest, type RestAnswer, type RestScene } from './rest-client.js';
 
 let scene: RestScene;
+const asking = new Asking();
+const { infer, binary } = asking;
 before(async () => {
   scene = await openRest({ requestBytesMax: 500_000 });
+  asking.of(scene);
 });
 after(() => scene.stop());
 beforeEach(() => {
   scene.engine.submissions.length = 0;
 });
-
-const path = '/v2/models/twice/infer';
-const x = { name: 'x', datatype: 'FP32', shape: [2], data: [1.5, -2] };
-
-function infer(body: unknown, headers: Record<string, string> = {}, at = path): Promise<RestAnswer> {
-  return scene.post(at, typeof body === 'string' ? body : JSON.stringify(body), headers);
-}
-
-/** JSON, then blobs. */
-function binary(
-  json: unknown,
-  blobs: Uint8Array[],
-  headers: Record<string, string> = {},
-  at = path,
-): Promise<RestAnswer> {
-  const head = Buffer.from(JSON.stringify(json));
-  const own = { 'Inference-Header-Content-Length': String(head.length), ...headers };
-  return scene.post(at, Buffer.concat([head, ...blobs]), own);
-}
 
 const input = (change: object) => ({ inputs: [{ ...x, ...change }] });
 const wide = { name: 'x', datatype: 'UINT8', shape: [1, 2] };
