@@ -8,7 +8,6 @@ import { endOf } from '../../actors/router/endings.js';
 import type { Router } from '../../actors/router/router.js';
 import type { ErrorCode } from '../../proto/errors.js';
 import { type JobNumber, jobId, type MemberId, modelKey } from '../../proto/ids.js';
-import type { JobSpec } from '../../proto/job.js';
 import type { Message, Said } from '../../proto/messages.js';
 import { byteSize, type Tensor } from '../../proto/tensor.js';
 import { settle, wallTime } from '../clock.js';
@@ -24,7 +23,7 @@ import type {
 import type { JobList, JobQuery, JobView } from '../doors/jobs.js';
 import type { Frames, Host, Occasion } from '../host/host.js';
 import type { ModelEntry, Repository } from '../models/repository.js';
-import { Journal } from './journal.js';
+import { type Asked, Journal } from './journal.js';
 import { Statistics } from './statistics.js';
 import { endedView, viewOf } from './views.js';
 
@@ -124,7 +123,7 @@ export class NodeEngine implements Engine {
   }
 
   jobs({ last, failed, model }: JobQuery): JobList {
-    const fits = (spec: JobSpec): boolean =>
+    const fits = (spec: Asked): boolean =>
       model === '' || model === spec.model || model === modelKey(spec.model, spec.version);
     const live = failed ? [] : [...this.actor.allJobs()].filter((job) => fits(job.spec)).slice(-last);
     return {

@@ -1,12 +1,19 @@
 // What is remembered of jobs that have ended: those that ended well apart from the others, so that a flood of good ones
-// does not push out what went wrong. Keeping costs a few references; the path is told only when asked for.
+// does not push out what went wrong. Of a few good ones references are kept; what went wrong is kept for longer, in writing.
 import type { Reply } from '../../actors/effects.js';
 import type { JobNumber } from '../../proto/ids.js';
 import type { JobEnd, JobSpec, JobTimes } from '../../proto/job.js';
+import { Recent } from './recent.js';
+import { Written } from './written.js';
 
+/** What is told of a request. */
+export type Asked = Pick<JobSpec, 'model' | 'version' | 'rows' | 'bytes' | 'priority' | 'budgetMs'>;
+
+/** A job that has ended, and the how manieth it was. */
 export interface Ended {
+  readonly order: number;
   readonly number: JobNumber;
-  readonly spec: JobSpec;
+  readonly spec: Asked;
   readonly end: JobEnd;
   readonly record: Reply['record'];
   readonly times: JobTimes | undefined;
@@ -18,14 +25,14 @@ export interface Ended {
 const goodShare = 1 / 8;
 
 export class Journal {
-  private readonly good: Ring;
-  private readonly bad: Ring;
+  private readonly good: Recent;
+  private readonly bad: Written;
   private count = 0;
 
   /** So many that did not end well, and fewer of the others. */
   constructor(keptMax: number) {
-    this.good = new Ring(Math.ceil(keptMax * goodShare));
-    this.bad = new Ring(keptMax);
+    this.good = new Recent(Math.ceil(keptMax * goodShare));
+    this.bad = new Written(keptMax);
   }
 
   keep(
@@ -45,77 +52,9 @@ export class Journal {
   }
 
   /** The latest that fit, in the order in which they ended. */
-  last(count: number, isFailed: boolean, fits: (spec: JobSpec) => boolean): Ended[] {
+  last(count: number, isFailed: boolean, fits: (asked: Asked) => boolean): Ended[] {
     const rings = isFailed ? [this.bad] : [this.good, this.bad];
     const found = rings.flatMap((ring) => ring.latest(count, fits));
-    return found
-      .sort((a, b) => a.order - b.order)
-      .slice(-count)
-      .map(({ ended }) => ended);
-  }
-}
-
-/** Lists side by side instead of an object each: nothing is allocated per job. */
-class Ring {
-  private readonly size: number;
-  private readonly orders: number[] = [];
-  private readonly numbers: JobNumber[] = [];
-  private readonly specs: JobSpec[] = [];
-  private readonly ends: JobEnd[] = [];
-  private readonly records: Reply['record'][] = [];
-  private readonly times: (JobTimes | undefined)[] = [];
-  private readonly endedAts: number[] = [];
-  private next = 0;
-
-  constructor(size: number) {
-    this.size = size;
-  }
-
-  keep(
-    order: number,
-    number: JobNumber,
-    spec: JobSpec,
-    end: JobEnd,
-    record: Reply['record'],
-    times: JobTimes | undefined,
-    endedAt: number,
-  ): void {
-    if (this.size === 0) return;
-    const at = this.next;
-    this.next = at + 1 === this.size ? 0 : at + 1;
-    this.orders[at] = order;
-    this.numbers[at] = number;
-    this.specs[at] = spec;
-    this.ends[at] = end;
-    this.records[at] = record;
-    this.times[at] = times;
-    this.endedAts[at] = endedAt;
-  }
-
-  find(number: JobNumber): Ended | undefined {
-    const at = this.numbers.indexOf(number);
-    return at < 0 ? undefined : this.at(at);
-  }
-
-  latest(count: number, fits: (spec: JobSpec) => boolean): { order: number; ended: Ended }[] {
-    const found: { order: number; ended: Ended }[] = [];
-    const kept = this.numbers.length;
-    for (let back = 1; back <= kept && found.length < count; back++) {
-      const at = (this.next - back + kept) % kept;
-      if (fits(this.specs[at] as JobSpec))
-        found.push({ order: this.orders[at] as number, ended: this.at(at) });
-    }
-    return found;
-  }
-
-  private at(at: number): Ended {
-    return {
-      number: this.numbers[at] as JobNumber,
-      spec: this.specs[at] as JobSpec,
-      end: this.ends[at] as JobEnd,
-      record: this.records[at] as Reply['record'],
-      times: this.times[at],
-      endedAt: this.endedAts[at] as number,
-    };
+    return found.sort((a, b) => a.order - b.order).slice(-count);
   }
 }

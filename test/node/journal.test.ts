@@ -2,10 +2,9 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { completed, endOf } from '../../actors/router/endings.js';
-import type { JobSpec } from '../../proto/job.js';
 import { Repository } from '../../runtime/models/repository.js';
 import { NodeEngine } from '../../runtime/node/engine.js';
-import { Journal } from '../../runtime/node/journal.js';
+import { type Asked, Journal } from '../../runtime/node/journal.js';
 import { RouterStage, specOf } from '../actors/stage.js';
 import { sample } from '../proto/samples.js';
 
@@ -22,7 +21,7 @@ function filled(keptMax: number, count: number, isBad: (number: number) => boole
   return journal;
 }
 
-function numbers(journal: Journal, last: number, isFailed = false, fits: (spec: JobSpec) => boolean = any) {
+function numbers(journal: Journal, last: number, isFailed = false, fits: (asked: Asked) => boolean = any) {
   return journal.last(last, isFailed, fits).map(({ number }) => number);
 }
 
@@ -42,6 +41,28 @@ test('of one model as many as are asked for, however many of others came since',
     [7, 9],
   );
   assert.deepEqual(numbers(journal, 20), [1, 2, 3, 4, 5, 6, 7, 8, 9]);
+});
+
+test('what went wrong is told again word for word, however long its story and whatever came since', () => {
+  const journal = new Journal(4);
+  const why = (length: number) => 'ä→"\\\n'.repeat(length);
+  const stories = [0, 3, 60, 70, 400, 2, 5000, 1].map((length, at) => [
+    { state: 'queued', afterMs: at + 0.25, why: why(length) },
+    { state: 'failed', afterMs: at + 0.5, why: '' },
+  ]);
+  const times = { queueMs: 1, computeInputMs: 0.5, computeMs: 2, computeOutputMs: 0, batchRows: 4 };
+  for (const [at, path] of stories.entries()) {
+    const given = at % 2 === 0 ? times : undefined;
+    journal.keep(at, specOf({ model: `größe-${at}` }), failed, { path: () => path }, given, 5000 + at);
+  }
+  assert.deepEqual(numbers(journal, 10), [4, 5, 6, 7]);
+  for (const number of [4, 5, 6, 7]) {
+    const told = journal.find(number);
+    assert.deepEqual(told?.record.path(), stories[number]);
+    assert.deepEqual(told?.end, failed);
+    assert.deepEqual(told?.times, number % 2 === 0 ? times : undefined);
+    assert.deepEqual([told?.spec.model, told?.endedAt], [`größe-${number}`, 5000 + number]);
+  }
 });
 
 test('it may keep nothing, and tells nothing then', () => {
