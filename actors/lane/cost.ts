@@ -18,6 +18,11 @@ const runsTrusted = 3;
 const earlyFactor = 2;
 /** So many runs of one size in a row, all off to one side while others are as expected: it is the size that was wrong. */
 const strayRuns = 8;
+/**
+ * So many times its mean a run may take and still be planned for. What takes longer was held up: were all planned by two
+ * such in two hundred, nearly everybody would be refused for their sake.
+ */
+const spreadMost = 2;
 /** How far above what its neighbours say the first run of a size may be: beyond is a hiccup. */
 const firstFactor = 4;
 
@@ -95,14 +100,14 @@ export class CostTable {
     return this.mean(rows) * this.belief;
   }
 
-  /** What ninety-nine of a hundred such batches stay below. Never falls when rows rise. */
+  /** What ninety-nine of a hundred such batches stay below, but for hiccups. Never falls when rows rise. */
   high(rows: number): number {
     return this.mean(rows) * this.spread();
   }
 
   /** `high` by `mean`. */
   spread(): number {
-    return Math.max(1, this.beyond.high / this.pace);
+    return Math.min(spreadMost, Math.max(1, this.beyond.high / this.pace));
   }
 
   /** A job was given up for an estimate though its worker idled: nothing but another run could ever prove that wrong. */

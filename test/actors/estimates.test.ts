@@ -38,6 +38,24 @@ describe('the high end of the newest values', () => {
   });
 });
 
+describe('what hardly any run exceeds', () => {
+  const after = (hiccupMs: number) => {
+    const cost = new CostTable();
+    cost.seed([[1, 10]]);
+    for (let run = 0; run < 190; run++)
+      cost.learn(1, run === 60 || run === 120 ? hiccupMs : 10 + (run % 3) / 4);
+    return cost;
+  };
+
+  test('is learned from few in two hundred', () => {
+    assert.ok(Math.abs(after(15).high(1) - 15) < 0.5, `${after(15).high(1)} ms`);
+  });
+
+  test('is not what two that were held up took: they are no reason to refuse all others', () => {
+    assert.ok(after(90).high(1) < 22, `${after(90).high(1)} ms`);
+  });
+});
+
 describe('batch sizes', () => {
   test('are not looked for again when only workers and budgets have drifted', () => {
     const cost = seeded([1, 10], [64, 73]);
