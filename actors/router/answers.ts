@@ -39,7 +39,7 @@ export class Answers {
         const slice = { member, rowsBefore, rows, rowsTotal, times: timesOf(job, finished, rowsTotal) };
         this.conductor.end(job, 'complete', now, completed, slice);
       } else if (job !== undefined && code !== '') this.notAnswered(job, code, finished, now);
-      else if (code === '') this.losses.answered(finished, member, from, now);
+      else this.losses.answered(finished, member, from, now);
       if (code === '') rowsBefore += rows;
     }
   }

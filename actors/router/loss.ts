@@ -102,6 +102,14 @@ export function noteLoss(job: Job, verdict: Verdict, cause: LossCause): void {
   job.company = verdict.company;
 }
 
+/** The loss noted last was no silence but a failure, which its worker told late. */
+export function reviseLoss(job: Job, failure: 'device' | 'garbled', limits: LossLimits): Verdict['fate'] {
+  job.losses--;
+  const verdict = judgeLoss(job, failure, limits);
+  noteLoss(job, verdict, failure);
+  return verdict.fate;
+}
+
 export type WordFate = 'poisoned' | 'exhausted' | 'requeue' | 'unchanged';
 
 /** What word of a worker's end makes of a job that was lost with it before. */

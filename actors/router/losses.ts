@@ -4,7 +4,7 @@ import type { ErrorCode } from '../../proto/errors.js';
 import type { MemberId } from '../../proto/ids.js';
 import type { Cause, Said } from '../../proto/messages.js';
 import type { Job } from '../job/job.js';
-import type { BatchWord, JobBook } from './book.js';
+import type { JobBook } from './book.js';
 import type { Conductor } from './conductor.js';
 import { lossEnd, spentEnd } from './endings.js';
 import type { Hedging } from './hedging.js';
@@ -16,6 +16,8 @@ import {
   type LossCause,
   type LossLimits,
   noteLoss,
+  reviseLoss,
+  type Verdict,
   type WordFate,
 } from './loss.js';
 import type { Retries } from './retries.js';
@@ -48,18 +50,30 @@ export class Losses {
     job.returns = cause === 'returned' ? job.returns + 1 : 0;
     if (job.spec.hedge && this.hedging.resume(job, verdict.fate === 'requeue', now)) return;
     job.attempt++;
-    if (verdict.fate === 'undecided') {
-      return this.conductor.wake(this.book.postpone(job, now + wordWaitMs));
-    }
-    if (verdict.fate !== 'requeue') {
-      return this.conductor.end(job, 'giveUp', now, lossEnd(job, verdict.fate, cause, code, reason));
-    }
-    const lack = isFailure(cause) ? this.retries.take(job, now) : '';
-    if (lack !== '') return this.conductor.end(job, 'giveUp', now, spentEnd(job, reason, lack));
+    if (!this.goesOn(job, verdict.fate, cause, now, code, reason)) return;
     // Handed back again and again: it would go round in circles without a pause.
     const pauseMs = Math.min(backoffMostMs, backoffFirstMs * 2 ** Math.min(job.returns, 10));
     if (job.returns < 2) this.conductor.move(job, 'requeue', now, `attempt ${job.attempt}`);
     else this.conductor.wake(this.book.postpone(job, now + pauseMs));
+  }
+
+  private goesOn(
+    job: Job,
+    fate: Verdict['fate'],
+    cause: LossCause,
+    now: number,
+    code: ErrorCode,
+    reason: string,
+  ): boolean {
+    if (fate === 'undecided') this.conductor.wake(this.book.postpone(job, now + wordWaitMs));
+    else if (fate !== 'requeue') {
+      this.conductor.end(job, 'giveUp', now, lossEnd(job, fate, cause, code, reason));
+    } else {
+      const lack = isFailure(cause) ? this.retries.take(job, now) : '';
+      if (lack === '') return true;
+      this.conductor.end(job, 'giveUp', now, spentEnd(job, reason, lack));
+    }
+    return false;
   }
 
   /** A batch of which its scheduler says that it is lost. */
@@ -78,13 +92,18 @@ export class Losses {
     this.reconsider((job) => hearEnd(job, worker, cause), cause, `${worker} ${cause}`, now);
   }
 
-  /** An answer that came too late to count still tells who did not end the worker. */
-  answered(word: BatchWord, member: number, worker: MemberId, now: number): void {
+  /** An answer that came too late to count, even a failure, still tells who did not end the worker. */
+  answered(word: Said<'batch.finished'>, member: number, worker: MemberId, now: number): void {
     const job = this.book.get(word.jobs[member] as number);
     if (job?.is('retrying') !== true || job.batch !== word.batch || job.epoch !== word.epoch) return;
-    if (hearAnswer(job, worker) === 'requeue') {
-      this.conductor.move(job, 'requeue', now, `${worker} had answered`);
+    if (hearAnswer(job, worker) !== 'requeue') return;
+    const code = word.codes[member];
+    if (code === 'DEVICE_LOST' || code === 'RESULT_INVALID') {
+      const cause = code === 'DEVICE_LOST' ? 'device' : 'garbled';
+      const fate = reviseLoss(job, cause, this.limits);
+      if (!this.goesOn(job, fate, cause, now, code, word.reason)) return;
     }
+    this.conductor.move(job, 'requeue', now, `${worker} had answered`);
   }
 
   /** It has waited long enough. No third worker is risked for a job that may have ended two. */

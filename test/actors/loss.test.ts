@@ -189,6 +189,32 @@ describe('a worker is lost', () => {
     assert.deepEqual(only(stage.exit('crashed', otherWorker), 'reply'), [], 'that was another');
   });
 
+  describe('a failure that was told too late to count ends the doubt as well', () => {
+    const late = (code: 'DEVICE_LOST' | 'RESULT_INVALID' | 'MODEL_FAILED' | 'returned') => {
+      const stage = running('watched');
+      const word = stage.word(1);
+      stage.hear({ type: 'batch.lost', ...word, worker: otherWorker, cause: 'silent' }, scheduler);
+      const effects = stage.finish([1], [code], otherWorker, word);
+      return { stage, effects };
+    };
+    for (const code of ['RESULT_INVALID', 'MODEL_FAILED', 'returned'] as const) {
+      test(`${code}: it is tried again`, () => {
+        const { stage, effects } = late(code);
+        assert.equal(said(effects, 'job.enqueue')[0]?.company, 'solo');
+        assert.deepEqual([stage.router.job(1)?.deaths, stage.router.job(1)?.losses], [1, 2]);
+        assert.equal(stage.router.job(1)?.failures, code === 'RESULT_INVALID' ? 1 : 0);
+        assert.deepEqual(only(stage.exit('hung', otherWorker), 'reply'), [], 'another run hung there');
+      });
+    }
+
+    test('DEVICE_LOST: no third worker is risked, and it is not called poison', () => {
+      const { effects } = late('DEVICE_LOST');
+      assert.deepEqual(said(effects, 'job.enqueue'), []);
+      const { end } = replyOf(effects);
+      assert.deepEqual([end.ending, end.code], ['failed', 'DEVICE_LOST']);
+    });
+  });
+
   test('a harmless loss in between leaves a doubt open for the word that settles it', () => {
     const third = 'worker-3.gggggg';
     const doubted = (): RouterStage => {
