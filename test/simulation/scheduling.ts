@@ -76,7 +76,7 @@ export class SchedulingWitness {
     const gone = assigned.map((effect) => this.assigned(process, actor, effect, waiting, now));
     const dropped = this.dropped(process, actor, waiting, now);
     if (gone.length === 0) return;
-    this.inOrder(process, actor, assigned, gone, waiting);
+    this.inOrder(process, actor, assigned, gone, waiting, now);
     assigned.forEach((effect, at) => {
       if (dropped === 0) this.notMadeLate(process, actor, effect, gone[at] as Waiter[], now);
     });
@@ -161,6 +161,7 @@ export class SchedulingWitness {
     assigned: readonly Assigned[],
     gone: readonly Waiter[][],
     waiting: Map<string, Waiter>,
+    now: number,
   ): void {
     gone.forEach((members, at) => {
       const [first] = members;
@@ -169,6 +170,10 @@ export class SchedulingWitness {
       const message = assigned[at]?.message;
       const worker = workerOf(actor, message?.worker ?? '');
       const batch = worker?.batches.get(message?.batch ?? 0);
+      // What it has there is overdue, and may be as long again: who would be late behind that isn't known here.
+      if (worker !== undefined && batch !== undefined && worker.used[batch.place] > 1) {
+        if (worker.freeAtBest(batch.place, 0) <= now + batch.costMs) return;
+      }
       for (const other of waiting.values()) {
         if (!other.free || other.priority >= priority || other.lane !== first.lane) continue;
         if (other.router !== first.router || other.shapeKey !== first.shapeKey) continue;
