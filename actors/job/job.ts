@@ -53,6 +53,8 @@ export class Job implements Deadline {
   returns = 0;
   /** The worker whose loss counts among the deaths while it isn't known whether it broke down; else empty. */
   doubted: MemberId = '';
+  /** That worker came back to this router since: it may have answered in vain, and have ended under another run. */
+  cameBack = false;
   /** One of its deaths was a known breakdown. */
   proven = false;
   /** One of its deaths may have come before its run there had begun, or through a mate in its batch. */

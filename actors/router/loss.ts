@@ -86,7 +86,7 @@ export function noteTwinLoss(job: Job, worker: MemberId, cause: LossCause, begun
   job.unsure ||= !begun;
   job.deaths++;
   job.company = 'solo';
-  job.doubted = silences.has(cause) ? worker : '';
+  doubt(job, silences.has(cause) ? worker : '');
   job.proven ||= breakdowns.has(cause);
 }
 
@@ -95,7 +95,7 @@ export function noteLoss(job: Job, verdict: Verdict, cause: LossCause): void {
   if (isFailure(cause)) job.failures++;
   const counted = verdict.deaths > job.deaths;
   // Of a loss that proves nothing an earlier doubt is neither settled nor forgotten.
-  if (counted) job.doubted = silences.has(cause) ? job.worker : '';
+  if (counted) doubt(job, silences.has(cause) ? job.worker : '');
   job.proven ||= counted && breakdowns.has(cause);
   job.losses = verdict.losses;
   job.deaths = verdict.deaths;
@@ -117,10 +117,19 @@ export function hearEnd(job: Job, worker: MemberId, cause: Cause): WordFate {
   if (job.doubted !== worker) return 'unchanged';
   const broken = breakdowns.has(cause);
   if (!broken && cause !== 'unknown') return acquit(job);
-  job.doubted = '';
-  job.proven ||= broken;
+  const { cameBack } = job;
+  doubt(job, '');
+  job.proven ||= broken && !cameBack;
   if (!broken || !isUndecided(job)) return 'unchanged';
-  return isSure(job) ? 'poisoned' : 'exhausted';
+  return isSure(job) && !cameBack ? 'poisoned' : 'exhausted';
+}
+
+/**
+ * An answer given while the link was away is lost with it: what breaks the worker down once it is back may be another
+ * run. It is no acquittal either, for the job may still be running there.
+ */
+export function hearReturn(job: Job, worker: MemberId): void {
+  if (job.doubted === worker) job.cameBack = true;
 }
 
 /**
@@ -133,9 +142,14 @@ export function hearAnswer(job: Job, worker: MemberId): WordFate {
 
 function acquit(job: Job): WordFate {
   const undecided = isUndecided(job);
-  job.doubted = '';
+  doubt(job, '');
   job.deaths--;
   return undecided ? 'requeue' : 'unchanged';
+}
+
+function doubt(job: Job, worker: MemberId): void {
+  job.doubted = worker;
+  job.cameBack = false;
 }
 
 function isUndecided(job: Job): boolean {

@@ -11,6 +11,7 @@ import type { Hedging } from './hedging.js';
 import {
   hearAnswer,
   hearEnd,
+  hearReturn,
   isFailure,
   judgeLoss,
   type LossCause,
@@ -90,6 +91,11 @@ export class Losses {
   exited(worker: MemberId, cause: Cause, now: number): void {
     this.loseWorker(worker, cause, now);
     this.reconsider((job) => hearEnd(job, worker, cause), cause, `${worker} ${cause}`, now);
+  }
+
+  /** A member's link has opened: should it have been away, what it answered meanwhile is lost. */
+  cameBack(member: MemberId): void {
+    for (const job of this.book.all()) hearReturn(job, member);
   }
 
   /** An answer that came too late to count, even a failure, still tells who did not end the worker. */

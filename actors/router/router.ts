@@ -176,6 +176,7 @@ export class Router implements Actor {
     switch (heard.type) {
       case 'link.opened':
         this.neighbours.open(heard.member, heard.roles);
+        this.losses.cameBack(heard.member);
         return this.reviewOthers(now);
       case 'link.lost':
         this.neighbours.close(heard.member);

@@ -119,6 +119,7 @@ function inherit(heir: Job, leader: Job): void {
   heir.losses = leader.losses;
   heir.failures = leader.failures;
   heir.doubted = leader.doubted;
+  heir.cameBack = leader.cameBack;
   heir.proven = leader.proven;
   heir.unsure = leader.unsure;
   heir.avoid = leader.avoid;

@@ -178,6 +178,34 @@ describe('a worker is lost', () => {
     assert.equal(replyOf(stage.exit('hung', otherWorker)).end.code, 'JOB_POISONED');
   });
 
+  test('a breakdown of the second after it was out of reach and came back is no proof: its answer may be lost', () => {
+    const stage = running('watched');
+    stage.unlink(otherWorker);
+    assert.deepEqual(said(stage.link(otherWorker, 'worker'), 'job.enqueue'), [], 'it may still run there');
+    assert.equal(stage.state(), 'retrying');
+    const { end } = replyOf(stage.exit('crashed', otherWorker));
+    assert.deepEqual([end.ending, end.code], ['failed', 'WORKERS_LOST']);
+
+    const killed = running('watched');
+    killed.unlink(otherWorker);
+    killed.link(otherWorker, 'worker');
+    assert.equal(said(killed.exit('killed', otherWorker), 'job.enqueue').length, 1);
+  });
+
+  test('that a worker was back once says nothing of the next that is doubted', () => {
+    const third = 'worker-3.gggggg';
+    const stage = running('first');
+    stage.link(third, 'worker');
+    stage.unlink(worker);
+    stage.link(worker, 'worker');
+    stage.exit('crashed');
+    assert.equal(stage.router.job(1)?.proven, false, 'another run may have ended the first');
+    stage.assign([1], third, true);
+    stage.hear({ type: 'batch.prepared', scheduler, ...stage.word(1) }, third);
+    stage.unlink(third);
+    assert.equal(replyOf(stage.exit('crashed', third)).end.code, 'JOB_POISONED');
+  });
+
   test('an answer that came too late to count is no answer, but ends the doubt', () => {
     const stage = running('watched');
     const word = stage.word(1);
