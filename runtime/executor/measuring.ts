@@ -5,11 +5,11 @@ import { levelled } from './learned.js';
 import type { LoadOrder } from './order.js';
 
 /** For all sizes of one model together: larger ones that don't fit are left to those who can extrapolate. */
-const modelMostMs = 400;
+export const modelMostMs = 400;
 /** For all models of a worker, which is not ready before: what is beyond has to be learned from real runs. */
 const workerMostMs = 1000;
 /** Of each size: one to warm up, three to measure. */
-const runsEach = 4;
+export const runsEach = 4;
 
 /** 1, 2, 4, 8 … and the most, or the sizes that the model may be run with. */
 export function sizesOf({ rowSizes, rowsMax }: Pick<LoadOrder, 'rowSizes' | 'rowsMax'>): readonly number[] {
