@@ -6,6 +6,7 @@ import { type DoorOptions, listenFault, type Refusal, retryAfterMs } from '../do
 import { headerSafe, tidyText } from '../sentence.js';
 import type { Message } from './infer-answer.js';
 import { cutLongDeadlines } from './long-deadlines.js';
+import { replaceStreamTables } from './open-streams.js';
 import { widenWindows } from './windows.js';
 
 const detailsLengthMax = 3500;
@@ -124,6 +125,7 @@ export class GrpcServer {
     });
     widenWindows(this.#server);
     cutLongDeadlines(this.#server);
+    replaceStreamTables(this.#server);
   }
 
   /** For services that bring their own methods (health, reflection). */
