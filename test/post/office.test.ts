@@ -140,7 +140,14 @@ function talking(sibling: Sibling, branch: Make): void {
     one.office.send('two.1', beat(1));
     two.office.send('one.1', beat(2));
     await Promise.all([one.delivery(), two.delivery()]);
-    await two.until(() => two.sent.some(({ link }) => link === 'one.1'), 'both links are announced');
+    await two.until(
+      () => two.sent.some(({ link }) => link === 'one.1'),
+      'the link that one dialled is announced',
+    );
+    await one.until(
+      () => one.sent.some(({ link }) => link === 'two.1'),
+      'the link that two dialled is announced',
+    );
     one.office.hangUp(atTwo);
     one.office.send('two.1', beat(3));
     await two.delivery(2);
