@@ -1,0 +1,4 @@
+// The steps that come with Signalbox, by the names that a model's config.yaml gives them.
+import type { StepKind } from './step.js';
+
+export const stepKinds: Readonly<Record<string, StepKind>> = {};
