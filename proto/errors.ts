@@ -60,7 +60,12 @@ export const errors = {
   CANCELLED: row(false, 'CANCELLED', 499, 'The client cancelled the request or went away.'),
   NODE_STOPPED: row(true, 'UNAVAILABLE', 503, 'The node stopped before the request was done.'),
   MODEL_FAILED: row(false, 'INTERNAL', 500, 'The model itself failed on this input.'),
-  RESULT_INVALID: row(true, 'INTERNAL', 500, 'The model answered with the wrong shape or size.'),
+  RESULT_INVALID: row(
+    true,
+    'INTERNAL',
+    500,
+    'The model answered with the wrong shape or size, or with numbers that are not finite where it must not.',
+  ),
   DEVICE_LOST: row(true, 'UNAVAILABLE', 503, 'The device under the model failed on every attempt.'),
   JOB_POISONED: row(
     false,

@@ -59,7 +59,7 @@ export class ComputeThread {
     await this.#ask((id) => ({ kind: 'unload', id, key }));
   }
 
-  run(run: Run, key: string, rows: number, done: (result: RunResult) => void): void {
+  run(run: Run, key: string, rows: number, own: number, done: (result: RunResult) => void): void {
     if (this.#end !== '') {
       done({ key: run.key, ok: false, code: 'DEVICE_LOST', reason: this.#end });
       return;
@@ -73,7 +73,7 @@ export class ComputeThread {
     const id = this.#lettersSent;
     this.#running.set(id, { run, inputMs: now() - startedAt, done });
     const headers = run.inputs.map((input) => input.header);
-    this.#post({ kind: 'run', id, key, headers, layout, memory, rows, outputs: run.outputs }, [memory]);
+    this.#post({ kind: 'run', id, key, headers, layout, memory, rows, own, outputs: run.outputs }, [memory]);
   }
 
   /** Resolves when all that was asked is done and the thread has gone. */

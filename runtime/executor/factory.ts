@@ -114,8 +114,8 @@ class Places implements Executor {
       done(result.ok && rows > own ? { ...result, outputs: cutOutputs(result.outputs, own) } : result);
     };
     const filled = fill(run, own, rows);
-    if (place === 'inline') void this.#runInline(filled, key, rows, finish);
-    else this.#useThread().run(filled, key, rows, finish);
+    if (place === 'inline') void this.#runInline(filled, key, rows, own, finish);
+    else this.#useThread().run(filled, key, rows, own, finish);
   }
 
   async close(): Promise<void> {
@@ -183,12 +183,18 @@ class Places implements Executor {
     this.#considerIdle();
   }
 
-  async #runInline(run: Run, key: string, rows: number, done: (result: RunResult) => void): Promise<void> {
+  async #runInline(
+    run: Run,
+    key: string,
+    rows: number,
+    own: number,
+    done: (result: RunResult) => void,
+  ): Promise<void> {
     this.#inlineRuns += 1;
     const startedAt = now();
     const inputs = gatherInputs(run);
     const inputMs = now() - startedAt;
-    const outcome = await this.#inline.run(key, inputs, rows, run.outputs);
+    const outcome = await this.#inline.run(key, inputs, rows, run.outputs, own);
     this.#inlineRuns -= 1;
     done(outcome.ok ? { key: run.key, inputMs, ...outcome } : { key: run.key, ...outcome });
     if (this.#inlineRuns === 0) this.#drained?.();

@@ -19,6 +19,8 @@ export interface RunLetter {
   readonly layout: Layout;
   readonly memory: ArrayBuffer;
   readonly rows: number;
+  /** Of these rows the first so many are asked for. */
+  readonly own: number;
   readonly outputs: readonly string[];
 }
 

@@ -13,6 +13,8 @@ export interface LoadOrder {
   readonly file: string;
   /** The first dimension of every tensor counts rows. */
   readonly batches: boolean;
+  /** Every number of an answer must be finite. */
+  readonly finite: boolean;
   readonly rowsMax: number;
   /** The only rows that a run may have, ascending; empty: any up to `rowsMax`. */
   readonly rowSizes: readonly number[];
@@ -44,6 +46,7 @@ export function orderOf(entry: ModelEntry, machine: Machine): LoadOrder | string
     backend: entry.config.backend,
     file: entry.file,
     batches: entry.maxBatch > 0,
+    finite: entry.config.finite,
     rowsMax: Math.max(1, entry.maxBatch),
     rowSizes: rowSizesOf(entry.config.batching),
     inputs: entry.inputs.map(headerOf),

@@ -4,6 +4,7 @@ import { byteSize, type Tensor } from '../../proto/tensor.js';
 import { now } from '../clock.js';
 import { BackendError, findBackend, type LoadedModel } from './backend.js';
 import type { RunFailure } from './executor.js';
+import { findNotFinite } from './finite.js';
 import type { LoadOrder } from './order.js';
 
 export type Outcome =
@@ -64,12 +65,13 @@ export class Shelf {
     for (const key of [...this.#models.keys()]) await this.unload(key);
   }
 
-  /** Never rejects. */
+  /** Never rejects. Of the rows the first `own` are asked for, others only fill the batch up. */
   async run(
     key: string,
     inputs: readonly Tensor[],
     rows: number,
     wanted: readonly string[],
+    own = rows,
   ): Promise<Outcome> {
     const shelved = this.#models.get(key);
     if (shelved === undefined)
@@ -80,7 +82,10 @@ export class Shelf {
       const names = wanted.length === 0 ? shelved.outputs : wanted;
       const outputs = await shelved.model.infer({ inputs, rows, outputs: names });
       const computedAt = now();
-      const fault = findWrongOutput(outputs, names, shelved.order.batches ? rows : undefined);
+      const { batches, finite } = shelved.order;
+      const fault =
+        findWrongOutput(outputs, names, batches ? rows : undefined) ??
+        (finite ? findNotFinite(outputs, batches ? own : undefined) : undefined);
       if (fault !== undefined) return { ok: false, code: 'RESULT_INVALID', reason: fault };
       return { ok: true, outputs, computeMs: computedAt - startedAt, outputMs: now() - computedAt };
     } catch (error) {

@@ -30,7 +30,7 @@ async function work(): Promise<void> {
 
 async function run(letter: RunLetter): Promise<void> {
   const inputs = viewInputs(letter.headers, letter.layout, letter.memory);
-  const outcome = await shelf.run(letter.key, inputs, letter.rows, letter.outputs);
+  const outcome = await shelf.run(letter.key, inputs, letter.rows, letter.outputs, letter.own);
   const handed = outcome.ok ? memoryOf(outcome.outputs) : [];
   const isFree = !handed.includes(letter.memory);
   if (isFree) handed.push(letter.memory);

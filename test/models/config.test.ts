@@ -14,6 +14,7 @@ test('an empty file means the defaults', () => {
     idempotent: true,
     shareIdentical: false,
     hedge: false,
+    finite: false,
   });
 });
 
@@ -27,6 +28,7 @@ runLongestMs: 5000
 idempotent: true
 shareIdentical: true
 hedge: true
+finite: true
 inputs: [{ name: x, datatype: BYTES, shape: [-1, 3], optional: true }]
 outputs:
   - name: y
@@ -43,6 +45,7 @@ simulated: { alphaMs: 2, faultInput: { die: 666 } }
     idempotent: true,
     shareIdentical: true,
     hedge: true,
+    finite: true,
     inputs: [{ name: 'x', datatype: 'BYTES', shape: [-1, 3], optional: true }],
     outputs: [{ name: 'y', datatype: 'FP32', shape: [] }],
     simulated: { alphaMs: 2, faultInput: { die: 666 } },
@@ -90,7 +93,7 @@ const wrong: [content: string, says: string][] = [
   ['placment: auto', 'placment is not a known key; did you mean placement?'],
   [
     'gpu: 1',
-    'gpu is not a known key; known are backend, maxBatch, batching, placement, deadlineDefaultMs, runLongestMs, idempotent, shareIdentical, hedge, inputs, outputs, simulated',
+    'gpu is not a known key; known are backend, maxBatch, batching, placement, deadlineDefaultMs, runLongestMs, idempotent, shareIdentical, hedge, finite, inputs, outputs, simulated',
   ],
   [
     'inputs: [{ name: x, datatype: FP32, shap: [], shape: [] }]',
