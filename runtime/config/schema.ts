@@ -74,6 +74,19 @@ export const settings = {
   queueDepthMax: whole(16_384, 1, 1_000_000, 'Jobs that wait for one model at a scheduler.'),
   queueBytesMax: whole(2 ** 29, 1024, 2 ** 40, 'Bytes of requests that wait for one model.'),
   streamInFlightMax: whole(128, 1, 65_536, 'Requests of one gRPC stream that are answered at the same time.'),
+  pipelineThreadCount: whole(
+    2,
+    1,
+    64,
+    'Threads for the steps before and after models, such as decoding images; started when the first is needed.',
+  ),
+  pipelineQueueDepthMax: whole(1024, 1, 1_000_000, 'Requests that wait before the steps of all models.'),
+  pipelineQueueBytesMax: whole(
+    2 ** 28,
+    1024,
+    2 ** 40,
+    'Bytes of requests that wait before the steps of all models.',
+  ),
   admission: choice(
     'on',
     ['on', 'off'],

@@ -5,6 +5,7 @@ import { batchingOf } from '../models/batching.js';
 import type { ModelEntry, ModelTensor } from '../models/repository.js';
 import type { Engine, ModelStatus, Sum } from './engine.js';
 import { type Models, statusOf } from './models.js';
+import { portsOf, tensorModelOf } from './outer.js';
 
 type Fields = Record<string, unknown>;
 
@@ -23,30 +24,35 @@ export function describeServer(version: string): Fields {
 
 export function describeMetadata(engine: Engine, entry: ModelEntry): Fields {
   const versions = engine.models().filter((other) => other.name === entry.name);
+  const { inputs, outputs } = portsOf(engine, entry);
   return {
     name: entry.name,
     versions: versions.map((other) => other.version).sort((a, b) => Number(a) - Number(b)),
     platform: platformOf(entry),
-    inputs: entry.inputs.map(tensorMetadata),
-    outputs: entry.outputs.map(tensorMetadata),
+    inputs: inputs.map(tensorMetadata),
+    outputs: outputs.map(tensorMetadata),
   };
 }
 
 export function describeConfig(engine: Engine, entry: ModelEntry): Fields {
-  const batches = entry.maxBatch > 0;
+  // What clients see of a pipeline has no rows apart; how its model batches is told of that.
+  const batches = entry.maxBatch > 0 && entry.pipeline === undefined;
+  const { inputs, outputs } = portsOf(engine, entry);
   const config: Fields = {
     name: entry.name,
     platform: platformOf(entry),
     backend: entry.config.backend,
     version_policy: { all: {} },
-    max_batch_size: entry.maxBatch,
-    input: entry.inputs.map((tensor) => tensorConfig(tensor, batches)),
-    output: entry.outputs.map((tensor) => tensorConfig(tensor, batches)),
+    max_batch_size: batches ? entry.maxBatch : 0,
+    input: inputs.map((tensor) => tensorConfig(tensor, batches)),
+    output: outputs.map((tensor) => tensorConfig(tensor, batches)),
     instance_group: [{ name: `${entry.name}_0`, kind: 'KIND_CPU', count: 1 }],
     model_transaction_policy: { decoupled: false },
   };
   if (batches) config['dynamic_batching'] = batchingConfig(entry);
-  const { policy, why } = engine.manner(entry.name, entry.version);
+  const behind = entry.pipeline === undefined ? entry : tensorModelOf(engine, entry.pipeline);
+  const { name, version } = typeof behind === 'string' ? entry : behind;
+  const { policy, why } = engine.manner(name, version);
   config['parameters'] = {
     batching_policy: { string_value: policy },
     batching_why: { string_value: why === '' ? 'no scheduler has reported on it yet' : why },
@@ -137,5 +143,6 @@ function configDatatype(datatype: Datatype): string {
 }
 
 function platformOf(entry: ModelEntry): string {
+  if (entry.pipeline !== undefined) return 'signalbox_pipeline';
   return entry.config.backend === 'onnxruntime' ? 'onnxruntime_onnx' : entry.config.backend;
 }

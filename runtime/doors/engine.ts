@@ -6,6 +6,7 @@ import type { JobNumber, MemberId } from '../../proto/ids.js';
 import type { JobEnd, JobSpec, JobStep, JobTimes } from '../../proto/job.js';
 import type { Tensor } from '../../proto/tensor.js';
 import type { ModelEntry } from '../models/repository.js';
+import type { Pipeline } from '../pipelines/declaration.js';
 import type { JobList, JobQuery, JobView } from './jobs.js';
 
 export interface Submission {
@@ -14,6 +15,13 @@ export interface Submission {
   readonly payload: readonly Uint8Array[];
   /** Takes off the outputs what comes of inputs that were filled up. */
   readonly restore?: ((outputs: readonly Tensor[]) => readonly Tensor[]) | undefined;
+  /** For a model with steps before or after it: then the spec is what the client sees, and no job of its own. */
+  readonly passing?: Passage | undefined;
+}
+
+export interface Passage {
+  readonly pipeline: Pipeline;
+  readonly parameters: ReadonlyMap<string, boolean | number | bigint | string>;
 }
 
 export interface Answer {

@@ -2,15 +2,18 @@
 import { SignalboxError } from '../../proto/errors.js';
 import { bucketsOf } from '../models/batching.js';
 import { Padding } from '../models/padding.js';
-import type { ModelEntry, ModelTensor } from '../models/repository.js';
+import type { ModelEntry } from '../models/repository.js';
 import { nearest } from '../nearest.js';
+import type { Pipeline } from '../pipelines/declaration.js';
 import type { Engine, ModelStatus } from './engine.js';
+import { outerSignature, portOf, portsOf, statusBehind, tensorModelOf } from './outer.js';
 import { list, quote } from './sentence.js';
-import { makeSignature, type Port, type Signature } from './signature.js';
+import { makeSignature, type Signature } from './signature.js';
 
 export class Models {
   readonly #engine: Engine;
   readonly #signatures = new WeakMap<ModelEntry, Signature>();
+  readonly #behind = new WeakMap<ModelEntry, Signature>();
 
   constructor(engine: Engine) {
     this.#engine = engine;
@@ -27,8 +30,22 @@ export class Models {
         `model ${quote(name)} version ${entry.version} can't be served: ${entry.reason}`,
       );
     }
+    const { pipeline } = entry;
+    const signature =
+      pipeline === undefined ? signatureOf(entry) : outerSignature(entry, portsOf(this.#engine, entry));
+    // What another model decides may change with that.
+    if (pipeline === undefined || (pipeline.takes && pipeline.gives)) this.#signatures.set(entry, signature);
+    return signature;
+  }
+
+  /** Of the tensor model behind a pipeline: throws when it can't be asked. */
+  behind(pipeline: Pipeline): Signature {
+    const entry = tensorModelOf(this.#engine, pipeline);
+    if (typeof entry === 'string') throw new SignalboxError('MODEL_UNAVAILABLE', entry);
+    const kept = this.#behind.get(entry);
+    if (kept !== undefined) return kept;
     const signature = signatureOf(entry);
-    this.#signatures.set(entry, signature);
+    this.#behind.set(entry, signature);
     return signature;
   }
 
@@ -70,10 +87,11 @@ export class Models {
 
 /** What the engine says of a model, unless the repository has already said that it can't be served. */
 export function statusOf(engine: Engine, entry: ModelEntry): ModelStatus {
-  const { name, version, state, reason } = entry;
-  return state === 'available'
+  const { name, version, state, reason, pipeline } = entry;
+  if (state !== 'available') return { name, version, state: 'UNAVAILABLE', reason };
+  return pipeline === undefined || pipeline.runs === ''
     ? engine.status(name, version)
-    : { name, version, state: 'UNAVAILABLE', reason };
+    : { ...statusBehind(engine, pipeline), name, version };
 }
 
 function signatureOf(entry: ModelEntry): Signature {
@@ -82,13 +100,4 @@ function signatureOf(entry: ModelEntry): Signature {
   const padding = buckets && new Padding(buckets, inputs, outputs);
   const wishes = { ...config, padding };
   return makeSignature(name, version, maxBatch, inputs.map(portOf), outputs.map(portOf), wishes);
-}
-
-function portOf(tensor: ModelTensor): Port {
-  return {
-    name: tensor.name,
-    datatype: tensor.datatype,
-    shape: tensor.shape,
-    optional: tensor.optional ?? false,
-  };
 }

@@ -2,6 +2,7 @@
 import type { Datatype } from '../../proto/tensor.js';
 import { datatypes } from '../../proto/tensor.js';
 import type { Padding } from '../models/padding.js';
+import type { Pipeline } from '../pipelines/declaration.js';
 
 export interface Port {
   readonly name: string;
@@ -25,6 +26,8 @@ export interface Signature extends Wishes {
   readonly rowBytes: readonly number[];
   /** The shape key of a request that names no outputs, where it can be no other; else undefined. */
   readonly onlyKey: string | undefined;
+  /** What its requests pass on their way to a tensor model and back; undefined: it is one itself. */
+  readonly pipeline?: Pipeline | undefined;
 }
 
 /** What the model's configuration says of its requests. */

@@ -17,6 +17,7 @@ import { identityOf } from './identity.js';
 import {
   type InferRequest,
   invalidInput,
+  type Parameters,
   priorityOf,
   type RequestTensor,
   timeoutMs,
@@ -24,6 +25,8 @@ import {
 } from './request.js';
 import { list, portText, quote, shapeText } from './sentence.js';
 import { type Port, type Signature, shapeKeyOf } from './signature.js';
+
+const noParameters: Parameters = new Map();
 
 export interface Judge {
   readonly engine: Pick<Engine, 'turnedAway'>;
@@ -68,7 +71,9 @@ export function submissionOf(
     identity: signature.shareIdentical ? identityOf(signature, tensors, request.outputs) : '',
     hedge: signature.hedge,
   };
-  return { spec, payload, restore: padded?.restore };
+  const { pipeline } = signature;
+  const passing = pipeline && { pipeline, parameters: request.parameters ?? noParameters };
+  return { spec, payload, restore: padded?.restore, passing };
 }
 
 /** The rows of the request. */

@@ -5,6 +5,7 @@ import { readSimulated } from '../executor/simulated.js';
 import { decimal, readShape, whole, word, z } from '../shape.js';
 import { parseYaml } from '../yaml.js';
 import { batchingShape, misbatched } from './batching.js';
+import { misrun, pipelineShape } from './pipeline.js';
 
 const dayMs = 86_400_000;
 
@@ -77,6 +78,7 @@ export const modelShape = z.strictObject({
     .optional()
     .describe('The same, with the same fields, and only those that are named are served.'),
   simulated: z.record(z.string(), z.unknown()).optional().describe('Settings of the simulated backend.'),
+  ...pipelineShape,
 });
 
 export type ModelConfig = Omit<z.infer<typeof modelShape>, 'maxBatch'> & { readonly maxBatch: number };
@@ -95,7 +97,13 @@ export function readModelConfig(content: string): ModelConfig | string {
     return `maxBatch is ${said} and batching.maxBatch is ${batching.maxBatch}; wanted is one of them, or twice the same`;
   const maxBatch = said ?? batching?.maxBatch ?? 0;
   const config: ModelConfig = { ...read.value, maxBatch };
-  return misplaced(config) ?? contradicted(config) ?? (batching && misbatched(batching, maxBatch)) ?? config;
+  return (
+    misrun(read.value) ??
+    misplaced(config) ??
+    contradicted(config) ??
+    (batching && misbatched(batching, maxBatch)) ??
+    config
+  );
 }
 
 /** What is run by itself and once only is run for one request. */

@@ -4,6 +4,7 @@ import type { Dirent } from 'node:fs';
 import { readdir, readFile, stat } from 'node:fs/promises';
 import { dirname, join, resolve } from 'node:path';
 import type { Datatype } from '../../proto/tensor.js';
+import { type Pipeline, readPipeline } from '../pipelines/declaration.js';
 import { agreed } from './agreement.js';
 import { defaultModelConfig, type ModelConfig, readModelConfig } from './config.js';
 import { type Graph, readOnnxFile } from './onnx.js';
@@ -30,6 +31,8 @@ export interface ModelEntry {
   /** The model file; empty for backends that need none. */
   readonly file: string;
   readonly sizeBytes: number;
+  /** The steps before and after it; undefined: none. With `runs` it has no tensors of its own, and no worker loads it. */
+  readonly pipeline?: Pipeline | undefined;
 }
 
 export class Repository {
@@ -61,6 +64,7 @@ const configFile = 'config.yaml';
 const configBytesMax = 1 << 20;
 const reasonLengthMax = 1000;
 const namePattern = /^[A-Za-z0-9._-]{1,128}$/;
+const noTensors = { inputs: [], outputs: [] };
 const versionPattern = /^[1-9]\d{0,14}$/;
 
 export async function scanRepository(folder: string): Promise<Repository> {
@@ -99,7 +103,7 @@ async function scanModel(folder: string, name: string, notes: string[]): Promise
   const everyVersion = versions.length === 0 ? ['1'] : versions;
   const config = await readConfig(join(folder, configFile));
   if (typeof config === 'string') return everyVersion.map((version) => unavailable(name, version, config));
-  const needsFile = (config ?? defaultModelConfig).backend === 'onnxruntime';
+  const needsFile = needsModelFile(config ?? defaultModelConfig);
   if (versions.length === 0 && needsFile) {
     const wanted = `${join(folder, '1', modelFile)} is where the model belongs`;
     const isModel = config !== undefined || found.some((entry) => entry.name === modelFile);
@@ -108,6 +112,10 @@ async function scanModel(folder: string, name: string, notes: string[]): Promise
     return [];
   }
   return everyVersion.map((version) => scanVersion(folder, name, version, config));
+}
+
+function needsModelFile({ backend, runs }: ModelConfig): boolean {
+  return backend === 'onnxruntime' && runs === undefined;
 }
 
 /** Numbers from 1, rising. */
@@ -143,21 +151,27 @@ function scanVersion(
   said: ModelConfig | undefined,
 ): ModelEntry {
   const config = said ?? defaultModelConfig;
-  const file = config.backend === 'onnxruntime' ? join(folder, version, modelFile) : '';
+  const file = needsModelFile(config) ? join(folder, version, modelFile) : '';
+  const place = { model: name, version, folder, versionFolder: join(folder, version) };
+  const pipeline = readPipeline(config, place);
+  if (typeof pipeline === 'string') {
+    return unavailable(name, version, `${join(folder, configFile)}: ${pipeline}`, config);
+  }
   let graph: Graph | undefined;
   if (file !== '') {
     const read = readGraph(file);
     if (typeof read === 'string') return unavailable(name, version, `${file}: ${read}`, config);
     graph = read;
   }
-  const tensors = agreed(config, graph);
+  const tensors = config.runs === undefined ? agreed(config, graph) : noTensors;
   if (typeof tensors === 'string') {
     const where = said === undefined ? file : join(folder, configFile);
     return unavailable(name, version, `${where}: ${tensors}`, config);
   }
   const sizeBytes = graph?.sizeBytes ?? 0;
   const known = { name, version, config, file, sizeBytes, maxBatch: config.maxBatch };
-  return { ...known, ...tensors, state: 'available', reason: '' };
+  const entry: ModelEntry = { ...known, ...tensors, state: 'available', reason: '' };
+  return pipeline === undefined ? entry : { ...entry, pipeline };
 }
 
 function readGraph(file: string): Graph | string {

@@ -6,7 +6,7 @@ import { Numbered } from '../../actors/numbered.js';
 import { isUnavailable, type ModelCondition } from '../../actors/router/coverage.js';
 import { endOf } from '../../actors/router/endings.js';
 import type { Router } from '../../actors/router/router.js';
-import type { ErrorCode } from '../../proto/errors.js';
+import { type ErrorCode, SignalboxError } from '../../proto/errors.js';
 import { type JobNumber, jobId, type MemberId, modelKey } from '../../proto/ids.js';
 import type { Message, Said } from '../../proto/messages.js';
 import { byteSize, type Tensor } from '../../proto/tensor.js';
@@ -17,12 +17,14 @@ import type {
   Engine,
   ModelCounters,
   ModelStatus,
+  Passage,
   Submission,
   Ticket,
 } from '../doors/engine.js';
 import type { JobList, JobQuery, JobView } from '../doors/jobs.js';
 import type { Frames, Host, Occasion } from '../host/host.js';
 import type { ModelEntry, Repository } from '../models/repository.js';
+import type { Pipelines } from '../pipelines/pipelines.js';
 import { type Asked, Journal } from './journal.js';
 import { Statistics } from './statistics.js';
 import { endedView, viewOf } from './views.js';
@@ -44,6 +46,7 @@ export class NodeEngine implements Engine {
   private readonly journal: Journal;
   private readonly watchers = new Set<() => void>();
   private host: Host | undefined;
+  private pipelines: Pipelines | undefined;
   private submitted = 0;
   private submitting = 0;
   /** The last answer of a worker whose run was counted. */
@@ -61,12 +64,27 @@ export class NodeEngine implements Engine {
   }
 
   submit(submission: Submission, reply: (answer: Answer) => void): Ticket {
+    if (submission.passing !== undefined) return this.pass(submission, submission.passing, reply);
     const job = ++this.submitted;
     this.pending.set(job, { submission, reply });
     this.submitting = job;
     this.host?.hear({ type: 'job.submitted', job, spec: submission.spec });
     this.submitting = 0;
     return { cancel: (why) => this.host?.hear({ type: 'job.cancelled', job, why }) };
+  }
+
+  /** Those of models with steps before or after them go through these. */
+  attachPipelines(pipelines: Pipelines): void {
+    this.pipelines = pipelines;
+  }
+
+  private pass(
+    submission: Submission,
+    { pipeline, parameters }: Passage,
+    reply: (answer: Answer) => void,
+  ): Ticket {
+    if (this.pipelines !== undefined) return this.pipelines.submit(pipeline, submission, parameters, reply);
+    throw new SignalboxError('UNSUPPORTED', 'this node has no pipelines');
   }
 
   router(): MemberId {

@@ -14,7 +14,9 @@ import { createGrpcDoor } from '../doors/grpc/door.js';
 import { createRestDoor } from '../doors/rest/door.js';
 import type { Log } from '../log.js';
 import { type Repository, scanRepository } from '../models/repository.js';
+import type { Pipelines } from '../pipelines/pipelines.js';
 import { Children, type Exit } from '../supervise/children.js';
+import { createPipelines } from './behind.js';
 import { NodeEngine } from './engine.js';
 import { listedModels } from './listed.js';
 import { MemberProcess } from './member.js';
@@ -50,6 +52,7 @@ export class Node {
   private repository: Repository | undefined;
   private member: MemberProcess | undefined;
   private engine: NodeEngine | undefined;
+  private pipelines: Pipelines | undefined;
   private doors: { readonly name: string; readonly door: Door }[] = [];
   private readonly openPorts: [string, number][] = [];
   private routerDrained: () => void = () => {};
@@ -162,6 +165,8 @@ export class Node {
       },
     });
     engine.attach(this.member.host);
+    this.pipelines = createPipelines(engine, this.config, doorOptions(this.config));
+    engine.attachPipelines(this.pipelines);
     this.member.host.watch(readinessFacts, () => engine.readinessChanged());
     if (this.plan.serves.has('router')) this.member.add('router', router);
     if (self.endpoint === '') return;
@@ -232,6 +237,9 @@ export class Node {
     if (this.chart.state !== 'serving') return;
     this.chart.move('stop');
     this.log.info('node.draining', {});
+    this.drainUntil = now() + this.config.drainMs;
+    // What its steps still make of a request are new jobs to the router.
+    await this.pipelines?.drain(this.config.drainMs);
     if (this.plan.serves.has('router')) await this.drainRouter();
     this.chart.move('done');
     await this.goDown();
@@ -239,9 +247,9 @@ export class Node {
 
   /** Nothing new is taken; resolves when the last job has ended, or when the patience for that has. */
   private drainRouter(): Promise<void> {
-    this.drainUntil = now() + this.config.drainMs;
+    const leftMs = this.drainUntil - now();
     return new Promise((resolve) => {
-      const late = after(this.config.drainMs, () => {
+      const late = after(leftMs, () => {
         this.log.warn('node.drainedLate', { drainMs: this.config.drainMs });
         this.member?.host.hear({ type: 'drain.spent' });
         resolve();
@@ -268,6 +276,7 @@ export class Node {
       this.chart.move('done');
     }
     if (this.chart.state === 'unbinding') {
+      await this.pipelines?.close();
       await this.member?.close(lingerMs);
       this.chart.move('done');
     }

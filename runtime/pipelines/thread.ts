@@ -1,0 +1,114 @@
+// The pipeline thread: loads the steps of a model when its first request comes, and takes requests through them, several
+// in turns, at a low priority, so that routing never waits for pixels or words.
+import { constants, platform, setPriority } from 'node:os';
+import { pathToFileURL } from 'node:url';
+import { type MessagePort, parentPort } from 'node:worker_threads';
+import { isErrorCode } from '../../proto/errors.js';
+import { modelKey } from '../../proto/ids.js';
+import { memoryOf } from '../executor/letters.js';
+import type { Pipeline, StepDeclaration } from './declaration.js';
+import { stepKinds } from './kinds.js';
+import { type FromPipelineThread, movable, type ToPipelineThread } from './letters.js';
+import { type NamedStep, type OpenPipeline, Passage } from './passage.js';
+import { type Step, StepError, type StepMaker, type Tensors } from './step.js';
+
+// Before any library starts threads of its own, which inherit it. Elsewhere than on Linux it would lower the whole process.
+if (platform() === 'linux') setPriority(0, constants.priority.PRIORITY_BELOW_NORMAL);
+
+const port = parentPort as MessagePort;
+const open = new Map<string, { readonly declared: string; readonly steps: Promise<OpenPipeline> }>();
+const passages = new Map<number, Passage>();
+
+port.on('message', (letter: ToPipelineThread) => {
+  if (letter.kind === 'begin') void pass(letter);
+  else if (letter.kind === 'answer') passages.get(letter.id)?.answer(letter.piece, letter.outputs);
+  else if (letter.kind === 'drop') passages.get(letter.id)?.drop();
+  else port.close();
+});
+
+async function pass(letter: Extract<ToPipelineThread, { kind: 'begin' }>): Promise<void> {
+  const { id, pipeline, inputs, parameters, leftMs } = letter;
+  const ask = (piece: number, tensors: Tensors): void =>
+    post({ kind: 'ask', id, piece, inputs: movable(tensors) });
+  const passage = new Passage(pipeline, parameters, leftMs, ask);
+  passages.set(id, passage);
+  try {
+    const steps = await opened(pipeline);
+    passage.check();
+    const outputs = wanted(await passage.run(inputs, steps), letter.outputs);
+    post({ kind: 'done', id, outputs: movable(outputs) });
+  } catch (fault) {
+    const code = (fault as { code?: unknown } | undefined)?.code;
+    const message = fault instanceof Error ? fault.message : String(fault);
+    post({ kind: 'failed', id, code: isErrorCode(code) ? code : 'MODEL_FAILED', message });
+  } finally {
+    passages.delete(id);
+    passage.drop();
+  }
+}
+
+function wanted(outputs: Tensors, names: readonly string[]): Tensors {
+  if (names.length === 0) return outputs;
+  return names.map((name) => {
+    const output = outputs.find((other) => other.name === name);
+    if (output === undefined) throw new StepError('MODEL_FAILED', `the steps gave no output ${name}`);
+    return output;
+  });
+}
+
+/** A pipeline that was declared anew is opened anew; one that can't be opened is tried again with the next request. */
+function opened(pipeline: Pipeline): Promise<OpenPipeline> {
+  const key = modelKey(pipeline.model, pipeline.version);
+  const declared = JSON.stringify(pipeline);
+  const known = open.get(key);
+  if (known?.declared === declared) return known.steps;
+  const steps = openPipeline(pipeline);
+  open.set(key, { declared, steps });
+  steps.catch(() => open.delete(key));
+  return steps;
+}
+
+async function openPipeline(pipeline: Pipeline): Promise<OpenPipeline> {
+  const side = async (declarations: readonly StepDeclaration[]): Promise<NamedStep[]> => {
+    const steps: NamedStep[] = [];
+    for (const declaration of declarations) {
+      steps.push({ name: declaration.name, step: await openStep(declaration, pipeline) });
+    }
+    return steps;
+  };
+  return { before: await side(pipeline.before), after: await side(pipeline.after) };
+}
+
+async function openStep(
+  { name, module, member, options }: StepDeclaration,
+  pipeline: Pipeline,
+): Promise<Step> {
+  try {
+    const maker = module === '' ? await stepKinds[name]?.load() : await ownMaker(module, member);
+    if (maker === undefined) throw new Error('this version does not have it');
+    const step = await maker.open(options, pipeline);
+    if (typeof step?.apply === 'function' || typeof step?.join === 'function') return step;
+    throw new Error('its `open` gave nothing with `apply` or `join`');
+  } catch (fault) {
+    throw new StepError('MODEL_UNAVAILABLE', `the step ${name} can't be loaded: ${(fault as Error).message}`);
+  }
+}
+
+/** A module exports either what has `open`, or a step as it is, or just its `apply`. */
+async function ownMaker(module: string, member: string): Promise<StepMaker<unknown>> {
+  const exported = (await import(pathToFileURL(module).href)) as Record<string, unknown>;
+  const found = exported[member];
+  if (found === undefined) {
+    throw new Error(
+      `${module} exports no ${member}; it exports ${Object.keys(exported).join(', ') || 'nothing'}`,
+    );
+  }
+  if (typeof found === 'function') return { open: () => ({ apply: found as NonNullable<Step['apply']> }) };
+  if (typeof (found as StepMaker<unknown>).open === 'function') return found as StepMaker<unknown>;
+  return { open: () => found as Step };
+}
+
+function post(letter: FromPipelineThread): void {
+  const tensors = letter.kind === 'ask' ? letter.inputs : letter.kind === 'done' ? letter.outputs : [];
+  port.postMessage(letter, memoryOf(tensors));
+}
