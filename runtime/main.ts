@@ -20,6 +20,13 @@ const repeatMs = 500;
 async function main(): Promise<void> {
   const [first, ...rest] = process.argv.slice(2);
   if (first === 'jobs') return print(await jobsText(rest, environment()));
+  if (first === 'models') {
+    const { modelsText } = await import('./models/command.js');
+    const { text, isGood } = await modelsText(rest);
+    print(text);
+    if (!isGood) process.exitCode = exitFailed;
+    return;
+  }
   letHeapGrow();
   const asked = loadConfig(process.argv.slice(2), environment());
   if (asked.help) return print(helpText());
@@ -46,7 +53,8 @@ try {
   await main();
 } catch (fault) {
   printError(`signalbox: ${(fault as Error).message}`);
-  const command = process.argv[2] === 'jobs' ? 'node runtime jobs' : 'node runtime';
+  const [first] = process.argv.slice(2);
+  const command = first === 'jobs' || first === 'models' ? `node runtime ${first}` : 'node runtime';
   if (fault instanceof ConfigError) printError(`\`${command} --help\` lists what can be set.`);
   process.exit(fault instanceof ConfigError ? exitWrongUse : exitFailed);
 }

@@ -68,6 +68,7 @@ function place(path: readonly PropertyKey[]): string {
 function keysAt(schema: z.core.$ZodType, path: readonly PropertyKey[]): string[] {
   const bare = unwrapped(schema);
   if (bare instanceof z.ZodArray) return keysAt(bare.element, path.slice(1));
+  if (bare instanceof z.ZodUnion) return bare.options.flatMap((option) => keysAt(option, path));
   if (!(bare instanceof z.ZodObject)) return [];
   const [key, ...rest] = path;
   const inner = key === undefined ? undefined : (bare.shape as Record<PropertyKey, z.core.$ZodType>)[key];

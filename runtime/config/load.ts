@@ -63,7 +63,14 @@ function readFlags(args: readonly string[]): {
     if (flag === '--help' || flag === '-h') help = true;
     else if (flag === '--version') version = true;
     else if (name === undefined && flag !== '--config')
-      throw unknown(`argument ${flag}`, flag, [...byFlag.keys(), '--config', '--help', '--version', 'jobs']);
+      throw unknown(`argument ${flag}`, flag, [
+        ...byFlag.keys(),
+        '--config',
+        '--help',
+        '--version',
+        'jobs',
+        'models',
+      ]);
     else if (value === undefined) throw new ConfigError(`${flag} needs a value: ${flag} <value>`);
     else {
       if (attached === undefined && value === next) at++;

@@ -3,6 +3,7 @@ import type { ErrorCode } from '../../proto/errors.js';
 import type { Datatype } from '../../proto/tensor.js';
 import { batchingOf } from '../models/batching.js';
 import type { ModelEntry, ModelTensor } from '../models/repository.js';
+import { versionPolicy } from '../models/versions.js';
 import type { Engine, ModelStatus, Sum } from './engine.js';
 import { type Models, statusOf } from './models.js';
 import { portsOf, tensorModelOf } from './outer.js';
@@ -23,7 +24,7 @@ export function describeServer(version: string): Fields {
 }
 
 export function describeMetadata(engine: Engine, entry: ModelEntry): Fields {
-  const versions = engine.models().filter((other) => other.name === entry.name);
+  const versions = engine.models().filter((other) => other.name === entry.name && other.state !== 'unchosen');
   const { inputs, outputs } = portsOf(engine, entry);
   return {
     name: entry.name,
@@ -42,7 +43,7 @@ export function describeConfig(engine: Engine, entry: ModelEntry): Fields {
     name: entry.name,
     platform: platformOf(entry),
     backend: entry.config.backend,
-    version_policy: { all: {} },
+    version_policy: versionPolicy(entry.config.versions),
     max_batch_size: batches ? entry.maxBatch : 0,
     input: inputs.map((tensor) => tensorConfig(tensor, batches)),
     output: outputs.map((tensor) => tensorConfig(tensor, batches)),

@@ -3,7 +3,7 @@ import { parseJobId } from '../../proto/ids.js';
 import { ConfigError } from '../config/load.js';
 import { settings } from '../config/schema.js';
 import type { JobList, JobView } from '../doors/jobs.js';
-import { nearest } from '../nearest.js';
+import { readArguments } from '../flags.js';
 import { listText, storyText } from './story.js';
 
 type Environment = Readonly<Record<string, string | undefined>>;
@@ -53,26 +53,7 @@ export async function jobsText(args: readonly string[], environment: Environment
 }
 
 function read(args: readonly string[]): Asked {
-  const given = new Map<string, string>();
-  const words: string[] = [];
-  for (let at = 0; at < args.length; at++) {
-    const argument = args[at] as string;
-    if (!argument.startsWith('-')) {
-      words.push(argument);
-      continue;
-    }
-    const equals = argument.indexOf('=');
-    const flag = argument === '-h' ? '--help' : equals < 0 ? argument : argument.slice(0, equals);
-    const takes = Object.hasOwn(flags, flag) ? flags[flag] : undefined;
-    if (takes === undefined) throw unknownFlag(flag);
-    if (given.has(flag)) throw new ConfigError(`${flag} is given twice`);
-    if (takes === '' && equals >= 0) throw new ConfigError(`${flag} takes no value`);
-    const value = takes === '' ? '' : equals < 0 ? args[++at] : argument.slice(equals + 1);
-    if (value === undefined || (takes !== '' && value === '')) {
-      throw new ConfigError(`${flag} needs a value: ${flag} ${takes}`);
-    }
-    given.set(flag, value);
-  }
+  const { words, flags: given } = readArguments('jobs', flags, args);
   return { id: given.has('--help') ? undefined : idOf(words, given), flags: given };
 }
 
@@ -90,14 +71,6 @@ function idOf(words: readonly string[], given: ReadonlyMap<string, string>): str
   if (parseJobId(id) === undefined)
     throw new Error(`no job has the id ${id}: ids look like router/number, such as node.k3f9x2/2a`);
   return id;
-}
-
-function unknownFlag(flag: string): ConfigError {
-  const near = nearest(flag, Object.keys(flags));
-  const known = `known are ${Object.keys(flags).join(', ')}`;
-  return new ConfigError(
-    `argument ${flag} of jobs is not known; ${near === undefined ? known : `did you mean ${near}?`}`,
-  );
 }
 
 function baseUrl(given: ReadonlyMap<string, string>, environment: Environment): string {

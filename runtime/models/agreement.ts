@@ -10,13 +10,19 @@ export interface Tensors {
   readonly outputs: readonly ModelTensor[];
 }
 
-/** The tensors, or the sentence that says what is amiss. */
-export function agreed(config: ModelConfig, graph: Graph | undefined): Tensors | string {
+/** The tensors, or the sentences that say what is amiss. */
+export function agreed(config: ModelConfig, graph: Graph | undefined): Tensors | readonly string[] {
   const inputs = side('inputs', config.inputs, graph?.inputs, config.backend);
-  if (typeof inputs === 'string') return inputs;
   const outputs = side('outputs', config.outputs, graph?.outputs, config.backend);
-  if (typeof outputs === 'string') return outputs;
-  return fitted(config, inputs, outputs);
+  const amiss = [...inputs.amiss, ...outputs.amiss];
+  if (amiss.length > 0) return amiss;
+  const tensors = fitted(config, inputs.tensors, outputs.tensors);
+  return typeof tensors === 'string' ? [tensors] : tensors;
+}
+
+interface Side {
+  readonly tensors: readonly ModelTensor[];
+  readonly amiss: readonly string[];
 }
 
 function side(
@@ -24,28 +30,30 @@ function side(
   said: readonly TensorConfig[] | undefined,
   found: readonly GraphTensor[] | undefined,
   backend: string,
-): readonly ModelTensor[] | string {
-  if (said === undefined && found === undefined) {
-    return `${what} is missing; backend ${backend} has no file that tells them`;
-  }
+): Side {
+  if (said === undefined && found === undefined)
+    return nothing(`${what} is missing; backend ${backend} has no file that tells them`);
   const twice = said?.find((tensor, at) => said.findIndex((other) => other.name === tensor.name) !== at);
-  if (twice !== undefined) return `${what} names ${twice.name} twice`;
-  if (found === undefined) return said as readonly ModelTensor[];
-  if (what === 'inputs' && said !== undefined) {
-    const missing = found.filter((real) => !said.some((tensor) => tensor.name === real.name));
-    if (missing.length > 0) return `inputs leaves out ${names(missing)}, which the ONNX file needs`;
-  }
-  if (said === undefined && found.length > limits.tensorsPerJobMax) {
-    return `the ONNX file has ${found.length} ${what}, allowed are ${limits.tensorsPerJobMax}`;
-  }
+  if (twice !== undefined) return nothing(`${what} names ${twice.name} twice`);
+  if (found === undefined) return { tensors: said as readonly ModelTensor[], amiss: [] };
+  if (said === undefined && found.length > limits.tensorsPerJobMax)
+    return nothing(`the ONNX file has ${found.length} ${what}, allowed are ${limits.tensorsPerJobMax}`);
   const tensors: ModelTensor[] = [];
+  const amiss: string[] = [];
   for (const { name, real, own } of paired(said, found)) {
     const tensor =
       real === undefined ? `${what} names ${name}; the ONNX file has ${names(found)}` : one(what, real, own);
-    if (typeof tensor === 'string') return tensor;
-    tensors.push(tensor);
+    if (typeof tensor === 'string') amiss.push(tensor);
+    else tensors.push(tensor);
   }
-  return tensors;
+  const missing = found.filter((real) => said?.some((tensor) => tensor.name === real.name) === false);
+  if (what === 'inputs' && missing.length > 0)
+    amiss.push(`inputs leaves out ${names(missing)}, which the ONNX file needs`);
+  return { tensors, amiss };
+}
+
+function nothing(sentence: string): Side {
+  return { tensors: [], amiss: [sentence] };
 }
 
 interface Pair {

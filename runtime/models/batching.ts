@@ -87,19 +87,20 @@ export const batchingShape = z.strictObject({
 
 export type BatchingConfig = z.infer<typeof batchingShape>;
 
-/** What is wrong between the keys, as a sentence; `maxBatch` is the model's. */
-export function misbatched(config: BatchingConfig, maxBatch: number): string | undefined {
+/** What is wrong between the keys, a sentence for each; `maxBatch` is the model's. */
+export function misbatched(config: BatchingConfig, maxBatch: number): string[] {
   const { preferred, sizes, padding, shapeBuckets } = config;
-  return (
+  const found = [
     unbatched('preferred', preferred, maxBatch) ??
+      falling('batching.preferred', preferred) ??
+      beyond('batching.preferred', preferred, maxBatch),
     unbatched('sizes', sizes ?? [], maxBatch) ??
-    falling('batching.preferred', preferred) ??
-    falling('batching.sizes', sizes ?? []) ??
-    falling('batching.shapeBuckets.sizes', shapeBuckets?.sizes ?? []) ??
-    beyond('batching.preferred', preferred, maxBatch) ??
-    wrongSizes(sizes, maxBatch) ??
-    wrongPadding(padding, sizes, shapeBuckets)
-  );
+      falling('batching.sizes', sizes ?? []) ??
+      wrongSizes(sizes, maxBatch),
+    falling('batching.shapeBuckets.sizes', shapeBuckets?.sizes ?? []),
+    wrongPadding(padding, sizes, shapeBuckets),
+  ];
+  return found.filter((sentence) => sentence !== undefined);
 }
 
 function unbatched(key: string, values: readonly number[], maxBatch: number): string | undefined {

@@ -6,6 +6,7 @@ import { decimal, readShape, whole, word, z } from '../shape.js';
 import { parseYaml } from '../yaml.js';
 import { batchingShape, misbatched } from './batching.js';
 import { misrun, pipelineShape } from './pipeline.js';
+import { versionsShape } from './versions.js';
 
 const dayMs = 86_400_000;
 
@@ -37,6 +38,9 @@ export const modelShape = z.strictObject({
       'Rows that a batch may have. From 1 on the first dimension of every tensor counts rows; 0: it does not.',
     ),
   batching: batchingShape.optional(),
+  versions: versionsShape
+    .default('all')
+    .describe('Which of the versions in the folder are served: all, the N highest that can be, or these.'),
   placement: z
     .enum(['auto', 'inline', 'thread'])
     .default('auto')
@@ -86,39 +90,45 @@ export type TensorConfig = z.infer<typeof tensor>;
 
 export const defaultModelConfig: ModelConfig = { ...modelShape.parse({}), maxBatch: 0 };
 
-/** The configuration, or the sentence that says what is wrong with it. */
+/** The configuration, or the sentences that say what is wrong with it. */
 export function readModelConfig(content: string): ModelConfig | string {
+  const read = studyModelConfig(content);
+  return 'join' in read ? read.join('; ') : read;
+}
+
+/** The configuration, or a sentence for each mistake in it, which begins with its key. */
+export function studyModelConfig(content: string): ModelConfig | readonly string[] {
   const parsed = parseYaml(content);
-  if (!parsed.ok) return `it is not YAML: ${parsed.reason}`;
+  if (!parsed.ok) return [`it is not YAML: ${parsed.reason}`];
   const read = readShape(modelShape, parsed.value ?? {});
-  if (!read.ok) return read.mistakes.join('; ');
+  if (!read.ok) return read.mistakes;
   const { maxBatch: said, batching } = read.value;
   if (said !== undefined && batching?.maxBatch !== undefined && said !== batching.maxBatch)
-    return `maxBatch is ${said} and batching.maxBatch is ${batching.maxBatch}; wanted is one of them, or twice the same`;
+    return [
+      `maxBatch is ${said} and batching.maxBatch is ${batching.maxBatch}; wanted is one of them, or twice the same`,
+    ];
   const maxBatch = said ?? batching?.maxBatch ?? 0;
   const config: ModelConfig = { ...read.value, maxBatch };
-  return (
-    misrun(read.value) ??
-    misplaced(config) ??
-    contradicted(config) ??
-    (batching && misbatched(batching, maxBatch)) ??
-    config
-  );
+  const stray = misrun(read.value);
+  if (stray !== undefined) return [stray];
+  const unfit = batching === undefined ? [] : misbatched(batching, maxBatch);
+  const mistakes = [...misplaced(config), ...contradicted(config), ...unfit];
+  return mistakes.length === 0 ? config : mistakes;
 }
 
 /** What is run by itself and once only is run for one request. */
-function contradicted({ idempotent, shareIdentical, hedge }: ModelConfig): string | undefined {
-  if (idempotent) return undefined;
-  if (shareIdentical)
-    return 'shareIdentical is true and idempotent is false, but requests that may run once only are never shared; leave one of them out';
-  if (hedge)
-    return 'hedge is true and idempotent is false, but what may run once only is never given to a second worker; leave one of them out';
-  return undefined;
+function contradicted({ idempotent, shareIdentical, hedge }: ModelConfig): string[] {
+  if (idempotent) return [];
+  const shared =
+    'shareIdentical is true and idempotent is false, but requests that may run once only are never shared; leave one of them out';
+  const hedged =
+    'hedge is true and idempotent is false, but what may run once only is never given to a second worker; leave one of them out';
+  return [...(shareIdentical ? [shared] : []), ...(hedge ? [hedged] : [])];
 }
 
-function misplaced({ backend, simulated }: ModelConfig): string | undefined {
-  if (simulated === undefined) return undefined;
-  if (backend !== 'simulated') return `simulated has settings, but backend is ${backend}`;
+function misplaced({ backend, simulated }: ModelConfig): string[] {
+  if (simulated === undefined) return [];
+  if (backend !== 'simulated') return [`simulated has settings, but backend is ${backend}`];
   const settings = readSimulated(simulated);
-  return typeof settings === 'string' ? settings : undefined;
+  return typeof settings === 'string' ? [settings] : [];
 }

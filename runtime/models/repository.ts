@@ -6,8 +6,9 @@ import { dirname, join, resolve } from 'node:path';
 import type { Datatype } from '../../proto/tensor.js';
 import { type Pipeline, readPipeline } from '../pipelines/declaration.js';
 import { agreed } from './agreement.js';
-import { defaultModelConfig, type ModelConfig, readModelConfig } from './config.js';
+import { defaultModelConfig, type ModelConfig, studyModelConfig } from './config.js';
 import { type Graph, readOnnxFile } from './onnx.js';
+import { missingVersions, unchosen } from './versions.js';
 
 export interface ModelTensor {
   readonly name: string;
@@ -21,7 +22,8 @@ export interface ModelTensor {
 export interface ModelEntry {
   readonly name: string;
   readonly version: string;
-  readonly state: 'available' | 'unavailable';
+  /** `unchosen`: it could be served, and its owner chose others. */
+  readonly state: 'available' | 'unavailable' | 'unchosen';
   /** Empty when available. */
   readonly reason: string;
   readonly config: ModelConfig;
@@ -35,17 +37,33 @@ export interface ModelEntry {
   readonly pipeline?: Pipeline | undefined;
 }
 
+/** What is wrong in a model's folder, and where. */
+export interface Mistake {
+  readonly model: string;
+  /** Empty where it is not of one version. */
+  readonly version: string;
+  readonly file: string;
+  /** A sentence; where it is of a key in the file it begins with that. */
+  readonly says: string;
+}
+
 export class Repository {
   /** By name, then by version. */
   readonly models: readonly ModelEntry[];
   /** What lies in the folder and was passed over, with the reason. */
   readonly notes: readonly string[];
+  readonly mistakes: readonly Mistake[];
   private readonly newest = new Map<string, ModelEntry>();
   private readonly byVersion = new Map<string, ModelEntry>();
 
-  constructor(models: readonly ModelEntry[], notes: readonly string[] = []) {
+  constructor(
+    models: readonly ModelEntry[],
+    notes: readonly string[] = [],
+    mistakes: readonly Mistake[] = [],
+  ) {
     this.models = models;
     this.notes = notes;
+    this.mistakes = mistakes;
     for (const entry of models) {
       this.byVersion.set(`${entry.name}:${entry.version}`, entry);
       const newest = this.newest.get(entry.name);
@@ -60,7 +78,7 @@ export class Repository {
 }
 
 const modelFile = 'model.onnx';
-const configFile = 'config.yaml';
+export const configFile = 'config.yaml';
 const configBytesMax = 1 << 20;
 const reasonLengthMax = 1000;
 const namePattern = /^[A-Za-z0-9._-]{1,128}$/;
@@ -75,12 +93,13 @@ export async function scanRepository(folder: string): Promise<Repository> {
   });
   const models: ModelEntry[] = [];
   const notes: string[] = [];
+  const mistakes: Mistake[] = [];
   const names = await foldersIn(folder, found, notes);
   for (const name of names) await forbidModel(folder, name);
-  for (const name of names) models.push(...(await scanModel(join(folder, name), name, notes)));
+  for (const name of names) models.push(...(await scanModel(join(folder, name), name, { notes, mistakes })));
   if (models.length === 0)
     notes.push(`${folder} has no models; each is a folder in it: ${join(folder, 'NAME', '1', modelFile)}`);
-  return new Repository(models, notes);
+  return new Repository(models, notes, mistakes);
 }
 
 /** A folder one level too deep is easily named. */
@@ -92,26 +111,72 @@ async function forbidModel(folder: string, name: string): Promise<void> {
   );
 }
 
-async function scanModel(folder: string, name: string, notes: string[]): Promise<ModelEntry[]> {
+interface Found {
+  readonly notes: string[];
+  readonly mistakes: Mistake[];
+}
+
+async function scanModel(folder: string, name: string, found: Found): Promise<ModelEntry[]> {
   if (!namePattern.test(name)) {
-    notes.push(`${folder} is passed over: a model's name is 1 to 128 letters, digits, dots, - or _`);
+    found.notes.push(`${folder} is passed over: a model's name is 1 to 128 letters, digits, dots, - or _`);
     return [];
   }
-  const found = await readdir(folder, { withFileTypes: true }).catch((fault: NodeJS.ErrnoException) => fault);
-  if (found instanceof Error) return [unavailable(name, '1', `${folder}: ${whyNot(found)}`)];
-  const versions = await versionsIn(folder, found, notes);
-  const everyVersion = versions.length === 0 ? ['1'] : versions;
-  const config = await readConfig(join(folder, configFile));
-  if (typeof config === 'string') return everyVersion.map((version) => unavailable(name, version, config));
+  const inside = await readdir(folder, { withFileTypes: true }).catch(
+    (fault: NodeJS.ErrnoException) => fault,
+  );
+  if (inside instanceof Error)
+    return [unavailable({ model: name, version: '1', file: folder }, [whyNot(inside)], found)];
+  const versions = await versionsIn(folder, inside, found.notes);
+  const configPath = join(folder, configFile);
+  const config = await readConfig(configPath);
+  if (isSentences(config)) return misconfigured(name, versions, configPath, config, found);
   const needsFile = needsModelFile(config ?? defaultModelConfig);
   if (versions.length === 0 && needsFile) {
     const wanted = `${join(folder, '1', modelFile)} is where the model belongs`;
-    const isModel = config !== undefined || found.some((entry) => entry.name === modelFile);
-    if (isModel) return [unavailable(name, '1', `${folder} has no version: ${wanted}`)];
-    notes.push(`${folder} is passed over: it has neither ${configFile} nor a version; ${wanted}`);
+    const isModel = config !== undefined || inside.some((entry) => entry.name === modelFile);
+    const about = { model: name, version: '1', file: folder };
+    if (isModel) return [unavailable(about, [`it has no version: ${wanted}`], found)];
+    found.notes.push(`${folder} is passed over: it has neither ${configFile} nor a version; ${wanted}`);
     return [];
   }
-  return everyVersion.map((version) => scanVersion(folder, name, version, config));
+  const everyVersion = versions.length === 0 ? ['1'] : versions;
+  const entries = everyVersion.map((version) => scanVersion(folder, name, version, config, found));
+  return config === undefined ? entries : chosen(entries, config, configPath, found);
+}
+
+/** Of all versions one sentence tells, and none can be served. */
+function misconfigured(
+  model: string,
+  versions: readonly string[],
+  file: string,
+  said: readonly string[],
+  found: Found,
+): ModelEntry[] {
+  for (const says of said) found.mistakes.push({ model, version: '', file, says });
+  const silent = { notes: [], mistakes: [] };
+  const everyVersion = versions.length === 0 ? ['1'] : versions;
+  return everyVersion.map((version) => unavailable({ model, version, file }, said, silent));
+}
+
+/** Those that the owner left out are kept with the reason, and so is one that was listed and isn't there. */
+function chosen(
+  entries: readonly ModelEntry[],
+  config: ModelConfig,
+  file: string,
+  found: Found,
+): ModelEntry[] {
+  const { versions } = config;
+  const there = entries.map((entry) => entry.version);
+  const serveable = entries.filter((entry) => entry.state === 'available').map((entry) => entry.version);
+  const all = entries.map((entry): ModelEntry => {
+    const reason = entry.state === 'available' ? unchosen(versions, entry.version, serveable) : undefined;
+    return reason === undefined ? entry : { ...entry, state: 'unchosen', reason };
+  });
+  for (const { version, says } of missingVersions(versions, there)) {
+    const model = entries[0]?.name as string;
+    all.push(unavailable({ model, version, file }, [says], found, config));
+  }
+  return all.sort((a, b) => Number(a.version) - Number(b.version));
 }
 
 function needsModelFile({ backend, runs }: ModelConfig): boolean {
@@ -131,16 +196,15 @@ async function versionsIn(folder: string, found: readonly Dirent[], notes: strin
   return versions.sort((a, b) => Number(a) - Number(b));
 }
 
-/** The configuration; undefined where there is no file; or the sentence that says what is wrong with it. */
-async function readConfig(path: string): Promise<ModelConfig | string | undefined> {
+/** The configuration; undefined where there is no file; or the sentences that say what is wrong with it. */
+async function readConfig(path: string): Promise<ModelConfig | readonly string[] | undefined> {
   try {
     const { size } = await stat(path);
-    if (size > configBytesMax) return `${path}: it has ${size} bytes, allowed are ${configBytesMax}`;
-    const config = readModelConfig(await readFile(path, 'utf8'));
-    return typeof config === 'string' ? `${path}: ${config}` : config;
+    if (size > configBytesMax) return [`it has ${size} bytes, allowed are ${configBytesMax}`];
+    return studyModelConfig(await readFile(path, 'utf8'));
   } catch (fault) {
     const known = fault as NodeJS.ErrnoException;
-    return known.code === 'ENOENT' ? undefined : `${path}: ${whyNot(known)}`;
+    return known.code === 'ENOENT' ? undefined : [whyNot(known)];
   }
 }
 
@@ -149,29 +213,35 @@ function scanVersion(
   name: string,
   version: string,
   said: ModelConfig | undefined,
+  found: Found,
 ): ModelEntry {
   const config = said ?? defaultModelConfig;
   const file = needsModelFile(config) ? join(folder, version, modelFile) : '';
   const place = { model: name, version, folder, versionFolder: join(folder, version) };
   const pipeline = readPipeline(config, place);
   if (typeof pipeline === 'string') {
-    return unavailable(name, version, `${join(folder, configFile)}: ${pipeline}`, config);
+    const about = { model: name, version, file: join(folder, configFile) };
+    return unavailable(about, [pipeline], found, config);
   }
   let graph: Graph | undefined;
   if (file !== '') {
     const read = readGraph(file);
-    if (typeof read === 'string') return unavailable(name, version, `${file}: ${read}`, config);
+    if (typeof read === 'string') return unavailable({ model: name, version, file }, [read], found, config);
     graph = read;
   }
   const tensors = config.runs === undefined ? agreed(config, graph) : noTensors;
-  if (typeof tensors === 'string') {
+  if (isSentences(tensors)) {
     const where = said === undefined ? file : join(folder, configFile);
-    return unavailable(name, version, `${where}: ${tensors}`, config);
+    return unavailable({ model: name, version, file: where }, tensors, found, config);
   }
   const sizeBytes = graph?.sizeBytes ?? 0;
   const known = { name, version, config, file, sizeBytes, maxBatch: config.maxBatch };
   const entry: ModelEntry = { ...known, ...tensors, state: 'available', reason: '' };
   return pipeline === undefined ? entry : { ...entry, pipeline };
+}
+
+function isSentences(given: unknown): given is readonly string[] {
+  return Array.isArray(given);
 }
 
 function readGraph(file: string): Graph | string {
@@ -204,7 +274,15 @@ function whyNot(fault: NodeJS.ErrnoException): string {
   return fault.message;
 }
 
-function unavailable(name: string, version: string, why: string, config = defaultModelConfig): ModelEntry {
+function unavailable(
+  about: Pick<Mistake, 'model' | 'version' | 'file'>,
+  sentences: readonly string[],
+  found: Found,
+  config = defaultModelConfig,
+): ModelEntry {
+  for (const says of sentences) found.mistakes.push({ ...about, says });
+  const { model: name, version, file } = about;
+  const why = `${file}: ${sentences.join('; ')}`;
   const reason = why.length > reasonLengthMax ? `${why.slice(0, reasonLengthMax - 3)}...` : why;
   const nothing = { inputs: [], outputs: [], maxBatch: 0, file: '', sizeBytes: 0 };
   return { name, version, state: 'unavailable', reason, config, ...nothing };

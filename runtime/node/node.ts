@@ -131,7 +131,7 @@ export class Node {
     }
     for (const note of this.repository.notes) this.log.warn('repository.passedOver', { note });
     for (const model of this.repository.models) {
-      if (model.state === 'available') continue;
+      if (model.state !== 'unavailable') continue;
       this.log.error('model.unavailable', {
         model: model.name,
         version: model.version,

@@ -1,7 +1,12 @@
 // A model's config.yaml: its defaults, and a sentence for every way to get it wrong.
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { defaultModelConfig, type ModelConfig, readModelConfig } from '../../runtime/models/config.js';
+import {
+  defaultModelConfig,
+  type ModelConfig,
+  modelShape,
+  readModelConfig,
+} from '../../runtime/models/config.js';
 
 test('an empty file means the defaults', () => {
   for (const content of ['', '# only a comment\n', '{}', '---\n']) {
@@ -10,6 +15,7 @@ test('an empty file means the defaults', () => {
   assert.deepEqual(defaultModelConfig, {
     backend: 'onnxruntime',
     maxBatch: 0,
+    versions: 'all',
     placement: 'auto',
     idempotent: true,
     shareIdentical: false,
@@ -22,6 +28,7 @@ test('everything that can be said is read', () => {
   const config = readModelConfig(`
 backend: simulated
 maxBatch: 16
+versions: [1, 3]
 placement: thread
 deadlineDefaultMs: 250.5
 runLongestMs: 5000
@@ -39,6 +46,7 @@ simulated: { alphaMs: 2, faultInput: { die: 666 } }
   assert.deepEqual(config, {
     backend: 'simulated',
     maxBatch: 16,
+    versions: [1, 3],
     placement: 'thread',
     deadlineDefaultMs: 250.5,
     runLongestMs: 5000,
@@ -91,10 +99,7 @@ const wrong: [content: string, says: string][] = [
   ],
   ['maxbatch: 8', 'maxbatch is not a known key; did you mean maxBatch?'],
   ['placment: auto', 'placment is not a known key; did you mean placement?'],
-  [
-    'gpu: 1',
-    'gpu is not a known key; known are backend, maxBatch, batching, placement, deadlineDefaultMs, runLongestMs, idempotent, shareIdentical, hedge, finite, inputs, outputs, simulated',
-  ],
+  ['gpu: 1', `gpu is not a known key; known are ${Object.keys(modelShape.shape).join(', ')}`],
   [
     'inputs: [{ name: x, datatype: FP32, shap: [], shape: [] }]',
     'inputs[0].shap is not a known key; did you mean shape?',

@@ -130,7 +130,7 @@ const broken: [what: string, files: Record<string, string | Uint8Array>, says: R
   [
     'a configuration without a version',
     { 'm/config.yaml': 'maxBatch: 2' },
-    /m has no version: .*m\/1\/model\.onnx is where the model belongs$/,
+    /m: it has no version: .*m\/1\/model\.onnx is where the model belongs$/,
   ],
   [
     'a model beside its version',
@@ -145,7 +145,7 @@ const broken: [what: string, files: Record<string, string | Uint8Array>, says: R
   [
     'an echo that says nothing',
     { 'm/config.yaml': 'backend: echo' },
-    /inputs is missing; backend echo has no file that tells them$/,
+    /inputs is missing; backend echo has no file that tells them; outputs is missing; /,
   ],
   ['an echo without outputs', { 'm/config.yaml': 'backend: echo\ninputs: []' }, /outputs is missing/],
 ];

@@ -55,6 +55,11 @@ function has(one: Started, event: string, fields: Record<string, unknown> = {}):
   );
 }
 
+/** The first that begins so. */
+function commandOf(words: string): string {
+  return commands.find((command) => command.startsWith(words)) ?? '';
+}
+
 function portOf(one: Started, door: string): number {
   return Number(one.lines.find((line) => line.event === 'door.opened' && line.door === door)?.port);
 }
@@ -99,6 +104,7 @@ describe('the commands of the README', () => {
         'node runtime --role worker --join tcp://127.0.0.1:8003',
         'npm run bench -- failover',
         'npm run simulate -- --seeds 1000',
+        'node runtime models check examples/models',
         'node runtime jobs --last 20 --failed',
         'node runtime jobs show ID',
       ].map((command) => command.slice(0, 60)),
@@ -106,7 +112,7 @@ describe('the commands of the README', () => {
   });
 
   test('curl is told that the picture is a 0', async () => {
-    const body = /-d '([\s\S]*)'/.exec(commands[2] as string)?.[1] as string;
+    const body = /-d '([\s\S]*)'/.exec(commandOf('curl'))?.[1] as string;
     const answer = await fetch(`http://127.0.0.1:${portOf(node, 'rest')}/v2/models/digits/infer`, {
       method: 'POST',
       body,
@@ -118,18 +124,31 @@ describe('the commands of the README', () => {
   test('the latest jobs are listed, and the story of the one above is told', async () => {
     const port = portOf(node, 'rest');
     const env = { ...environment, SIGNALBOX_HTTP_PORT: String(port) };
-    const failed = await run('sh', ['-c', commands[8] as string], { cwd: root, env });
+    const failed = await run('sh', ['-c', commandOf('node runtime jobs --last')], { cwd: root, env });
     assert.match(failed.stdout, /remembers no such job/);
-    const all = await run('sh', ['-c', `${commands[8]?.replace(' --failed', '')} --json`], {
-      cwd: root,
-      env,
-    });
+    const all = await run(
+      'sh',
+      ['-c', `${commandOf('node runtime jobs --last').replace(' --failed', '')} --json`],
+      {
+        cwd: root,
+        env,
+      },
+    );
     const { ended } = JSON.parse(all.stdout) as { ended: { id: string }[] };
-    const story = await run('sh', ['-c', (commands[9] as string).replace('ID', ended[0]?.id ?? '')], {
-      cwd: root,
-      env,
-    });
+    const story = await run(
+      'sh',
+      ['-c', commandOf('node runtime jobs show').replace('ID', ended[0]?.id ?? '')],
+      {
+        cwd: root,
+        env,
+      },
+    );
     assert.match(story.stdout, /^ {2}model {5}digits:1 \(1 row, 256 bytes\)$/m);
+  });
+
+  test('the sample models have no mistakes', async () => {
+    const { stdout } = await run('sh', ['-c', commandOf('node runtime models check')], { cwd: root });
+    assert.match(stdout, /^examples\/models: no mistakes; /m);
   });
 
   test('the Python snippet prints ten probabilities', {
@@ -141,7 +160,7 @@ describe('the commands of the README', () => {
   });
 
   test('a second shell adds a worker, and Ctrl-C ends both with 0', async () => {
-    const worker = start(commands[3] as string, { SIGNALBOX_NAME: 'second' });
+    const worker = start(commandOf('node runtime --role worker'), { SIGNALBOX_NAME: 'second' });
     await until('its workers serve', () => has(worker, 'worker.moved', { to: 'serving' }), 60_000);
     assert.equal(await interrupt(worker), 0);
     assert.equal(await interrupt(node), 0);
@@ -151,8 +170,8 @@ describe('the commands of the README', () => {
     const port = await freePort();
     const own = { SIGNALBOX_NAME: 'apart' };
     const here = (command: string): string => command.replace('8003', String(port));
-    const core = start(here(commands[4] as string), own);
-    const worker = start(here(commands[5] as string), own);
+    const core = start(here(commandOf('node runtime --role router')), own);
+    const worker = start(here(commandOf('node runtime --role worker --join')), own);
     await until('they are ready together', () => has(core, 'router.moved', { to: 'ready' }), 60_000);
     assert.equal(await interrupt(worker), 0);
     assert.equal(await interrupt(core), 0);
@@ -160,9 +179,9 @@ describe('the commands of the README', () => {
 
   test('the proofs run, here in short', async () => {
     const cwd = root;
-    const failover = await run('sh', ['-c', `${commands[6]} --kills 2 --stops 1`], { cwd });
+    const failover = await run('sh', ['-c', `${commandOf('npm run bench')} --kills 2 --stops 1`], { cwd });
     assert.match(failover.stdout, /clientErrors +0/);
-    const simulated = await run('sh', ['-c', (commands[7] as string).replace('1000', '30')], { cwd });
+    const simulated = await run('sh', ['-c', commandOf('npm run simulate').replace('1000', '30')], { cwd });
     assert.match(simulated.stdout, /0 violations/);
     assert.match((await run('npm', ['run', 'bench'], { cwd })).stdout, /failover/);
     assert.match((await run('node', ['runtime', '--help'], { cwd })).stdout, /--http-port/);

@@ -14,6 +14,8 @@ interface Shown {
   readonly maxItems?: number;
   readonly pattern?: string;
   readonly items?: Shown;
+  readonly anyOf?: readonly Shown[];
+  readonly const?: unknown;
   readonly properties?: Readonly<Record<string, Shown>>;
 }
 
@@ -34,6 +36,8 @@ function keysOf(shown: Shown, before: string): string[][] {
 }
 
 function allowed(shown: Shown): string {
+  if (shown.anyOf !== undefined) return shown.anyOf.map(allowed).join('; ');
+  if (shown.const !== undefined) return String(shown.const);
   if (shown.enum !== undefined) return shown.enum.join(', ');
   switch (shown.type) {
     case 'integer':
@@ -45,7 +49,9 @@ function allowed(shown: Shown): string {
     case 'array':
       return `a list of ${shown.minItems ?? 0} to ${shown.maxItems}: ${allowed(shown.items ?? {})}`;
     case 'object':
-      return 'keys with values';
+      return shown.properties?.['latest'] === undefined
+        ? 'keys with values'
+        : `latest: ${allowed(shown.properties['latest'])}`;
     default:
       return shown.pattern === undefined ? 'text' : 'letters, digits, . _ : / -';
   }

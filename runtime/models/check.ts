@@ -1,0 +1,89 @@
+// `node runtime models check`: every mistake in a folder of models, found by reading it; nothing is started.
+import { join } from 'node:path';
+import { tensorModelOf } from '../doors/outer.js';
+import { modelShape } from './config.js';
+import { configFile, type Mistake, type Repository, scanRepository } from './repository.js';
+
+export interface Check {
+  readonly folder: string;
+  readonly models: readonly {
+    readonly name: string;
+    readonly version: string;
+    readonly state: string;
+    readonly reason: string;
+  }[];
+  readonly mistakes: readonly (Mistake & {
+    /** Of the configuration; empty where it is of none. */
+    readonly key: string;
+  })[];
+  readonly notes: readonly string[];
+}
+
+export async function checkFolder(folder: string): Promise<Check> {
+  const { models, notes, mistakes } = await scanned(folder);
+  return {
+    folder,
+    models: models.map(({ name, version, state, reason }) => ({ name, version, state, reason })),
+    mistakes: mistakes.map((mistake) => ({ ...mistake, key: keyOf(mistake.says) })),
+    notes,
+  };
+}
+
+/** What forbids the whole folder is a mistake as well, and so is a folder without models. */
+async function scanned(folder: string): Promise<Pick<Repository, 'models' | 'notes' | 'mistakes'>> {
+  const whole = (says: string): Mistake => ({ model: '', version: '', file: folder, says });
+  try {
+    const repository = await scanRepository(folder);
+    const { models, notes, mistakes } = repository;
+    if (models.length > 0) return { models, notes, mistakes: [...mistakes, ...misledBy(repository)] };
+    const [says = ''] = repository.notes.slice(-1);
+    return { models: [], notes: repository.notes.slice(0, -1), mistakes: [whole(says)] };
+  } catch (fault) {
+    return { models: [], notes: [], mistakes: [whole((fault as Error).message)] };
+  }
+}
+
+/** Whoever runs another model must name one that there is. */
+function misledBy(repository: Repository): Mistake[] {
+  const shelf = { model: (name: string, version: string) => repository.find(name, version) };
+  return repository.models.flatMap(({ name, version, state, pipeline }) => {
+    if (state !== 'available' || pipeline === undefined || pipeline.runs === '') return [];
+    const says = tensorModelOf(shelf, pipeline);
+    const file = join(pipeline.folder, configFile);
+    return typeof says === 'string'
+      ? [{ model: name, version, file, says: `runs is ${pipeline.runs}: ${says}` }]
+      : [];
+  });
+}
+
+const keyPattern = /^([a-z][A-Za-z]*)((?:\.[A-Za-z]\w*|\[\d+\])*)(?=:? )/;
+const unknownKey = /^(\S+) is not a known key;/;
+const roots: readonly string[] = Object.keys(modelShape.shape);
+
+/** Sentences about the configuration begin with their key. */
+function keyOf(says: string): string {
+  const unknown = unknownKey.exec(says)?.[1];
+  if (unknown !== undefined) return unknown;
+  const [, root, rest] = keyPattern.exec(says) ?? [];
+  return root !== undefined && roots.includes(root) ? `${root}${rest}` : '';
+}
+
+/** A line for each mistake and each note, and one that says how many there are. */
+export function checkText({ folder, models, mistakes, notes }: Check): string {
+  const lines = mistakes.map(({ model, version, file, says }) => {
+    if (model === '') return `mistake: ${says}`;
+    return `mistake: ${version === '' ? model : `${model}:${version}`}: ${file}: ${says}`;
+  });
+  for (const { name, version, state, reason } of models)
+    if (state === 'unchosen') lines.push(`note: ${name}:${version}: ${reason}`);
+  lines.push(...notes.map((note) => `note: ${note}`));
+  const names = new Set(models.map(({ name }) => name));
+  const served = models.filter(({ state }) => state === 'available').length;
+  const found = mistakes.length === 0 ? 'no mistakes' : count(mistakes.length, 'mistake');
+  lines.push(`${folder}: ${found}; ${count(names.size, 'model')}, ${count(served, 'version')} to serve`);
+  return lines.join('\n');
+}
+
+function count(number: number, what: string): string {
+  return `${number} ${what}${number === 1 ? '' : 's'}`;
+}

@@ -1,0 +1,171 @@
+// `node runtime models check`: every mistake of a folder on a line of its own, as it is printed and as JSON, with the exit code.
+import assert from 'node:assert/strict';
+import { spawnSync } from 'node:child_process';
+import { join } from 'node:path';
+import { test } from 'node:test';
+import { ConfigError } from '../../runtime/config/load.js';
+import type { Check } from '../../runtime/models/check.js';
+import { modelsHelp, modelsText } from '../../runtime/models/command.js';
+import { onnxIdentity } from '../executor/onnx.js';
+import { folderOf, samples } from './folder.js';
+
+const identity = onnxIdentity('FP32', 4);
+
+/** Of one model each: what its folder holds, and where the mistakes are. */
+const mistaken: Readonly<Record<string, readonly [string | undefined, [string, string, RegExp][]]>> = {
+  misspelt: [
+    'maxBach: 4\nplacement: gpu\nbatching: { policy: fast }\n',
+    [
+      ['', 'batching.policy', /^batching\.policy is "fast"; wanted is one of auto/],
+      ['', 'placement', /^placement is "gpu"/],
+      ['', 'maxBach', /^maxBach is not a known key; did you mean maxBatch\?$/],
+    ],
+  ],
+  contradictory: [
+    'idempotent: false\nhedge: true\nshareIdentical: true\nmaxBatch: 4\nbatching: { preferred: [8], sizes: [1, 2] }\n',
+    [
+      ['', 'shareIdentical', /are never shared/],
+      ['', 'hedge', /a second worker/],
+      ['', 'batching.preferred[0]', /is 8; wanted is a whole number from 1 to 4/],
+      ['', 'batching.sizes', /the last 4 itself$/],
+    ],
+  ],
+  disagreeing: [
+    'inputs: [{ name: z, datatype: FP32, shape: [4] }, { name: x, datatype: FP64, shape: [-1, 4] }]\n' +
+      'outputs: [{ name: y, datatype: FP32, shape: [-1, 5] }]\n',
+    [
+      ['1', 'inputs', /^inputs names z; the ONNX file has x$/],
+      ['1', 'inputs', /^inputs: x is FP64 here and FP32 in the ONNX file$/],
+      ['1', 'outputs', /^outputs: y has shape \[-1, 5\] here and \[-1, 4\] in the ONNX file$/],
+    ],
+  ],
+  absent: [
+    'versions: [1, 7, 9]',
+    [
+      ['7', 'versions', /^versions lists 7, which does not exist; the folder has 1$/],
+      ['9', 'versions', /^versions lists 9/],
+    ],
+  ],
+  outer: ['runs: nobody', [['1', 'runs', /^runs is nobody: .*nobody/]]],
+  illegible: ['maxBatch: [', [['', '', /^it is not YAML: line 1/]]],
+};
+
+function mistakenFolder(): string {
+  const files: Record<string, string | Uint8Array> = { 'good/1/model.onnx': identity, 'bad name/x': '' };
+  for (const [name, [config]] of Object.entries(mistaken)) {
+    files[`${name}/1/model.onnx`] = identity;
+    if (config !== undefined) files[`${name}/config.yaml`] = config;
+  }
+  files['cut/1/model.onnx'] = identity;
+  files['cut/2/model.onnx'] = identity.subarray(0, -3);
+  files['cut/3/readme.txt'] = '';
+  return folderOf(files);
+}
+
+async function checked(folder: string): Promise<Check> {
+  return JSON.parse((await modelsText(['check', folder, '--json'])).text) as Check;
+}
+
+test('all mistakes of all models are found at once, with model, version, file and key', async () => {
+  const folder = mistakenFolder();
+  const { mistakes, notes, models } = await checked(folder);
+  for (const [name, [, wanted]] of Object.entries(mistaken)) {
+    const found = mistakes.filter((mistake) => mistake.model === name);
+    assert.equal(found.length, wanted.length, JSON.stringify(found));
+    for (const [version, key, says] of wanted) {
+      const one = found.find((mistake) => says.test(mistake.says));
+      const shown = `${name}: ${says} in ${JSON.stringify(found)}`;
+      assert.deepEqual([one?.version, one?.key], [version, key], shown);
+      assert.equal(one?.file, join(folder, name, 'config.yaml'), shown);
+    }
+  }
+  const cut = mistakes
+    .filter(({ model }) => model === 'cut')
+    .map(({ version, file, key }) => [version, file, key]);
+  const fileOf = (version: string): string => join(folder, 'cut', version, 'model.onnx');
+  assert.deepEqual(cut, [
+    ['2', fileOf('2'), ''],
+    ['3', fileOf('3'), ''],
+  ]);
+  assert.equal(notes.length, 1);
+  assert.match(notes[0] as string, /bad name is passed over/);
+  const known = Object.values(mistaken).reduce((sum, [, wanted]) => sum + wanted.length, 2);
+  assert.equal(mistakes.length, known, 'and none is made up');
+  assert.deepEqual(
+    models.filter(({ state }) => state === 'available').map(({ name, version }) => `${name}:${version}`),
+    ['absent:1', 'cut:1', 'good:1', 'outer:1'],
+  );
+});
+
+test('one line each is printed, and how many there are', async () => {
+  const { text, isGood } = await modelsText(['check', mistakenFolder()]);
+  assert.equal(isGood, false);
+  const lines = text.split('\n');
+  assert.equal(lines.filter((line) => line.startsWith('mistake: ')).length, 16);
+  assert.ok(lines.some((line) => /^mistake: cut:2: \/.*model\.onnx: it is not an ONNX model/.test(line)));
+  assert.ok(lines.some((line) => /^mistake: misspelt: \/.*config\.yaml: maxBach is not/.test(line)));
+  assert.ok(lines.some((line) => /^note: .*bad name is passed over/.test(line)));
+  assert.match(lines.at(-1) as string, /: 16 mistakes; 8 models, 4 versions to serve$/);
+});
+
+test('the samples have none', async () => {
+  const { text, isGood } = await modelsText(['check', samples]);
+  assert.ok(isGood, text);
+  assert.match(text, /: no mistakes; \d+ models, \d+ versions to serve$/);
+});
+
+test('a version that was left out is a note; one that is listed and corrupt a mistake', async () => {
+  const folder = folderOf({
+    'm/config.yaml': 'versions: [2, 3]',
+    'm/1/model.onnx': identity,
+    'm/2/model.onnx': identity,
+    'm/3/model.onnx': 'rubbish',
+  });
+  const { text } = await modelsText(['check', folder]);
+  assert.match(text, /note: m:1: not served: versions in its config\.yaml lists 2, 3\n/);
+  assert.match(text, /mistake: m:3: /);
+  assert.match(text, /: 1 mistake; 1 model, 1 version to serve$/);
+});
+
+test('a folder that is none, that has no models, or that is one model', async () => {
+  const model = folderOf({ '1/model.onnx': identity, 'config.yaml': '' });
+  for (const [folder, says] of [
+    [join(samples, 'none'), /can't be read: it does not exist/],
+    [folderOf({}), /has no models; each is a folder in it/],
+    [model, /is one model/],
+  ] as const) {
+    const { text, isGood } = await modelsText(['check', folder]);
+    assert.equal(isGood, false);
+    assert.match(text, says);
+    assert.equal((await checked(folder)).mistakes.length, 1);
+  }
+});
+
+test('wrong use is told with what is right', async () => {
+  for (const [args, says] of [
+    [[], /models needs a verb; there is check/],
+    [['chek', 'x'], /models chek is not known; did you mean check\?/],
+    [['check'], /models check needs the folder/],
+    [['check', 'a', 'b'], /takes one folder; b is one too many/],
+    [['check', 'a', '--jsn'], /argument --jsn of models is not known; did you mean --json\?/],
+  ] as const)
+    await assert.rejects(
+      modelsText(args),
+      (fault) => fault instanceof ConfigError && says.test(fault.message),
+    );
+  assert.equal((await modelsText(['check', '--help'])).text, modelsHelp);
+});
+
+test('the exit code tells a program', () => {
+  const main = join(samples, '..', '..', 'runtime');
+  const run = (...args: string[]) =>
+    spawnSync(process.execPath, [main, 'models', ...args], { encoding: 'utf8' });
+  const good = run('check', samples);
+  assert.deepEqual([good.status, good.stderr], [0, '']);
+  const bad = run('check', folderOf({ 'm/1/model.onnx': '' }));
+  assert.equal(bad.status, 1);
+  assert.match(bad.stdout, /^mistake: m:1: /);
+  const wrong = run('check');
+  assert.equal(wrong.status, 2);
+  assert.match(wrong.stderr, /needs the folder.*\n.*node runtime models --help/);
+});
