@@ -1,5 +1,5 @@
-// What every way of computing a model offers to the place that holds it. A backend lives on one thread and is given one
-// run at a time; what it throws ends that run alone.
+// What every way of computing a model offers to the thread that holds it. A backend is given one run at a time; what it
+// throws ends that run alone. The modules that users write have the same four functions: README.md describes them.
 import type { Tensor } from '../../proto/tensor.js';
 import type { RunFailure } from './executor.js';
 import type { LoadOrder } from './order.js';
@@ -10,10 +10,11 @@ export interface Backend {
 }
 
 export interface LoadedModel {
-  /** Runs on made-up input until a run is warm: its milliseconds, or 0 when that can't be told. */
-  warmup(rows: number): Promise<number>;
-  /** What a run of so many rows costs, once the model is warm: milliseconds, or 0 when that can't be told. */
-  measure(rows: number): Promise<number>;
+  /**
+   * Gets ready for runs of so many rows. Gives the milliseconds that one takes, 0 when that can't be told, or nothing:
+   * then it is run with made-up input and timed. So is a model without it.
+   */
+  warmup?(rows: number): Promise<number | undefined>;
   infer(batch: Batch): Promise<readonly Tensor[]>;
   /** Never called while `infer` is at work. */
   unload(): Promise<void>;
@@ -38,10 +39,14 @@ export class BackendError extends Error {
   }
 }
 
+/** What was given is no answer at all, whatever was asked: a model that does so while it is warmed up is not served. */
+export class AnswerError extends BackendError {}
+
 const loaders = {
   onnxruntime: async () => (await import('./backends/onnxruntime.js')).onnxruntime,
   echo: async () => (await import('./backends/echo.js')).echo,
   simulated: async () => (await import('./backends/simulated.js')).simulated,
+  module: async () => (await import('./backends/module.js')).module,
 } satisfies Record<string, () => Promise<Backend>>;
 
 export type BackendName = keyof typeof loaders;

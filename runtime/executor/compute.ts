@@ -1,8 +1,8 @@
 // The main thread's end of the compute thread: starts it, hands it letters and memory, and hears what became of them.
-// It never ends the thread by force, for that would abort the process when a run is in flight.
+// The common one is never ended by force, for that would abort the process when a run of ONNX Runtime is in flight.
 import { Worker } from 'node:worker_threads';
 import { now } from '../clock.js';
-import type { Run, RunResult } from './executor.js';
+import type { Run, RunFailure, RunResult } from './executor.js';
 import { copyInputs, layOut } from './gather.js';
 import type { FromThread, ToThread } from './letters.js';
 import { MemoryPool } from './memory.js';
@@ -19,6 +19,12 @@ interface Running {
   readonly done: (result: RunResult) => void;
 }
 
+export interface ThreadOptions {
+  readonly name: string;
+  /** What runs end as when the thread does. */
+  readonly lost: RunFailure['code'];
+}
+
 export class ComputeThread {
   readonly #worker = new Worker(new URL('./thread.js', import.meta.url), { execArgv: [] });
   readonly #memory = new MemoryPool();
@@ -26,18 +32,23 @@ export class ComputeThread {
   readonly #running = new Map<number, Running>();
   readonly #gone: Promise<void>;
   readonly #broken: (reason: string) => void;
+  readonly #lost: RunFailure['code'];
   #lettersSent = 0;
   #end = '';
   #isStopping = false;
 
   /** `broken` is called when it ends without having been told to. */
-  constructor(broken: (reason: string) => void) {
+  constructor(
+    broken: (reason: string) => void,
+    { name, lost }: ThreadOptions = { name: 'the compute thread', lost: 'DEVICE_LOST' },
+  ) {
     this.#broken = broken;
+    this.#lost = lost;
     this.#worker.on('message', (letter: FromThread) => this.#hear(letter));
-    this.#worker.on('error', (error) => this.#fail(`the compute thread failed: ${error.message}`));
+    this.#worker.on('error', (error) => this.#fail(`${name} failed: ${wordsOf(error)}`));
     this.#gone = new Promise((resolve) => {
       this.#worker.once('exit', () => {
-        this.#fail('the compute thread has ended');
+        this.#fail(`${name} has ended`);
         resolve();
       });
     });
@@ -61,7 +72,7 @@ export class ComputeThread {
 
   run(run: Run, key: string, rows: number, own: number, done: (result: RunResult) => void): void {
     if (this.#end !== '') {
-      done({ key: run.key, ok: false, code: 'DEVICE_LOST', reason: this.#end });
+      done({ key: run.key, ok: false, code: this.#lost, reason: this.#end });
       return;
     }
     const startedAt = now();
@@ -81,6 +92,13 @@ export class ComputeThread {
     this.#isStopping = true;
     if (this.#end === '') await this.#ask((id) => ({ kind: 'stop', id })).catch(() => undefined);
     await this.#gone;
+  }
+
+  /** By force, whatever it does. */
+  async end(reason = 'the thread was ended'): Promise<void> {
+    this.#isStopping = true;
+    this.#fail(reason);
+    await this.#worker.terminate();
   }
 
   #ask(letter: (id: number) => ToThread): Promise<number> {
@@ -123,6 +141,11 @@ export class ComputeThread {
     const running = [...this.#running.values()];
     this.#running.clear();
     for (const { run, done } of running)
-      done({ key: run.key, ok: false, code: 'DEVICE_LOST', reason: this.#end });
+      done({ key: run.key, ok: false, code: this.#lost, reason: this.#end });
   }
+}
+
+/** Whatever was thrown: a user's code may throw anything. */
+function wordsOf(error: unknown): string {
+  return error instanceof Error ? error.message : String(error);
 }

@@ -30,18 +30,37 @@ export function viewElements(datatype: Datatype, data: Uint8Array): Elements {
   return new View(aligned.buffer as ArrayBuffer, aligned.byteOffset, aligned.byteLength / size);
 }
 
+/** Whether a user's data is what tensors of this datatype are handed about as. */
+export function isArrayOf(datatype: Datatype, data: unknown): data is ArrayLike<unknown> {
+  if (datatype !== 'BYTES') return data instanceof arrays[datatype];
+  const isElement = (element: unknown) => typeof element === 'string' || element instanceof Uint8Array;
+  return Array.isArray(data) && data.every(isElement);
+}
+
+export function arrayNameOf(datatype: Datatype): string {
+  return datatype === 'BYTES' ? 'a list of texts or Uint8Arrays' : `a ${arrays[datatype].name}`;
+}
+
 export function bytesOf(elements: ArrayBufferView): Uint8Array {
   return new Uint8Array(elements.buffer, elements.byteOffset, elements.byteLength);
 }
 
-/** The elements of a BYTES tensor as text, or the sentence that says why they are none. */
-export function readStrings(data: Uint8Array, count: number): string[] | string {
+/** The elements of a BYTES tensor as views, or the sentence that says why they are none. */
+export function readBytes(data: Uint8Array, count: number): Uint8Array[] | string {
   const offsets = bytesElementOffsets(data, count);
   if (typeof offsets === 'string') return offsets;
+  return Array.from({ length: count }, (_, element) =>
+    data.subarray((offsets[element] as number) + 4, offsets[element + 1]),
+  );
+}
+
+/** The same as text. */
+export function readStrings(data: Uint8Array, count: number): string[] | string {
+  const elements = readBytes(data, count);
+  if (typeof elements === 'string') return elements;
   const decoder = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true });
   const strings: string[] = [];
-  for (let element = 0; element < count; element++) {
-    const bytes = data.subarray((offsets[element] as number) + 4, offsets[element + 1]);
+  for (const [element, bytes] of elements.entries()) {
     try {
       strings.push(decoder.decode(bytes));
     } catch {
@@ -51,13 +70,17 @@ export function readStrings(data: Uint8Array, count: number): string[] | string 
   return strings;
 }
 
-export function writeStrings(strings: readonly string[]): Uint8Array {
-  const lengths = strings.map((text) => Buffer.byteLength(text));
+export function writeStrings(elements: readonly (string | Uint8Array)[]): Uint8Array {
+  const lengths = elements.map((element) => Buffer.byteLength(element));
   const data = Buffer.allocUnsafeSlow(lengths.reduce((sum, length) => sum + 4 + length, 0));
   let at = 0;
-  for (const [index, text] of strings.entries()) {
+  for (const [index, element] of elements.entries()) {
     at = data.writeUInt32LE(lengths[index] as number, at);
-    at += data.write(text, at);
+    if (typeof element === 'string') at += data.write(element, at);
+    else {
+      data.set(element, at);
+      at += element.length;
+    }
   }
   return data;
 }

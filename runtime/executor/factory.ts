@@ -12,6 +12,7 @@ import type { KeptCosts } from './kept.js';
 import { LearnedCosts } from './learned.js';
 import { hasOpenSizes, Measuring } from './measuring.js';
 import { type Device, type LoadOrder, orderOf } from './order.js';
+import { OwnThread } from './own-thread.js';
 import { Shelf } from './shelf.js';
 
 /** What a model may cost at most to run on the main thread: everything else there waits as long. */
@@ -36,10 +37,14 @@ export function createExecutor(options: ExecutorOptions = {}): Executor {
 
 interface Placed {
   readonly place: Place;
+  /** Where the model's backend is a user's own. */
+  readonly own: OwnThread | undefined;
   readonly order: LoadOrder;
-  costs: readonly Cost[];
+  readonly costs: readonly Cost[];
   readonly learned: LearnedCosts;
 }
+
+type Put = Pick<Placed, 'place' | 'own'> & { readonly runMs: number };
 
 class Places implements Executor {
   readonly device: Device;
@@ -49,6 +54,7 @@ class Places implements Executor {
   readonly #measuring = new Measuring();
   readonly #inline = new Shelf();
   readonly #placed = new Map<string, Placed>();
+  readonly #owns = new Set<OwnThread>();
   readonly #inThread = new Set<string>();
   readonly #retiring = new Set<Promise<void>>();
   #thread: ComputeThread | undefined;
@@ -75,16 +81,18 @@ class Places implements Executor {
     const order = orderOf(entry, { device: this.device, threads: this.#threads });
     if (typeof order === 'string') return { ok: false, reason: order };
     if (this.#isClosed) return { ok: false, reason: 'the executor is closed' };
+    let own: OwnThread | undefined;
     try {
-      const { place, runMs } = await this.#put(order, entry);
-      const before = this.#placed.get(order.key)?.place;
-      const placed: Placed = { place, order, costs: [], learned: new LearnedCosts() };
-      this.#placed.set(order.key, placed);
-      if (before !== undefined && before !== place) await this.#remove(order.key, before);
-      const costs = await this.#costsOf(order, place, runMs);
-      placed.costs = costs;
+      const put = await this.#put(order, entry);
+      const { place, runMs } = put;
+      own = put.own;
+      const costs = await this.#costsOf(order, put);
+      const before = this.#placed.get(order.key);
+      this.#placed.set(order.key, { place, own, order, costs, learned: new LearnedCosts() });
+      if (before !== undefined && (before.place !== place || before.own !== own)) await this.#remove(before);
       return { ok: true, place, rowsMax: order.rowsMax, runMs, costs };
     } catch (error) {
+      if (own !== undefined) this.#owns.delete(own);
       return { ok: false, reason: error instanceof Error ? error.message : String(error) };
     }
   }
@@ -95,7 +103,7 @@ class Places implements Executor {
     this.#placed.delete(key);
     if (placed === undefined) return;
     void this.#keep(placed);
-    void this.#remove(key, placed.place).catch(() => undefined);
+    void this.#remove(placed).catch(() => undefined);
   }
 
   run(run: Run, done: (result: RunResult) => void): void {
@@ -105,7 +113,7 @@ class Places implements Executor {
     if (placed === undefined) return refuse(run, done, 'MODEL_FAILED', `${key} is not loaded in this worker`);
     const wrong = findWrongInput(run);
     if (wrong !== undefined) return refuse(run, done, 'MODEL_FAILED', wrong);
-    const { place, order, learned } = placed;
+    const { place, own: ownThread, order, learned } = placed;
     const own = order.batches ? sumOfRows(run) : 1;
     const rows = filledRows(order.rowSizes, own);
     const finish = (result: RunResult): void => {
@@ -115,6 +123,7 @@ class Places implements Executor {
     };
     const filled = fill(run, own, rows);
     if (place === 'inline') void this.#runInline(filled, key, rows, own, finish);
+    else if (ownThread !== undefined) ownThread.run(filled, rows, own, finish);
     else this.#useThread().run(filled, key, rows, own, finish);
   }
 
@@ -127,16 +136,17 @@ class Places implements Executor {
       });
     }
     for (const placed of this.#placed.values()) await this.#keep(placed);
+    await Promise.all([...this.#owns].map((own) => own.stop()));
     await this.#inline.unloadAll();
     this.#retireThread();
     await Promise.all(this.#retiring);
   }
 
-  async #costsOf(order: LoadOrder, place: Place, runMs: number): Promise<readonly Cost[]> {
+  async #costsOf(order: LoadOrder, { place, own, runMs }: Put): Promise<readonly Cost[]> {
     const known = await this.#kept?.find(order);
     if (known !== undefined) return known;
-    const thread = place === 'thread' ? this.#useThread() : undefined;
-    const measure = (rows: number) => (thread ?? this.#inline).measure(order.key, rows);
+    const thread = place === 'thread' && own === undefined ? this.#useThread() : undefined;
+    const measure = (rows: number) => own?.measure(rows) ?? (thread ?? this.#inline).measure(order.key, rows);
     const { costs, isAll } = await this.#measuring.costsOf(order, runMs, measure);
     if (isAll) await this.#kept?.keep(order, costs);
     return costs;
@@ -148,8 +158,9 @@ class Places implements Executor {
     if (all !== undefined) await this.#kept?.keep(order, all);
   }
 
-  async #put(order: LoadOrder, entry: ModelEntry): Promise<{ place: Place; runMs: number }> {
+  async #put(order: LoadOrder, entry: ModelEntry): Promise<Put> {
     const { placement } = entry.config;
+    if (order.backend === 'module') return this.#putOwn(order);
     if (placement === 'inline' || (placement === 'auto' && order.backend === 'echo')) {
       return this.#putInline(order);
     }
@@ -160,7 +171,7 @@ class Places implements Executor {
       this.#inThread.add(order.key);
       const runMs = await thread.warmup(order.key, filledRows(order.rowSizes, 1));
       if (placement !== 'auto' || !(await isTiny(order, entry, runMs, thread)))
-        return { place: 'thread', runMs };
+        return { place: 'thread', runMs, own: undefined };
       const placed = await this.#putInline(order);
       this.#inThread.delete(order.key);
       await thread.unload(order.key);
@@ -171,12 +182,28 @@ class Places implements Executor {
     }
   }
 
-  async #putInline(order: LoadOrder): Promise<{ place: Place; runMs: number }> {
+  async #putInline(order: LoadOrder): Promise<Put> {
     await this.#inline.load(order);
-    return { place: 'inline', runMs: await this.#inline.warmup(order.key, filledRows(order.rowSizes, 1)) };
+    const runMs = await this.#inline.warmup(order.key, filledRows(order.rowSizes, 1));
+    return { place: 'inline', runMs, own: undefined };
   }
 
-  async #remove(key: string, place: Place): Promise<void> {
+  async #putOwn(order: LoadOrder): Promise<Put> {
+    const own = new OwnThread(order);
+    this.#owns.add(own);
+    try {
+      return { place: 'thread', runMs: await own.load(), own };
+    } catch (error) {
+      this.#owns.delete(own);
+      throw error;
+    }
+  }
+
+  async #remove({ order: { key }, place, own }: Placed): Promise<void> {
+    if (own !== undefined) {
+      this.#owns.delete(own);
+      return own.stop();
+    }
     if (place === 'inline') return this.#inline.unload(key);
     this.#inThread.delete(key);
     await this.#thread?.unload(key);

@@ -1,6 +1,7 @@
 // What a backend must know to load a model: plain data taken from the repository's entry, for it crosses to the thread.
 import { modelKey } from '../../proto/ids.js';
 import type { TensorHeader } from '../../proto/tensor.js';
+import { isBuiltIn } from '../models/backend.js';
 import { rowSizesOf } from '../models/batching.js';
 import type { ModelEntry } from '../models/repository.js';
 import type { BackendName } from './backend.js';
@@ -8,9 +9,17 @@ import { readSimulated, type SimulatedSettings } from './simulated.js';
 
 export interface LoadOrder {
   readonly key: string;
+  readonly model: string;
+  readonly version: string;
   readonly backend: BackendName;
   /** Empty when the backend needs none. */
   readonly file: string;
+  /** Where the version's files lie; the model's folder where it has no versions. */
+  readonly folder: string;
+  /** The owner's own backend: its full path, empty where there is none. */
+  readonly module: string;
+  /** As the model's config calls the backend. */
+  readonly calledBackend: string;
   /** The first dimension of every tensor counts rows. */
   readonly batches: boolean;
   /** Every number of an answer must be finite. */
@@ -24,6 +33,9 @@ export interface LoadOrder {
   readonly device: Device;
   readonly threads: number;
   readonly simulated: SimulatedSettings;
+  /** For the owner's own backend. */
+  readonly settings: Readonly<Record<string, unknown>>;
+  readonly loadLongestMs: number;
 }
 
 export const devices = ['cpu', 'webgpu', 'cuda'] as const;
@@ -43,8 +55,13 @@ export function orderOf(entry: ModelEntry, machine: Machine): LoadOrder | string
   if (typeof simulated === 'string') return simulated;
   return {
     key: modelKey(entry.name, entry.version),
-    backend: entry.config.backend,
+    model: entry.name,
+    version: entry.version,
+    backend: isBuiltIn(entry.config.backend) ? entry.config.backend : 'module',
     file: entry.file,
+    folder: entry.folder,
+    module: entry.module,
+    calledBackend: entry.config.backend,
     batches: entry.maxBatch > 0,
     finite: entry.config.finite,
     rowsMax: Math.max(1, entry.maxBatch),
@@ -54,6 +71,8 @@ export function orderOf(entry: ModelEntry, machine: Machine): LoadOrder | string
     device: machine.device,
     threads: machine.threads,
     simulated,
+    settings: entry.config.settings ?? {},
+    loadLongestMs: entry.config.loadLongestMs,
   };
 }
 

@@ -6,6 +6,7 @@ import { BackendError, findBackend, type LoadedModel } from './backend.js';
 import type { RunFailure } from './executor.js';
 import { findNotFinite } from './finite.js';
 import type { LoadOrder } from './order.js';
+import { measured, warmed } from './warming.js';
 
 export type Outcome =
   | {
@@ -42,11 +43,13 @@ export class Shelf {
 
   /** Milliseconds of a warm run; 0 when that can't be told. */
   async warmup(key: string, rows: number): Promise<number> {
-    return (await this.#models.get(key)?.model.warmup(rows)) ?? 0;
+    const shelved = this.#models.get(key);
+    return shelved === undefined ? 0 : warmed(shelved.model, shelved.order, rows);
   }
 
   async measure(key: string, rows: number): Promise<number> {
-    return (await this.#models.get(key)?.model.measure(rows)) ?? 0;
+    const shelved = this.#models.get(key);
+    return shelved === undefined ? 0 : measured(shelved.model, shelved.order, rows);
   }
 
   async unload(key: string): Promise<void> {

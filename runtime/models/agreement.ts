@@ -31,8 +31,15 @@ function side(
   found: readonly GraphTensor[] | undefined,
   backend: string,
 ): Side {
-  if (said === undefined && found === undefined)
-    return nothing(`${what} is missing; backend ${backend} has no file that tells them`);
+  if (said === undefined && found === undefined) {
+    const such =
+      what === 'inputs'
+        ? '{ name: x, datatype: FP32, shape: [-1, 4] }'
+        : '{ name: y, datatype: FP32, shape: [-1] }';
+    return nothing(
+      `${what} is missing, and backend ${backend} has no file that tells them: declare them, such as ${what}: [${such}]`,
+    );
+  }
   const twice = said?.find((tensor, at) => said.findIndex((other) => other.name === tensor.name) !== at);
   if (twice !== undefined) return nothing(`${what} names ${twice.name} twice`);
   if (found === undefined) return { tensors: said as readonly ModelTensor[], amiss: [] };

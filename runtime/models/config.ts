@@ -4,6 +4,7 @@ import { type Datatype, datatypes } from '../../proto/tensor.js';
 import { readSimulated } from '../executor/simulated.js';
 import { decimal, readShape, whole, word, z } from '../shape.js';
 import { parseYaml } from '../yaml.js';
+import { backendPattern, backendWanted, isBuiltIn, strayed } from './backend.js';
 import { batchingShape, misbatched } from './batching.js';
 import { misrun, pipelineShape } from './pipeline.js';
 import { versionsShape } from './versions.js';
@@ -29,9 +30,13 @@ const described = tensor.extend({
 
 export const modelShape = z.strictObject({
   backend: z
-    .enum(['onnxruntime', 'echo', 'simulated'])
+    .string()
+    .regex(backendPattern, { error: backendWanted })
     .default('onnxruntime')
-    .describe('What computes it: ONNX Runtime, or for trials what comes in, or what `simulated` says.'),
+    .meta({ title: backendWanted })
+    .describe(
+      'What computes it: ONNX Runtime, or for trials what comes in, or what `simulated` says, or a module of your own.',
+    ),
   maxBatch: whole(0, limits.jobsPerBatchMax)
     .optional()
     .describe(
@@ -47,6 +52,9 @@ export const modelShape = z.strictObject({
     .describe('Where it runs in a worker: tiny models on the main thread, others in the compute thread.'),
   deadlineDefaultMs: decimal(1, dayMs).optional().describe('For requests that bring no deadline.'),
   runLongestMs: decimal(10, dayMs).optional().describe('A run that takes longer is taken for hung.'),
+  loadLongestMs: decimal(10, dayMs)
+    .default(60_000)
+    .describe('A backend of your own that takes longer to load and warm up is given up.'),
   idempotent: z
     .boolean()
     .default(true)
@@ -82,6 +90,10 @@ export const modelShape = z.strictObject({
     .optional()
     .describe('The same, with the same fields, and only those that are named are served.'),
   simulated: z.record(z.string(), z.unknown()).optional().describe('Settings of the simulated backend.'),
+  settings: z
+    .record(z.string(), z.unknown())
+    .optional()
+    .describe('What a backend of your own is told when it loads the model.'),
   ...pipelineShape,
 });
 
@@ -126,7 +138,23 @@ function contradicted({ idempotent, shareIdentical, hedge }: ModelConfig): strin
   return [...(shareIdentical ? [shared] : []), ...(hedge ? [hedged] : [])];
 }
 
-function misplaced({ backend, simulated }: ModelConfig): string[] {
+function misplaced(config: ModelConfig): string[] {
+  const { backend, placement, settings } = config;
+  const idle =
+    settings !== undefined && isBuiltIn(backend)
+      ? [`settings are for a backend of your own, but backend is ${backend}`]
+      : [];
+  const inline =
+    placement === 'inline' && !isBuiltIn(backend)
+      ? [
+          `placement is inline, but backend is ${backend}; a backend of your own has a thread of its own: leave placement out`,
+        ]
+      : [];
+  const stray = strayed(backend);
+  return [...idle, ...inline, ...(stray === undefined ? [] : [stray]), ...missimulated(config)];
+}
+
+function missimulated({ backend, simulated }: ModelConfig): string[] {
   if (simulated === undefined) return [];
   if (backend !== 'simulated') return [`simulated has settings, but backend is ${backend}`];
   const settings = readSimulated(simulated);

@@ -6,6 +6,7 @@ import { dirname, join, resolve } from 'node:path';
 import type { Datatype } from '../../proto/tensor.js';
 import { type Pipeline, readPipeline } from '../pipelines/declaration.js';
 import { agreed } from './agreement.js';
+import { findModule } from './backend.js';
 import { defaultModelConfig, type ModelConfig, studyModelConfig } from './config.js';
 import { type Graph, readOnnxFile } from './onnx.js';
 import { missingVersions, unchosen } from './versions.js';
@@ -35,6 +36,10 @@ export interface ModelEntry {
   readonly sizeBytes: number;
   /** The steps before and after it; undefined: none. With `runs` it has no tensors of its own, and no worker loads it. */
   readonly pipeline?: Pipeline | undefined;
+  /** Where the version's files lie; the model's folder where it has no versions. */
+  readonly folder: string;
+  /** The full path of the owner's own backend; empty where it is a built-in one. */
+  readonly module: string;
 }
 
 /** What is wrong in a model's folder, and where. */
@@ -140,7 +145,10 @@ async function scanModel(folder: string, name: string, found: Found): Promise<Mo
     return [];
   }
   const everyVersion = versions.length === 0 ? ['1'] : versions;
-  const entries = everyVersion.map((version) => scanVersion(folder, name, version, config, found));
+  const entries = everyVersion.map((version) => {
+    const home = versions.length === 0 ? folder : join(folder, version);
+    return scanVersion(folder, home, name, version, config, found);
+  });
   return config === undefined ? entries : chosen(entries, config, configPath, found);
 }
 
@@ -210,13 +218,19 @@ async function readConfig(path: string): Promise<ModelConfig | readonly string[]
 
 function scanVersion(
   folder: string,
+  home: string,
   name: string,
   version: string,
   said: ModelConfig | undefined,
   found: Found,
 ): ModelEntry {
   const config = said ?? defaultModelConfig;
-  const file = needsModelFile(config) ? join(folder, version, modelFile) : '';
+  const file = needsModelFile(config) ? join(home, modelFile) : '';
+  const module = findModule(folder, config.backend);
+  if (typeof module !== 'string') {
+    const why = `backend is ${config.backend}: ${module.path}: ${whyNot(module)}`;
+    return unavailable({ model: name, version, file: join(folder, configFile) }, [why], found, config);
+  }
   const place = { model: name, version, folder, versionFolder: join(folder, version) };
   const pipeline = readPipeline(config, place);
   if (typeof pipeline === 'string') {
@@ -235,8 +249,8 @@ function scanVersion(
     return unavailable({ model: name, version, file: where }, tensors, found, config);
   }
   const sizeBytes = graph?.sizeBytes ?? 0;
-  const known = { name, version, config, file, sizeBytes, maxBatch: config.maxBatch };
-  const entry: ModelEntry = { ...known, ...tensors, state: 'available', reason: '' };
+  const known = { name, version, config, file, sizeBytes, maxBatch: config.maxBatch, module };
+  const entry: ModelEntry = { ...known, ...tensors, folder: resolve(home), state: 'available', reason: '' };
   return pipeline === undefined ? entry : { ...entry, pipeline };
 }
 
@@ -284,6 +298,6 @@ function unavailable(
   const { model: name, version, file } = about;
   const why = `${file}: ${sentences.join('; ')}`;
   const reason = why.length > reasonLengthMax ? `${why.slice(0, reasonLengthMax - 3)}...` : why;
-  const nothing = { inputs: [], outputs: [], maxBatch: 0, file: '', sizeBytes: 0 };
+  const nothing = { inputs: [], outputs: [], maxBatch: 0, file: '', sizeBytes: 0, folder: '', module: '' };
   return { name, version, state: 'unavailable', reason, config, ...nothing };
 }

@@ -30,5 +30,7 @@ export function entry(
     config: { ...defaultModelConfig, backend: 'echo', maxBatch },
     file: '',
     sizeBytes: 0,
+    folder: '',
+    module: '',
   };
 }

@@ -4,20 +4,25 @@ import { after, describe, test } from 'node:test';
 import { places } from '../../proto/messages.js';
 import { type BackendName, backendNames } from '../../runtime/executor/backend.js';
 import { createExecutor } from '../../runtime/executor/factory.js';
-import { entryOf, floatRun, floatsOf, loaded, outcomeOf, successOf } from './models.js';
+import { entryOf, floatRun, floatsOf, identity, loaded, moduleOf, outcomeOf, successOf } from './models.js';
 import { onnxIdentity } from './onnx.js';
 
 const models = {
   onnxruntime: { onnx: onnxIdentity('FP32', 4) },
   echo: {},
   simulated: { config: { simulated: { alphaMs: 0, betaMs: 0 } } },
+  module: { module: moduleOf(identity) },
 } satisfies Record<BackendName, object>;
 
+/** Others decide; a user's own code never runs on the main thread. */
+const placesOf = (backend: BackendName) => (backend === 'module' ? (['thread'] as const) : places);
+
 for (const backend of backendNames) {
-  for (const placement of places) {
+  for (const placement of placesOf(backend)) {
     describe(`${backend} ${placement}`, () => {
       const given = { config: {}, ...models[backend] };
-      const entry = entryOf({ ...given, config: { ...given.config, backend, placement } });
+      const called = backend === 'module' ? './identity.mjs' : backend;
+      const entry = entryOf({ ...given, config: { ...given.config, backend: called, placement } });
       const executor = createExecutor();
       const ready = loaded(executor, entry);
       after(() => executor.close());

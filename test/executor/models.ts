@@ -19,6 +19,18 @@ export function temporaryPath(name: string): string {
   return join(folder, `${name}-${++paths}`);
 }
 
+/** A user's module that gives its input x back as y. */
+export const identity = `export const load = async ({ outputs: [{ name }] }) => ({
+  infer: async ({ inputs: [x] }) => [{ name, shape: x.shape, data: x.data }],
+})`;
+
+/** The path of a module with this text. */
+export function moduleOf(text: string, suffix = 'mjs'): string {
+  const path = `${temporaryPath('backend')}.${suffix}`;
+  writeFileSync(path, text);
+  return path;
+}
+
 export interface Wanted {
   readonly name?: string;
   readonly config?: Partial<ModelConfig>;
@@ -27,6 +39,8 @@ export interface Wanted {
   readonly maxBatch?: number;
   /** The model file's content. */
   readonly onnx?: Uint8Array;
+  /** The path of a backend of its own. */
+  readonly module?: string;
 }
 
 export function tensor(name: string, datatype: Datatype, shape: readonly number[]): ModelTensor {
@@ -51,6 +65,8 @@ export function entryOf(wanted: Wanted): ModelEntry {
     maxBatch,
     file,
     sizeBytes: wanted.onnx?.length ?? 0,
+    folder,
+    module: wanted.module ?? '',
   };
 }
 

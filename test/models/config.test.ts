@@ -17,6 +17,7 @@ test('an empty file means the defaults', () => {
     maxBatch: 0,
     versions: 'all',
     placement: 'auto',
+    loadLongestMs: 60_000,
     idempotent: true,
     shareIdentical: false,
     hedge: false,
@@ -50,6 +51,7 @@ simulated: { alphaMs: 2, faultInput: { die: 666 } }
     placement: 'thread',
     deadlineDefaultMs: 250.5,
     runLongestMs: 5000,
+    loadLongestMs: 60_000,
     idempotent: true,
     shareIdentical: true,
     hedge: true,
@@ -58,6 +60,12 @@ simulated: { alphaMs: 2, faultInput: { die: 666 } }
     outputs: [{ name: 'y', datatype: 'FP32', shape: [] }],
     simulated: { alphaMs: 2, faultInput: { die: 666 } },
   });
+});
+
+test("a backend may be a module's path", () => {
+  for (const backend of ['./mine.js', './a/mine.mjs', '/models/mine.cjs', './a/../mine.js']) {
+    assert.equal((readModelConfig(`backend: ${backend}`) as ModelConfig).backend, backend);
+  }
 });
 
 test('what may run once only is said so', () => {
@@ -72,7 +80,25 @@ const wrong: [content: string, says: string][] = [
   ['maxBatch: 1025', 'maxBatch is 1025; wanted is a whole number from 0 to 1024'],
   ['maxBatch: 1e99', 'maxBatch is 1e+99; wanted is a whole number from 0 to 1024'],
   ['maxBatch:', 'maxBatch is empty; wanted is a whole number from 0 to 1024'],
-  ['backend: torch', 'backend is "torch"; wanted is one of onnxruntime, echo, simulated'],
+  [
+    'backend: torch',
+    'backend is "torch"; wanted is one of onnxruntime, echo, simulated, or the path of a module such as ./my-backend.js',
+  ],
+  ['backend: mine.js', 'backend is "mine.js"; wanted is one of'],
+  ['backend: ./mine.ts', 'backend is "./mine.ts"; wanted is one of'],
+  ['backend: ./.js', 'backend is "./.js"; wanted is one of'],
+  [
+    'backend: ../mine.js',
+    "backend is ../mine.js, which leads out of the model's folder; wanted is a path within it",
+  ],
+  ['backend: ./a/../../mine.js', "backend is ./a/../../mine.js, which leads out of the model's folder"],
+  [
+    '{ backend: ./mine.js, placement: inline }',
+    'placement is inline, but backend is ./mine.js; a backend of your own has a thread',
+  ],
+  ['settings: { depth: 3 }', 'settings are for a backend of your own, but backend is onnxruntime'],
+  ['{ backend: ./mine.js, simulated: {} }', 'simulated has settings, but backend is ./mine.js'],
+  ['loadLongestMs: 1', 'loadLongestMs is 1; wanted is a number from 10 to 86400000'],
   ['placement: gpu', 'placement is "gpu"; wanted is one of auto, inline, thread'],
   ['deadlineDefaultMs: 0', 'deadlineDefaultMs is 0; wanted is a number from 1 to 86400000'],
   ['deadlineDefaultMs: .nan', 'deadlineDefaultMs is NaN; wanted is a number from 1 to 86400000'],

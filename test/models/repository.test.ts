@@ -145,7 +145,22 @@ const broken: [what: string, files: Record<string, string | Uint8Array>, says: R
   [
     'an echo that says nothing',
     { 'm/config.yaml': 'backend: echo' },
-    /inputs is missing; backend echo has no file that tells them; outputs is missing; /,
+    /inputs is missing, and backend echo has no file that tells them: declare them, such as inputs: \[\{ name: x, .*; outputs is missing, /,
+  ],
+  [
+    'a backend of its own that is not there',
+    { 'm/config.yaml': 'backend: ./mine.js' },
+    /m\/config\.yaml: backend is \.\/mine\.js: \S+\/m\/mine\.js: it does not exist$/,
+  ],
+  [
+    'a backend of its own that is a folder',
+    { 'm/config.yaml': 'backend: ./mine.js', 'm/mine.js/1': '' },
+    /m\/config\.yaml: backend is \.\/mine\.js: \S+\/m\/mine\.js: it is not a file$/,
+  ],
+  [
+    'a backend of its own without inputs',
+    { 'm/config.yaml': 'backend: ./mine.js', 'm/mine.js': '' },
+    /inputs is missing, and backend \.\/mine\.js has no file that tells them: declare them/,
   ],
   ['an echo without outputs', { 'm/config.yaml': 'backend: echo\ninputs: []' }, /outputs is missing/],
 ];

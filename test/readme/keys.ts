@@ -3,6 +3,8 @@ import { modelShape } from '../../runtime/models/config.js';
 import { z } from '../../runtime/shape.js';
 
 interface Shown {
+  /** What is allowed, where no rule below tells it. */
+  readonly title?: string;
   readonly type?: string;
   readonly description?: string;
   readonly default?: unknown;
@@ -36,6 +38,7 @@ function keysOf(shown: Shown, before: string): string[][] {
 }
 
 function allowed(shown: Shown): string {
+  if (shown.title !== undefined) return shown.title;
   if (shown.anyOf !== undefined) return shown.anyOf.map(allowed).join('; ');
   if (shown.const !== undefined) return String(shown.const);
   if (shown.enum !== undefined) return shown.enum.join(', ');

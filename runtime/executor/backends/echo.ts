@@ -20,7 +20,6 @@ async function load(order: LoadOrder): Promise<LoadedModel> {
   }
   return {
     warmup: async () => 0,
-    measure: async () => 0,
     infer: async (batch) => batch.outputs.map((name) => answer(name, sources.get(name), batch)),
     unload: async () => undefined,
   };

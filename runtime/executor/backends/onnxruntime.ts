@@ -2,14 +2,12 @@
 // views of what the library allocated.
 import { InferenceSession, Tensor as OrtTensor } from 'onnxruntime-node';
 import {
-  byteSize,
   type Datatype,
   datatypes,
   elementCount,
   type Tensor,
   type TensorHeader,
 } from '../../../proto/tensor.js';
-import { now } from '../../clock.js';
 import { type Backend, BackendError, type Batch, type LoadedModel } from '../backend.js';
 import { bytesOf, readStrings, viewElements, writeStrings } from '../elements.js';
 import type { LoadOrder } from '../order.js';
@@ -31,12 +29,6 @@ const typeNames: Readonly<Record<Exclude<Datatype, 'BF16'>, OrtTensor.Type>> = {
 };
 const datatypeOf = new Map(Object.entries(typeNames).map(([datatype, type]) => [type, datatype as Datatype]));
 
-/** Stands in for a size that the model leaves open, when it is warmed up. */
-const openSize = 32;
-const warmRunsMax = 24;
-const warmBudgetMs = 40;
-const measuredRuns = 3;
-
 export const onnxruntime: Backend = { load };
 
 async function load(order: LoadOrder): Promise<LoadedModel> {
@@ -48,8 +40,6 @@ async function load(order: LoadOrder): Promise<LoadedModel> {
     throw new Error(mismatch);
   }
   return {
-    warmup: (rows) => warmup(session, order, rows),
-    measure: (rows) => measure(session, order, rows),
     infer: (batch) => infer(session, batch),
     unload: () => session.release(),
   };
@@ -90,50 +80,6 @@ function findMismatch(order: LoadOrder, session: InferenceSession): string | und
     }
   }
   return undefined;
-}
-
-async function warmup(session: InferenceSession, order: LoadOrder, rows: number): Promise<number> {
-  const feeds = blanks(order, rows);
-  const beganAt = now();
-  let best = Number.POSITIVE_INFINITY;
-  // The first run pays for memory and caches; of the others the quickest is the least disturbed.
-  for (let runs = 0; runs < 2 || (runs < warmRunsMax && now() - beganAt < warmBudgetMs); runs++) {
-    const startedAt = now();
-    try {
-      await session.run(feeds);
-    } catch {
-      return 0;
-    }
-    if (runs > 0) best = Math.min(best, now() - startedAt);
-  }
-  return best;
-}
-
-/** The middle one of a few runs, after one that pays for the memory of so many rows. */
-async function measure(session: InferenceSession, order: LoadOrder, rows: number): Promise<number> {
-  const feeds = blanks(order, rows);
-  const times: number[] = [];
-  for (let runs = 0; runs <= measuredRuns; runs++) {
-    const startedAt = now();
-    try {
-      await session.run(feeds);
-    } catch {
-      return 0;
-    }
-    if (runs > 0) times.push(now() - startedAt);
-  }
-  return times.sort((a, b) => a - b)[measuredRuns >> 1] as number;
-}
-
-function blanks(order: LoadOrder, rows: number): Record<string, OrtTensor> {
-  return Object.fromEntries(order.inputs.map((input) => [input.name, blank(input, order.batches, rows)]));
-}
-
-function blank(input: TensorHeader, batches: boolean, rows: number): OrtTensor {
-  const shape = input.shape.map((size, axis) => (axis === 0 && batches ? rows : size < 0 ? openSize : size));
-  if (input.datatype === 'BYTES') return new OrtTensor('string', Array(elementCount(shape)).fill(''), shape);
-  const header = { ...input, shape };
-  return tensorOf({ ...header, data: new Uint8Array(byteSize(header)) });
 }
 
 async function infer(session: InferenceSession, batch: Batch): Promise<readonly Tensor[]> {

@@ -19,7 +19,6 @@ async function load(order: LoadOrder): Promise<LoadedModel> {
   let runs = 0;
   return {
     warmup: async (rows) => costOf(settings, rows),
-    measure: async (rows) => costOf(settings, rows),
     infer: async (batch) => {
       runs += 1;
       const fault = faultOf(settings, batch, runs);
