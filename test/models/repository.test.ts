@@ -41,6 +41,7 @@ test('the samples are all available', async () => {
       ['digits', '1', 'available', '', 32],
       ['echo', '1', 'available', '', 32],
       ['srcnn', '1', 'available', '', 1],
+      ['srcnn_x3', '1', 'available', '', 1],
     ],
   );
   const digits = repository.find('digits', '') as ModelEntry;

@@ -51,8 +51,11 @@ test('digits reads at least 95 of 100 held-out images', async () => {
   assert.ok(right / images.length >= 0.95, `${right} of ${images.length}`);
 });
 
-test('srcnn gives back a picture of the same size, much like the one it got', async () => {
-  const { place } = await loaded(executor, entryOf('srcnn'));
+for (const model of ['srcnn', 'srcnn_x3'])
+  test(`${model} gives back a picture of the same size, much like the one it got`, () => sharpens(model));
+
+async function sharpens(model: string): Promise<void> {
+  const { place } = await loaded(executor, entryOf(model));
   for (const [height, width] of [
     [24, 17],
     [9, 40],
@@ -61,7 +64,7 @@ test('srcnn gives back a picture of the same size, much like the one it got', as
     const picture = Float32Array.from({ length: height * width }, (_, at) => (at % width) / width);
     const result = await successOf(executor, {
       key: `${height}x${width}`,
-      model: 'srcnn',
+      model,
       version: '1',
       place,
       inputs: [{ header: { name: 'input', datatype: 'FP32', shape }, frames: [bytesOf(picture)] }],
@@ -70,6 +73,7 @@ test('srcnn gives back a picture of the same size, much like the one it got', as
     });
     assert.deepEqual(result.outputs[0]?.shape, shape);
     const apart = floatsOf(result).map((pixel, at) => Math.abs(pixel - (picture[at] as number)));
-    assert.ok(Math.max(...apart) < 0.5 && Math.max(...apart) > 0, `${Math.max(...apart)}`);
+    // At the edges too: a network that sees black beyond them answers with a bright frame.
+    assert.ok(Math.max(...apart) < 0.1 && Math.max(...apart) > 0, `${Math.max(...apart)}`);
   }
-});
+}

@@ -1,0 +1,113 @@
+// The sharpening models through a real node: on pictures that they never learned from, each file gains over bicubic what
+// examples/models/README.md says of it.
+import assert from 'node:assert/strict';
+import { cpSync, mkdirSync, readFileSync } from 'node:fs';
+import { dirname, join } from 'node:path';
+import { after, before, describe, test } from 'node:test';
+import { samples } from '../models/folder.js';
+import {
+  eightBit,
+  type Grey,
+  heldOutPictures,
+  luminanceOf,
+  pairOf,
+  pictureFile,
+  psnr,
+} from '../models/pictures.js';
+import { GrpcClient } from './client.js';
+import { apart, RunningNode, Scratch } from './harness.js';
+
+const meanGainLeastDb = 0.5;
+/** Rounding, and another processor's arithmetic. */
+const toleranceDb = 0.03;
+
+interface Row {
+  readonly file: string;
+  readonly model: string;
+  readonly scale: number;
+  readonly gainsDb: readonly number[];
+  readonly meanDb: number;
+}
+
+/** The table's rows: | `srcnn/1/model.onnx` | kB | astronaut | china | mean | speed | */
+const rows = [
+  ...readFileSync(join(samples, 'README.md'), 'utf8').matchAll(
+    /^\| `(srcnn\w*\/\d+\/[\w.]+\.onnx)` \|[^|]*\| ([+-][\d.]+) \| ([+-][\d.]+) \| ([+-][\d.]+) \|/gm,
+  ),
+].map(([, file, astronaut, china, mean]): Row => {
+  const scale = file?.startsWith('srcnn_x3') ? 3 : 2;
+  const gainsDb = [Number(astronaut), Number(china)];
+  return {
+    file: file ?? '',
+    model: `file${scale}${file?.split('.')[1]}`,
+    scale,
+    gainsDb,
+    meanDb: Number(mean),
+  };
+});
+
+describe('the sharpening models', () => {
+  const scratch = new Scratch();
+  let node: RunningNode;
+  let client: GrpcClient;
+  /** By scale, in the order of the pictures. */
+  const pairs = new Map<number, ReturnType<typeof pairOf>[]>();
+  before(async () => {
+    for (const { file, model } of rows) {
+      mkdirSync(join(scratch.folder, 'models', model, '1'), { recursive: true });
+      cpSync(join(samples, file), join(scratch.folder, 'models', model, '1', 'model.onnx'));
+      const config = join(dirname(dirname(join(samples, file))), 'config.yaml');
+      cpSync(config, join(scratch.folder, 'models', model, 'config.yaml'));
+    }
+    const flags = apart(scratch, join(scratch.folder, 'models'));
+    node = await new RunningNode({ flags: { ...flags, role: 'all' } }).ready();
+    client = new GrpcClient(node.grpcPort);
+    const pictures = await Promise.all(
+      heldOutPictures.map((name) => luminanceOf(pictureFile(`${name}.jpg`))),
+    );
+    for (const scale of [2, 3])
+      pairs.set(
+        scale,
+        pictures.map((picture) => pairOf(picture, scale)),
+      );
+  });
+  after(async () => {
+    client.close();
+    await node.dispose();
+    scratch.remove();
+  });
+
+  async function mended(model: string, { pixels, height, width }: Grey): Promise<Grey> {
+    const data = Float32Array.from(pixels, (pixel) => pixel / 255);
+    const told = await client.infer({ model, input: 'input', shape: [1, 1, height, width], data });
+    assert.equal(told.status, 'OK', told.message);
+    assert.equal(told.values.length, pixels.length);
+    return { pixels: Uint8Array.from(told.values, (value) => eightBit(value * 255)), height, width };
+  }
+
+  test('all six files are in the table', () => {
+    assert.deepEqual(
+      rows.map(({ file }) => file),
+      ['srcnn', 'srcnn_x3'].flatMap((name) =>
+        ['model.onnx', 'model.fp16.onnx', 'model.int8.onnx'].map((file) => `${name}/1/${file}`),
+      ),
+    );
+  });
+
+  for (const { file, model, scale, gainsDb, meanDb } of rows) {
+    test(`${file} gains on every picture, ${meanDb} dB in the mean`, async () => {
+      const gains = await Promise.all(
+        (pairs.get(scale) ?? []).map(
+          async ({ sharp, blurred }) =>
+            psnr(await mended(model, blurred), sharp, scale) - psnr(blurred, sharp, scale),
+        ),
+      );
+      for (const [at, gain] of gains.entries()) {
+        const said = gainsDb[at] as number;
+        assert.ok(gain > 0 && Math.abs(gain - said) <= toleranceDb, `${heldOutPictures[at]}: ${gain} dB`);
+      }
+      const mean = gains.reduce((sum, gain) => sum + gain, 0) / gains.length;
+      assert.ok(mean >= meanGainLeastDb && Math.abs(mean - meanDb) <= toleranceDb, `mean ${mean} dB`);
+    });
+  }
+});
