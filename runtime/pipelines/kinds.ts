@@ -1,4 +1,5 @@
 // The steps that come with Signalbox, by the names that a model's config.yaml gives them.
 import type { StepKind } from './step.js';
+import { textSteps } from './text/kinds.js';
 
-export const stepKinds: Readonly<Record<string, StepKind>> = {};
+export const stepKinds: Readonly<Record<string, StepKind>> = { ...textSteps };

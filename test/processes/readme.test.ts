@@ -105,6 +105,7 @@ describe('the commands of the README', () => {
         'npm run bench -- failover',
         'npm run simulate -- --seeds 1000',
         'node runtime models check examples/models',
+        'curl -s localhost:8000/v2/models/minilm/infer -d \'{"inputs":[',
         'node runtime jobs --last 20 --failed',
         'node runtime jobs show ID',
       ].map((command) => command.slice(0, 60)),
@@ -144,6 +145,17 @@ describe('the commands of the README', () => {
       },
     );
     assert.match(story.stdout, /^ {2}model {5}digits:1 \(1 row, 256 bytes\)$/m);
+  });
+
+  test('curl is told vectors for its sentences', async () => {
+    const body = /-d '([\s\S]*)'/.exec(commandOf('curl -s localhost:8000/v2/models/minilm'))?.[1] as string;
+    const url = `http://127.0.0.1:${portOf(node, 'rest')}/v2/models/minilm/infer`;
+    const answer = await fetch(url, { method: 'POST', body });
+    const told = (await answer.json()) as { outputs: { name: string; shape: number[] }[] };
+    assert.deepEqual(
+      told.outputs.map(({ name, shape }) => [name, shape]),
+      [['embedding', [2, 384]]],
+    );
   });
 
   test('the sample models have no mistakes', async () => {

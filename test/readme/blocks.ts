@@ -11,11 +11,12 @@ import {
   simulatedFaultMeanings,
   simulatedMeanings,
 } from '../../runtime/executor/simulated.js';
-import { modelKeys } from './keys.js';
+import { modelKeys, stepKeys } from './keys.js';
 
 export const blocks: Readonly<Record<string, () => string>> = {
   errors: errorTable,
   'model-keys': modelKeyTable,
+  'pipeline-steps': () => table(['Step or option', 'Default', 'Allowed', 'Meaning'], stepKeys()),
   'batch-policies': () => meaningTable('Policy', batchPolicyMeanings),
   'worker-choices': () => meaningTable('Choice', workerChoiceMeanings),
   'simulated-keys': simulatedTable,

@@ -1,5 +1,6 @@
 // The keys of a model's config.yaml as the code knows them, for the README's table.
 import { modelShape } from '../../runtime/models/config.js';
+import { stepKinds } from '../../runtime/pipelines/kinds.js';
 import { z } from '../../runtime/shape.js';
 
 interface Shown {
@@ -24,6 +25,14 @@ interface Shown {
 /** Key, default, what is allowed and what it means; keys below a key have its name before theirs. */
 export function modelKeys(): string[][] {
   return keysOf(z.toJSONSchema(modelShape, { io: 'input' }) as Shown, '');
+}
+
+/** The same for the options of the steps that come with Signalbox. */
+export function stepKeys(): string[][] {
+  return Object.entries(stepKinds).flatMap(([name, { side, meaning, options }]) => [
+    [`\`${name}\``, '', '', `(${side}) ${meaning}`],
+    ...keysOf(z.toJSONSchema(options, { io: 'input' }) as Shown, `${name}.`),
+  ]);
 }
 
 function keysOf(shown: Shown, before: string): string[][] {
