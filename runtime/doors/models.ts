@@ -39,8 +39,8 @@ export class Models {
   }
 
   /** Of the tensor model behind a pipeline: throws when it can't be asked. */
-  behind(pipeline: Pipeline): Signature {
-    const entry = tensorModelOf(this.#engine, pipeline);
+  behind(pipeline: Pipeline, runs = pipeline.runs): Signature {
+    const entry = tensorModelOf(this.#engine, pipeline, runs);
     if (typeof entry === 'string') throw new SignalboxError('MODEL_UNAVAILABLE', entry);
     const kept = this.#behind.get(entry);
     if (kept !== undefined) return kept;
@@ -91,7 +91,7 @@ export function statusOf(engine: Engine, entry: ModelEntry): ModelStatus {
   if (state !== 'available') return { name, version, state: 'UNAVAILABLE', reason };
   return pipeline === undefined || pipeline.runs === ''
     ? engine.status(name, version)
-    : { ...statusBehind(engine, pipeline), name, version };
+    : statusBehind(engine, pipeline);
 }
 
 function signatureOf(entry: ModelEntry): Signature {

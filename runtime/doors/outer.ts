@@ -2,7 +2,7 @@
 // model behind it.
 
 import type { ModelEntry, ModelTensor } from '../models/repository.js';
-import type { Pipeline } from '../pipelines/declaration.js';
+import { everyRun, type Pipeline } from '../pipelines/declaration.js';
 import type { Engine, ModelStatus } from './engine.js';
 import { quote } from './sentence.js';
 import { makeSignature, type Port, type Signature } from './signature.js';
@@ -15,7 +15,11 @@ export interface Ports {
 type Shelf = Pick<Engine, 'model'>;
 
 /** The model that a pipeline asks, or the sentence that says why there is none. */
-export function tensorModelOf(engine: Shelf, { model, version, runs }: Pipeline): ModelEntry | string {
+export function tensorModelOf(
+  engine: Shelf,
+  { model, version, runs: usual }: Pipeline,
+  runs = usual,
+): ModelEntry | string {
   const [name = '', wanted = ''] = runs === '' ? [model, version] : runs.split(':');
   const entry = engine.model(name, wanted);
   const says = `model ${quote(model)} runs ${quote(runs)}`;
@@ -37,13 +41,17 @@ export function portsOf(engine: Shelf, entry: ModelEntry): Ports {
   return { inputs: pipeline.takes ?? own.inputs, outputs: pipeline.gives ?? own.outputs };
 }
 
+/** Ready when all are that it may run. */
 export function statusBehind(engine: Engine, pipeline: Pipeline): ModelStatus {
-  const behind = tensorModelOf(engine, pipeline);
   const { model: name, version } = pipeline;
-  if (typeof behind === 'string') return { name, version, state: 'UNAVAILABLE', reason: behind };
-  const status = engine.status(behind.name, behind.version);
-  const reason = status.reason === '' ? '' : `${behind.name}, which it runs: ${status.reason}`;
-  return { ...status, reason };
+  for (const runs of everyRun(pipeline)) {
+    const behind = tensorModelOf(engine, pipeline, runs);
+    if (typeof behind === 'string') return { name, version, state: 'UNAVAILABLE', reason: behind };
+    const { state, reason } = engine.status(behind.name, behind.version);
+    const why = reason === '' ? '' : `${behind.name}, which it runs: ${reason}`;
+    if (state !== 'READY') return { name, version, state, reason: why };
+  }
+  return { name, version, state: 'READY', reason: '' };
 }
 
 /** Its requests are of one row each: what belongs together in a batch is decided behind the steps. */

@@ -13,16 +13,24 @@ const port = z.strictObject({
 });
 const ports = z.array(port).min(1).max(limits.tensorsPerJobMax).optional();
 const steps = z.array(z.unknown()).max(stepsMax).optional();
+const modelPattern = /^[A-Za-z0-9._-]{1,128}(:[1-9]\d{0,14})?$/;
 const wantedModel = 'a model as NAME or NAME:VERSION';
 
 export const pipelineShape = {
   runs: z
     .string({ error: wantedModel })
-    .regex(/^[A-Za-z0-9._-]{1,128}(:[1-9]\d{0,14})?$/, { error: wantedModel })
+    .regex(modelPattern, { error: wantedModel })
     .optional()
     .describe(
       'The model that does the work between the steps, as NAME or NAME:VERSION. Default: its own file.',
     ),
+  runsWhen: z
+    .record(
+      z.string(),
+      z.record(z.string(), z.string({ error: wantedModel }).regex(modelPattern, { error: wantedModel })),
+    )
+    .optional()
+    .describe('Other models for values of a request parameter, such as { scale: { 3: srcnn_x3 } }.'),
   before: steps.describe('Steps from the request to the model: a name, or { name: { option: value } }.'),
   after: steps.describe('Steps from the model to the answer.'),
   takes: ports.describe('The inputs that clients see, like `inputs`. Default: those of the first step.'),
@@ -39,10 +47,16 @@ export const pipelineShape = {
 const ofTensors = ['inputs', 'outputs', 'maxBatch', 'batching', 'simulated'] as const;
 
 export function misrun(
-  config: { readonly runs?: string | undefined } & { readonly [K in (typeof ofTensors)[number]]?: unknown },
+  config: { readonly runs?: string | undefined; readonly runsWhen?: unknown } & {
+    readonly [K in (typeof ofTensors)[number]]?: unknown;
+  },
 ): string | undefined {
-  const { runs } = config;
-  if (runs === undefined) return undefined;
+  const { runs, runsWhen } = config;
+  if (runs === undefined) {
+    return runsWhen === undefined
+      ? undefined
+      : 'runsWhen names models for some requests, but runs is missing: it names the model for all others';
+  }
   const stray = ofTensors.find((key) => config[key] !== undefined);
   return stray && `${stray} is said here and runs is ${runs}: it belongs into the config of ${runs}`;
 }

@@ -4,7 +4,7 @@ import type { DoorOptions } from '../doors/door.js';
 import { Models } from '../doors/models.js';
 import type { Parameters } from '../doors/request.js';
 import { submissionOf } from '../doors/submission.js';
-import type { Pipeline } from '../pipelines/declaration.js';
+import { type Pipeline, runsFor } from '../pipelines/declaration.js';
 import type { Inner } from '../pipelines/passing.js';
 import { Pipelines } from '../pipelines/pipelines.js';
 import type { NodeEngine } from './engine.js';
@@ -12,14 +12,14 @@ import type { NodeEngine } from './engine.js';
 export function createPipelines(engine: NodeEngine, config: Config, options: DoorOptions): Pipelines {
   const models = new Models(engine);
   const judge = { engine, options };
-  const innerOf = (pipeline: Pipeline): Inner => {
-    const signature = models.behind(pipeline);
+  const innerOf = (pipeline: Pipeline, parameters: Parameters): Inner => {
+    const signature = models.behind(pipeline, runsFor(pipeline, parameters));
     const { model, version } = signature;
     return {
       model,
       submission: (inputs, priority, leftMs) => {
-        const parameters: Parameters = new Map([['priority', priority + 1]]);
-        const request = { model, version, id: '', parameters, inputs, outputs: [] };
+        const own: Parameters = new Map([['priority', priority + 1]]);
+        const request = { model, version, id: '', parameters: own, inputs, outputs: [] };
         return submissionOf(signature, request, leftMs, judge);
       },
       submit: (submission, reply) => engine.submit(submission, reply),

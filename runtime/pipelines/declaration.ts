@@ -21,6 +21,8 @@ export interface StepDeclaration {
 export interface Pipeline extends StepPlace {
   /** The tensor model that does the work, as `name` or `name:version`; empty: this one itself. */
   readonly runs: string;
+  /** Other models than that, by a parameter and its value. */
+  readonly runsWhen: Readonly<Record<string, Readonly<Record<string, string>>>>;
   readonly before: readonly StepDeclaration[];
   readonly after: readonly StepDeclaration[];
   /** What clients see; undefined: the tensor model's own. */
@@ -33,6 +35,7 @@ export interface Pipeline extends StepPlace {
 /** As much of a model's configuration as is said of its pipeline. */
 export interface PipelineConfig {
   readonly runs?: string | undefined;
+  readonly runsWhen?: Pipeline['runsWhen'] | undefined;
   readonly before?: readonly unknown[] | undefined;
   readonly after?: readonly unknown[] | undefined;
   readonly takes?: readonly TensorHeader[] | undefined;
@@ -80,6 +83,7 @@ export function readPipeline(config: PipelineConfig, place: StepPlace): Pipeline
   return {
     ...place,
     runs: config.runs ?? '',
+    runsWhen: config.runsWhen ?? {},
     before: before.map(({ step }) => step),
     after: after.map(({ step }) => step),
     takes,
@@ -142,4 +146,19 @@ function unknownStep(name: string, where: string, side: Side): string {
   const near = nearest(name, known);
   const hint = near === undefined ? `known are ${known.join(', ')}` : `did you mean ${near}?`;
   return `${where} is ${JSON.stringify(name)}, which is no step; ${hint} (a step of your own: ./my-steps.js#name)`;
+}
+
+/** The model that a request with these parameters is for. */
+export function runsFor({ runs, runsWhen }: Pipeline, parameters: ReadonlyMap<string, unknown>): string {
+  for (const [name, models] of Object.entries(runsWhen)) {
+    const value = parameters.get(name);
+    const model = value === undefined ? undefined : models[String(value)];
+    if (model !== undefined) return model;
+  }
+  return runs;
+}
+
+/** All that it may run. */
+export function everyRun({ runs, runsWhen }: Pipeline): readonly string[] {
+  return [...new Set([runs, ...Object.values(runsWhen).flatMap((models) => Object.values(models))])];
 }

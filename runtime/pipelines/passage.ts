@@ -91,27 +91,32 @@ export class Passage implements StepRequest {
           throw new StepError('MODEL_FAILED', 'it has neither apply nor join');
         return named.step.apply(piece, this);
       });
-      if (!isIterable(made)) {
-        yield checked(named, made);
-        continue;
-      }
-      const parts = iteratorOf(made);
-      try {
-        for (;;) {
-          const next = await this.#guarded(named, async () => parts.next());
-          if (next.done === true) break;
-          yield checked(named, next.value);
-          this.#begin(named);
-        }
-      } finally {
-        await parts.return?.();
-      }
+      yield* this.#parts(named, made);
     }
   }
 
   async *#joined(named: NamedStep, pieces: Pieces): Pieces {
     this.#begin(named);
-    yield checked(named, await this.#guarded(named, async () => named.step.join?.(pieces, this)));
+    yield* this.#parts(named, await this.#guarded(named, async () => named.step.join?.(pieces, this)));
+  }
+
+  /** What a step made, one or many, the next one when it is asked for. */
+  async *#parts(named: NamedStep, made: unknown): Pieces {
+    if (!isIterable(made)) {
+      yield checked(named, made);
+      return;
+    }
+    const parts = iteratorOf(made);
+    try {
+      for (;;) {
+        const next = await this.#guarded(named, async () => parts.next());
+        if (next.done === true) break;
+        yield checked(named, next.value);
+        this.#begin(named);
+      }
+    } finally {
+      await parts.return?.();
+    }
   }
 
   /** So many pieces are with the model at a time; what comes back goes on in the order in which it went. */

@@ -15,6 +15,8 @@ export interface PipelineBounds {
   readonly hungMs: number;
 }
 
+type InnerOf = (pipeline: Pipeline, parameters: StepRequest['parameters']) => Inner;
+
 /** One model's requests: those that wait, by priority, and how many are in its steps. */
 interface Lane {
   readonly waiting: Passing[];
@@ -23,7 +25,7 @@ interface Lane {
 
 export class Pipelines {
   readonly #bounds: PipelineBounds;
-  readonly #innerOf: (pipeline: Pipeline) => Inner;
+  readonly #innerOf: InnerOf;
   readonly #over: (pipeline: Pipeline, answer: Answer) => void;
   readonly #pool: PipelinePool;
   readonly #lanes = new Map<string, Lane>();
@@ -36,11 +38,7 @@ export class Pipelines {
   #drained: () => void = () => {};
 
   /** `over` hears of each request that has ended. */
-  constructor(
-    bounds: PipelineBounds,
-    innerOf: (pipeline: Pipeline) => Inner,
-    over: (pipeline: Pipeline, answer: Answer) => void,
-  ) {
+  constructor(bounds: PipelineBounds, innerOf: InnerOf, over: (pipeline: Pipeline, answer: Answer) => void) {
     this.#bounds = bounds;
     this.#innerOf = innerOf;
     this.#over = over;
@@ -59,7 +57,12 @@ export class Pipelines {
     reply: (answer: Answer) => void,
   ): Ticket {
     const request = { id: ++this.#taken, pipeline, submission, parameters };
-    const passing: Passing = new Passing(request, () => this.#innerOf(pipeline), reply, this.#watcher);
+    const passing: Passing = new Passing(
+      request,
+      () => this.#innerOf(pipeline, parameters),
+      reply,
+      this.#watcher,
+    );
     this.#passing.add(passing);
     const lane = this.#laneOf(pipeline);
     if (this.#isDraining) passing.fail('DRAINING', 'the node is shutting down and takes no new work');

@@ -32,8 +32,14 @@ export interface Step {
    * is called for each piece of the answer, in their order; behind a `join`, for the whole.
    */
   apply?(tensors: Tensors, request: StepRequest): Piece | Iterable<Tensors> | AsyncIterable<Tensors>;
-  /** From the pieces of the answer, in their order, to the whole. Each comes as soon as the model has given it. */
-  join?(pieces: AsyncIterable<Tensors>, request: StepRequest): Piece;
+  /**
+   * From the pieces of the answer, in their order, to the whole, or to several wholes. Each piece comes as soon as the
+   * model has given it.
+   */
+  join?(
+    pieces: AsyncIterable<Tensors>,
+    request: StepRequest,
+  ): Piece | Iterable<Tensors> | AsyncIterable<Tensors>;
 }
 
 /** Where the files of the model are. */

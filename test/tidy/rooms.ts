@@ -93,8 +93,8 @@ export function librariesKnownTwice(sources: readonly Source[]): Finding[] {
   );
 }
 
-/** Declared for what comes next: NATS membership and images. A library leaves this list when a file imports it. */
-const awaited = ['nats', 'sharp'];
+/** Declared for what comes next: NATS membership. A library leaves this list when a file imports it. */
+const awaited = ['nats'];
 
 /** Every library is declared, and every declared one is used. */
 export function librariesDeclared(sources: readonly Source[]): Finding[] {

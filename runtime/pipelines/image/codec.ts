@@ -1,0 +1,94 @@
+// Images to pixels and back; the only file that knows the library. What it can't read is told in a sentence, before memory
+// is spent on it where its header says enough.
+import sharp from 'sharp';
+import { StepError } from '../step.js';
+import { formatOf, type ImageFormat, type ReadFormat, strangeFormat } from './formats.js';
+import type { Picture } from './picture.js';
+
+// Everything else that the library could open stays shut: SVG, PDF and their like read other files and run long.
+sharp.block({ operation: ['VipsForeignLoad'] });
+sharp.unblock({
+  operation: [
+    'VipsForeignLoadPngBuffer',
+    'VipsForeignLoadJpegBuffer',
+    'VipsForeignLoadWebpBuffer',
+    'VipsForeignLoadNsgifBuffer',
+  ],
+});
+sharp.concurrency(1);
+sharp.cache(false);
+
+export interface ReadPicture extends Picture {
+  readonly format: ReadFormat;
+}
+
+/** Upright, in sRGB, 8 bits a channel; grey stays grey and alpha is kept. */
+export async function readPicture(bytes: Uint8Array, pixelsMax: number): Promise<ReadPicture> {
+  const format = formatOf(bytes);
+  if (format === undefined) throw unreadable(strangeFormat(bytes));
+  try {
+    const { width, height, space, hasAlpha } = await sharp(bytes, { limitInputPixels: false }).metadata();
+    if (width * height > pixelsMax) throw tooLarge(width, height, pixelsMax);
+    const isGrey = space === 'b-w' || space === 'grey16';
+    const { data, info } = await sharp(bytes, { limitInputPixels: pixelsMax, failOn: 'error' })
+      .autoOrient()
+      .toColourspace(isGrey && !hasAlpha ? 'b-w' : 'srgb')
+      .raw({ depth: 'uchar' })
+      .toBuffer({ resolveWithObject: true });
+    const upright = { width: info.width, height: info.height, format };
+    // Raw and grey the library leaves alpha out.
+    if (isGrey && info.channels === 4) return { ...upright, channels: 2, data: greyWithAlpha(data) };
+    return { ...upright, channels: info.channels, data };
+  } catch (fault) {
+    if (fault instanceof StepError) throw fault;
+    throw unreadable(`it is ${format}, but ${wordsOf(fault)}`);
+  }
+}
+
+export async function writePicture(
+  { width, height, channels, data }: Picture,
+  format: ImageFormat,
+  quality: number,
+): Promise<Uint8Array> {
+  const raw = { width, height, channels: channels as 3 };
+  const image = sharp(data, { raw, limitInputPixels: false });
+  if (channels < 3) image.toColourspace('b-w');
+  try {
+    return await image.toFormat(format, format === 'png' ? { compressionLevel: 6 } : { quality }).toBuffer();
+  } catch (fault) {
+    throw new StepError(
+      'INPUT_INVALID',
+      `${width}x${height} pixels can't be written as ${format}: ${wordsOf(fault)}`,
+    );
+  }
+}
+
+function greyWithAlpha(data: Uint8Array): Uint8Array {
+  const pairs = new Uint8Array(data.length / 2);
+  for (let to = 0, from = 0; to < pairs.length; to += 2, from += 4) {
+    pairs[to] = data[from] as number;
+    pairs[to + 1] = data[from + 3] as number;
+  }
+  return pairs;
+}
+
+function unreadable(why: string): StepError {
+  return new StepError('INPUT_INVALID', `the image can't be read: ${why}`);
+}
+
+function tooLarge(width: number, height: number, pixelsMax: number): StepError {
+  return new StepError(
+    'PAYLOAD_TOO_LARGE',
+    `the image has ${width}x${height} pixels, which are ${width * height}; allowed are ${pixelsMax} (pixelsMax)`,
+  );
+}
+
+/** The library repeats itself over several lines, with names of its own. */
+function wordsOf(fault: unknown): string {
+  const lines = (fault instanceof Error ? fault.message : String(fault)).split('\n');
+  const plain = (lines[0] ?? '').replace(
+    /^(Input buffer|VipsJpeg|Vips\w*|vips\w*|pngload_buffer|\w+load_buffer): /,
+    '',
+  );
+  return plain.replace(/\.$/, '').slice(0, 200) || 'it is damaged';
+}
