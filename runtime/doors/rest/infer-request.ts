@@ -228,7 +228,7 @@ function wrongField(field: string, where: string, given: unknown, wanted: string
 }
 
 /** The whole body is the model's one input; its shape follows from its size. Everything goes back as binary data. */
-function rawRequest(signature: Signature, body: Buffer): RestRequest {
+export function rawRequest(signature: Signature, body: Buffer): RestRequest {
   const port = signature.inputs[0];
   if (port === undefined || signature.inputs.length > 1) {
     throw invalidInput(

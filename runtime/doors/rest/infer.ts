@@ -17,6 +17,7 @@ import type { Signature } from '../signature.js';
 import { submissionOf } from '../submission.js';
 import { readBody } from './body.js';
 import type { Exchange, Headers } from './exchange.js';
+import { imageRequest, isImage, replyImage, takesImage } from './images.js';
 import { type RestRequest, readInferBody } from './infer-request.js';
 import { jsonOfTensor } from './tensor-json.js';
 
@@ -49,7 +50,9 @@ function run(
   const { engine, log, flight } = floor;
   try {
     const signature = floor.models.find(model, version);
-    const request = readInferBody(signature, body, exchange.header('inference-header-content-length'));
+    const request = isImage(exchange.header('content-type'))
+      ? imageRequest(signature, body, exchange)
+      : readInferBody(signature, body, exchange.header('inference-header-content-length'));
     const submission = submissionOf(signature, request, Number.POSITIVE_INFINITY, floor, spentMs);
     const { budgetMs } = submission.spec;
     let over = false;
@@ -87,6 +90,10 @@ export function withSpent(refusal: Refusal, budgetMs: number, spentMs: number, a
 }
 
 function reply(exchange: Exchange, signature: Signature, request: RestRequest, answer: Answer): void {
+  const headers = traceOf(exchange, answer);
+  if (signature.pipeline !== undefined && takesImage(exchange)) {
+    if (replyImage(exchange, answer.outputs, headers)) return;
+  }
   const blobs: Uint8Array[] = [];
   const outputs = answer.outputs.map((output) => {
     if (!request.binary(output.name)) return `${describe(output)},"data":[${jsonOfTensor(output)}]}`;
@@ -96,11 +103,6 @@ function reply(exchange: Exchange, signature: Signature, request: RestRequest, a
   const id = request.id === '' ? '' : `"id":${JSON.stringify(request.id)},`;
   const name = `"model_name":${JSON.stringify(signature.model)},"model_version":"${signature.version}"`;
   const text = `{${id}${name},"outputs":[${outputs.join(',')}]}`;
-  const headers: Headers = {};
-  if (exchange.header('signalbox-trace') === '1') {
-    headers['signalbox-job'] = answer.jobId;
-    headers['signalbox-path'] = pathText(answer.path());
-  }
   if (blobs.length === 0) {
     exchange.text(200, text, headers);
     return;
@@ -108,6 +110,15 @@ function reply(exchange: Exchange, signature: Signature, request: RestRequest, a
   const json = Buffer.from(text);
   headers['inference-header-content-length'] = json.length;
   exchange.reply(200, 'application/octet-stream', [json, ...blobs], headers);
+}
+
+function traceOf(exchange: Exchange, answer: Answer): Headers {
+  const headers: Headers = {};
+  if (exchange.header('signalbox-trace') === '1') {
+    headers['signalbox-job'] = answer.jobId;
+    headers['signalbox-path'] = pathText(answer.path());
+  }
+  return headers;
 }
 
 function describe(output: Tensor): string {
