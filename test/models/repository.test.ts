@@ -43,6 +43,7 @@ test('the samples are all available', async () => {
       ['minilm', '1', 'available', '', 8],
       ['srcnn', '1', 'available', '', 1],
       ['srcnn_x3', '1', 'available', '', 1],
+      ['super_resolution', '1', 'available', '', 0],
     ],
   );
   const digits = repository.find('digits', '') as ModelEntry;
