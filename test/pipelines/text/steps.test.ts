@@ -147,7 +147,7 @@ describe('reorder', () => {
       const second = Array.from({ length: rows }, (_, row) => [all[row * length + 1] ?? 0, length]);
       return [floatsTensor('embedding', [rows, 2], second.flat())];
     });
-    const [whole] = (await reorder.join?.(passing(answers), own)) ?? [];
+    const [whole] = ((await reorder.join?.(passing(answers), own)) ?? []) as Tensors;
     assert.deepEqual(whole?.shape, [6, 2]);
     assert.deepEqual(whole && numbersOf(whole), [2028, 8, 1037, 4, 1038, 4, 2274, 8, 1039, 4, 102, 4]);
   });
