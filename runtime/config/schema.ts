@@ -111,7 +111,7 @@ export const settings = {
     '',
     anyText,
     'a folder',
-    'Where is kept what costs to find out, such as how long models run. Default: a folder of this user.',
+    'Where is kept what costs to find out, such as how long models run, and optimised graphs (256 MiB at most). Default: a folder of this user.',
   ),
   attemptsMax: whole(3, 1, 100, 'Runs of one job that may fail for a fault of the machinery.'),
   retryShare: decimal(0.1, 0, 1, 'Tries beyond the first that are allowed, as a share of the jobs taken.'),

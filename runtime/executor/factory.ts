@@ -27,12 +27,14 @@ export interface ExecutorOptions {
   readonly device?: Device;
   /** Where measured costs are kept; none: nowhere. */
   readonly kept?: KeptCosts;
+  /** The folder where optimised graphs are kept; none: nowhere. */
+  readonly graphs?: string;
   /** Called once, when runs had to end as DEVICE_LOST: in this process the device does not come back. */
   readonly broken?: (reason: string) => void;
 }
 
 export function createExecutor(options: ExecutorOptions = {}): Executor {
-  return new Places(options.device ?? 'cpu', options.threads ?? 1, options.broken, options.kept);
+  return new Places(options);
 }
 
 interface Placed {
@@ -49,6 +51,7 @@ type Put = Pick<Placed, 'place' | 'own'> & { readonly runMs: number };
 class Places implements Executor {
   readonly device: Device;
   readonly #threads: number;
+  readonly #graphs: string;
   readonly #broken: ((reason: string) => void) | undefined;
   readonly #kept: KeptCosts | undefined;
   readonly #measuring = new Measuring();
@@ -65,20 +68,16 @@ class Places implements Executor {
   #isClosed = false;
   #isBroken = false;
 
-  constructor(
-    device: Device,
-    threads: number,
-    broken: ExecutorOptions['broken'],
-    kept: KeptCosts | undefined,
-  ) {
+  constructor({ device = 'cpu', threads = 1, graphs = '', broken, kept }: ExecutorOptions) {
     this.device = device;
     this.#threads = threads;
+    this.#graphs = graphs;
     this.#broken = broken;
     this.#kept = kept;
   }
 
   async load(entry: ModelEntry): Promise<Loaded> {
-    const order = orderOf(entry, { device: this.device, threads: this.#threads });
+    const order = orderOf(entry, { device: this.device, threads: this.#threads, graphs: this.#graphs });
     if (typeof order === 'string') return { ok: false, reason: order };
     if (this.#isClosed) return { ok: false, reason: 'the executor is closed' };
     let own: OwnThread | undefined;

@@ -20,6 +20,10 @@ export interface LoadOrder {
   readonly module: string;
   /** As the model's config calls the backend. */
   readonly calledBackend: string;
+  readonly sizeBytes: number;
+  readonly nodeCount: number;
+  /** The folder of optimised graphs; empty: none are kept. */
+  readonly graphs: string;
   /** The first dimension of every tensor counts rows. */
   readonly batches: boolean;
   /** Every number of an answer must be finite. */
@@ -46,6 +50,8 @@ export interface Machine {
   readonly device: Device;
   /** That one run may use. */
   readonly threads: number;
+  /** The folder of optimised graphs; empty: none are kept. */
+  readonly graphs: string;
 }
 
 /** The order, or the sentence that says why there can be none. */
@@ -62,6 +68,9 @@ export function orderOf(entry: ModelEntry, machine: Machine): LoadOrder | string
     folder: entry.folder,
     module: entry.module,
     calledBackend: entry.config.backend,
+    sizeBytes: entry.sizeBytes,
+    nodeCount: entry.nodeCount,
+    graphs: machine.graphs,
     batches: entry.maxBatch > 0,
     finite: entry.config.finite,
     rowsMax: Math.max(1, entry.maxBatch),

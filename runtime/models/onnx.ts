@@ -16,6 +16,7 @@ export interface GraphTensor {
 export interface Graph {
   readonly inputs: readonly GraphTensor[];
   readonly outputs: readonly GraphTensor[];
+  readonly nodeCount: number;
   /** Of the whole file. */
   readonly sizeBytes: number;
 }
@@ -41,7 +42,7 @@ const elementTypes = new Map<number, Datatype>([
 /** The numbers of the fields that are looked at, by message. */
 const at = {
   model: { graph: 7 },
-  graph: { initializer: 5, input: 11, output: 12 },
+  graph: { node: 1, initializer: 5, input: 11, output: 12 },
   initializer: { name: 8 },
   value: { name: 1, type: 2 },
   type: { tensor: 1 },
@@ -87,8 +88,10 @@ function tensorsOf(pages: Pages, graph: Span): Graph | string {
   const weights = new Set<string>();
   const inputs: Field[] = [];
   const outputs: Field[] = [];
+  let nodeCount = 0;
   for (const field of pages.fields(graph.from, graph.to)) {
-    if (field.number === at.graph.initializer) weights.add(nameOf(pages, field, at.initializer.name));
+    if (field.number === at.graph.node) nodeCount += 1;
+    else if (field.number === at.graph.initializer) weights.add(nameOf(pages, field, at.initializer.name));
     else if (field.number === at.graph.input) inputs.push(field);
     else if (field.number === at.graph.output) outputs.push(field);
   }
@@ -98,6 +101,7 @@ function tensorsOf(pages: Pages, graph: Span): Graph | string {
   return {
     inputs: open.map((input) => tensorOf(pages, input)),
     outputs: outputs.map((output) => tensorOf(pages, output)),
+    nodeCount,
     sizeBytes: pages.size,
   };
 }

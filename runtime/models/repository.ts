@@ -34,6 +34,8 @@ export interface ModelEntry {
   /** The model file; empty for backends that need none. */
   readonly file: string;
   readonly sizeBytes: number;
+  /** Of the model file's graph; 0 without one. */
+  readonly nodeCount: number;
   /** The steps before and after it; undefined: none. With `runs` it has no tensors of its own, and no worker loads it. */
   readonly pipeline?: Pipeline | undefined;
   /** Where the version's files lie; the model's folder where it has no versions. */
@@ -248,8 +250,8 @@ function scanVersion(
     const where = said === undefined ? file : join(folder, configFile);
     return unavailable({ model: name, version, file: where }, tensors, found, config);
   }
-  const sizeBytes = graph?.sizeBytes ?? 0;
-  const known = { name, version, config, file, sizeBytes, maxBatch: config.maxBatch, module };
+  const { sizeBytes, nodeCount } = graph ?? { sizeBytes: 0, nodeCount: 0 };
+  const known = { name, version, config, file, sizeBytes, nodeCount, maxBatch: config.maxBatch, module };
   const entry: ModelEntry = { ...known, ...tensors, folder: resolve(home), state: 'available', reason: '' };
   return pipeline === undefined ? entry : { ...entry, pipeline };
 }
@@ -298,6 +300,15 @@ function unavailable(
   const { model: name, version, file } = about;
   const why = `${file}: ${sentences.join('; ')}`;
   const reason = why.length > reasonLengthMax ? `${why.slice(0, reasonLengthMax - 3)}...` : why;
-  const nothing = { inputs: [], outputs: [], maxBatch: 0, file: '', sizeBytes: 0, folder: '', module: '' };
+  const nothing = {
+    inputs: [],
+    outputs: [],
+    maxBatch: 0,
+    file: '',
+    sizeBytes: 0,
+    nodeCount: 0,
+    folder: '',
+    module: '',
+  };
   return { name, version, state: 'unavailable', reason, config, ...nothing };
 }

@@ -45,7 +45,8 @@ const repository = await scanRepository(order.models);
 const kept = new KeptCosts(order.cacheFolder && join(order.cacheFolder, 'costs.json'), (reason) =>
   log.warn('costs.unkept', { reason }),
 );
-const executor = createExecutor({ threads: order.threadCount, kept, broken });
+const graphs = order.cacheFolder && join(order.cacheFolder, 'graphs');
+const executor = createExecutor({ threads: order.threadCount, kept, graphs, broken });
 const actor = new Worker({
   name: order.name,
   device: executor.device,

@@ -30,6 +30,7 @@ export function entry(
     config: { ...defaultModelConfig, backend: 'echo', maxBatch },
     file: '',
     sizeBytes: 0,
+    nodeCount: 0,
     folder: '',
     module: '',
   };

@@ -7,6 +7,7 @@ import { after } from 'node:test';
 import type { Datatype } from '../../proto/tensor.js';
 import type { Executor, Loaded, Run, RunResult, RunSuccess } from '../../runtime/executor/executor.js';
 import { defaultModelConfig, type ModelConfig } from '../../runtime/models/config.js';
+import { readOnnxBytes } from '../../runtime/models/onnx.js';
 import type { ModelEntry, ModelTensor } from '../../runtime/models/repository.js';
 
 const folder = mkdtempSync(join(tmpdir(), 'signalbox-executor-'));
@@ -43,6 +44,11 @@ export interface Wanted {
   readonly module?: string;
 }
 
+function nodesIn(onnx: Uint8Array): number {
+  const graph = readOnnxBytes(onnx);
+  return typeof graph === 'string' ? 0 : graph.nodeCount;
+}
+
 export function tensor(name: string, datatype: Datatype, shape: readonly number[]): ModelTensor {
   return { name, datatype, shape };
 }
@@ -65,6 +71,7 @@ export function entryOf(wanted: Wanted): ModelEntry {
     maxBatch,
     file,
     sizeBytes: wanted.onnx?.length ?? 0,
+    nodeCount: wanted.onnx === undefined ? 0 : nodesIn(wanted.onnx),
     folder,
     module: wanted.module ?? '',
   };

@@ -57,6 +57,21 @@ export function onnxIdentity(
   });
 }
 
+/** Many nodes and no weights: x is negated so often to give y. Sides as those of the identity. */
+export function onnxNegations(count: number, [x, y] = ['x', 'y']): Uint8Array {
+  const name = (step: number): string =>
+    step === 0 ? (x as string) : step === count ? (y as string) : `s${step}`;
+  return writeOnnx({
+    inputs: [{ name: name(0), datatype: 'FP32', shape: ['rows', 4] }],
+    outputs: [{ name: name(count), datatype: 'FP32', shape: ['rows', 4] }],
+    nodes: Array.from({ length: count }, (_, step) => ({
+      operator: 'Neg',
+      inputs: [name(step)],
+      outputs: [name(step + 1)],
+    })),
+  });
+}
+
 /** y = x·w + b with w[i][o] = ((i + o) mod 7) / 10 and b[o] = o. */
 export function onnxLinear(inFeatures: number, outFeatures: number): Uint8Array {
   return onnxMlp([inFeatures, outFeatures]);

@@ -32,6 +32,7 @@ test('the samples say what they take and give', () => {
       { name: 'probabilities', datatype: 'FP32', unfit: '', shape: [-1, 10] },
       { name: 'label', datatype: 'INT64', unfit: '', shape: [-1] },
     ],
+    nodeCount: 6,
     sizeBytes: digits.length,
   });
   const image = { datatype: 'FP32', unfit: '', shape: [-1, 1, -1, -1] };

@@ -1,6 +1,8 @@
 // Models computed by ONNX Runtime; the only file that knows the library. Inputs are views of the batch's bytes, outputs
 // views of what the library allocated.
-import { InferenceSession, Tensor as OrtTensor } from 'onnxruntime-node';
+import { readFile } from 'node:fs/promises';
+import { arch, cpus, platform } from 'node:os';
+import { env, InferenceSession, Tensor as OrtTensor } from 'onnxruntime-node';
 import {
   type Datatype,
   datatypes,
@@ -10,6 +12,7 @@ import {
 } from '../../../proto/tensor.js';
 import { type Backend, BackendError, type Batch, type LoadedModel } from '../backend.js';
 import { bytesOf, readStrings, viewElements, writeStrings } from '../elements.js';
+import { isWorthKeeping, KeptGraph } from '../graphs.js';
 import type { LoadOrder } from '../order.js';
 
 const typeNames: Readonly<Record<Exclude<Datatype, 'BF16'>, OrtTensor.Type>> = {
@@ -46,19 +49,63 @@ async function load(order: LoadOrder): Promise<LoadedModel> {
 }
 
 async function openSession(order: LoadOrder): Promise<InferenceSession> {
+  const kept = await openKept(order);
+  if (kept !== undefined) return kept;
   try {
-    return await InferenceSession.create(order.file, {
-      executionProviders: [order.device],
-      graphOptimizationLevel: 'all',
-      intraOpNumThreads: order.threads,
-      interOpNumThreads: 1,
-      // What goes wrong comes back as an error; the library need not print it too.
-      logSeverityLevel: 4,
-      extra: { session: { intra_op: { allow_spinning: '0' }, inter_op: { allow_spinning: '0' } } },
-    });
+    return await InferenceSession.create(order.file, optionsOf(order));
   } catch (error) {
     throw new Error(sentenceOf(error));
   }
+}
+
+function optionsOf(order: LoadOrder): InferenceSession.SessionOptions {
+  return {
+    executionProviders: [order.device],
+    graphOptimizationLevel: 'all',
+    intraOpNumThreads: order.threads,
+    interOpNumThreads: 1,
+    // What goes wrong comes back as an error; the library need not print it too.
+    logSeverityLevel: 4,
+    extra: { session: { intra_op: { allow_spinning: '0' }, inter_op: { allow_spinning: '0' } } },
+  };
+}
+
+/**
+ * By way of the kept graph where that is quicker, which is made here when there is none. Nothing where it can't be: then
+ * the usual way says why. Graphs for other devices than the CPU can't be written.
+ */
+async function openKept(order: LoadOrder): Promise<InferenceSession | undefined> {
+  const { graphs, device, file, nodeCount, sizeBytes } = order;
+  if (graphs === '' || device !== 'cpu' || !isWorthKeeping(nodeCount, sizeBytes)) return undefined;
+  const model = await readFile(file).catch(() => undefined);
+  if (model === undefined || mayHaveOtherFiles(model)) return undefined;
+  const options = optionsOf(order);
+  const machine = `${platform()} ${arch()} ${cpus()[0]?.model}`;
+  const kept = new KeptGraph(graphs, model, [env.versions.node ?? '', machine, JSON.stringify(options)]);
+  const graph = await kept.find();
+  const opened = graph && (await opens(graph, { ...options, graphOptimizationLevel: 'disabled' }));
+  if (opened !== undefined) return opened;
+  const optimizedModelFilePath = await kept.draft();
+  if (optimizedModelFilePath === undefined) return undefined;
+  const fresh = await opens(model, { ...options, optimizedModelFilePath });
+  await (fresh === undefined ? kept.drop() : kept.keep());
+  return fresh;
+}
+
+async function opens(
+  model: Uint8Array,
+  options: InferenceSession.SessionOptions,
+): Promise<InferenceSession | undefined> {
+  try {
+    return await InferenceSession.create(model, options);
+  } catch {
+    return undefined;
+  }
+}
+
+/** Weights in files beside the model are named by a key called `location`: their content would be in no hash. */
+function mayHaveOtherFiles(model: Buffer): boolean {
+  return model.includes('\x0a\x08location');
 }
 
 function refuseBrainFloat(tensor: TensorHeader): void {
