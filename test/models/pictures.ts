@@ -19,19 +19,53 @@ export function pictureFile(name: string): string {
 
 /** BT.601. */
 export async function luminanceOf(picture: string | Uint8Array): Promise<Grey> {
-  const { data, info } = await sharp(picture).removeAlpha().raw().toBuffer({ resolveWithObject: true });
-  const at = (pixel: number, colour: number): number => data[pixel * info.channels + colour] as number;
-  const pixels = Uint8Array.from({ length: info.width * info.height }, (_, pixel) =>
-    Math.round(0.299 * at(pixel, 0) + 0.587 * at(pixel, 1) + 0.114 * at(pixel, 2)),
+  const [red, green, blue] = (await coloursOf(picture)) as [Grey, Grey, Grey];
+  const pixels = red.pixels.map((value, at) =>
+    Math.round(0.299 * value + 0.587 * (green.pixels[at] as number) + 0.114 * (blue.pixels[at] as number)),
   );
-  return { pixels, height: info.height, width: info.width };
+  return { ...red, pixels };
+}
+
+/** What the picture would have been from farther away, as a PNG. */
+export async function smallOf(picture: string, scale: number): Promise<Buffer> {
+  const colours = (await coloursOf(picture)).map((colour) => smaller(colour, scale));
+  const { height, width } = colours[0] as Grey;
+  const pixels = new Uint8Array(height * width * colours.length);
+  for (const [channel, colour] of colours.entries())
+    for (const [at, value] of colour.pixels.entries()) pixels[at * colours.length + channel] = value;
+  return sharp(pixels, { raw: { height, width, channels: 3 } })
+    .png()
+    .toBuffer();
+}
+
+async function coloursOf(picture: string | Uint8Array): Promise<Grey[]> {
+  const { data, info } = await sharp(picture).removeAlpha().raw().toBuffer({ resolveWithObject: true });
+  const { channels, height, width } = info;
+  return [0, 1, 2].map((channel) => {
+    const pixels = Uint8Array.from(
+      { length: width * height },
+      (_, at) => data[at * channels + channel] as number,
+    );
+    return { pixels, height, width };
+  });
 }
 
 /** The picture cut to whole pixels of the small one, and that small one enlarged again. */
 export function pairOf(grey: Grey, scale: number): { sharp: Grey; blurred: Grey } {
-  const [height, width] = [Math.floor(grey.height / scale), Math.floor(grey.width / scale)];
-  const sharp = cut(grey, height * scale, width * scale);
-  return { sharp, blurred: resized(resized(sharp, height, width), sharp.height, sharp.width) };
+  const sharp = whole(grey, scale);
+  return { sharp, blurred: enlarged(smaller(grey, scale), scale) };
+}
+
+export function whole(grey: Grey, scale: number): Grey {
+  return cut(grey, Math.floor(grey.height / scale) * scale, Math.floor(grey.width / scale) * scale);
+}
+
+export function enlarged(grey: Grey, scale: number): Grey {
+  return resized(grey, grey.height * scale, grey.width * scale);
+}
+
+function smaller(grey: Grey, scale: number): Grey {
+  return resized(whole(grey, scale), Math.floor(grey.height / scale), Math.floor(grey.width / scale));
 }
 
 /** In dB, without a margin of `scale` pixels. */
