@@ -20,6 +20,10 @@ const repeatMs = 500;
 async function main(): Promise<void> {
   const [first, ...rest] = process.argv.slice(2);
   if (first === 'jobs') return print(await jobsText(rest, environment()));
+  if (first === 'infer') {
+    const { inferText } = await import('./infer/command.js');
+    return print(await inferText(rest, environment()));
+  }
   if (first === 'models') {
     const { modelsText } = await import('./models/command.js');
     const { text, isGood } = await modelsText(rest);
@@ -54,7 +58,9 @@ try {
 } catch (fault) {
   printError(`signalbox: ${(fault as Error).message}`);
   const [first] = process.argv.slice(2);
-  const command = first === 'jobs' || first === 'models' ? `node runtime ${first}` : 'node runtime';
+  const command = ['jobs', 'models', 'infer'].includes(first ?? '')
+    ? `node runtime ${first}`
+    : 'node runtime';
   if (fault instanceof ConfigError) printError(`\`${command} --help\` lists what can be set.`);
   process.exit(fault instanceof ConfigError ? exitWrongUse : exitFailed);
 }
