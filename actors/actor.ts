@@ -9,6 +9,6 @@ export type Heard = Message | Fact;
 export interface Actor {
   /** The types of messages and facts that it wants to hear. */
   readonly hears: ReadonlySet<Heard['type']>;
-  /** The effects are the caller's from then on. */
+  /** The effects are the caller's from then on, but for an empty list, which may be everybody's. */
   receive(heard: Heard, from: MemberId, now: number): Effect[];
 }

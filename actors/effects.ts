@@ -123,3 +123,6 @@ export function send(to: MemberId, message: Message): Send {
 export function note(level: Note['level'], event: string, fields: Note['fields'] = {}): Note {
   return { type: 'note', level, event, fields };
 }
+
+/** Most of what is heard asks for nothing: one empty list for all, which nobody adds to. */
+export const nothing: Effect[] = [];

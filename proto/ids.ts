@@ -28,6 +28,22 @@ export function parseJobId(id: string): { readonly router: MemberId; readonly jo
   return { router: parts[1] ?? '', job: Number.parseInt(parts[2] as string, 36) };
 }
 
+/** Asked for with every request: a new string each time would have to be hashed each time. */
+const keys = new Map<string, Map<string, string>>();
+const keysKept = 256;
+
 export function modelKey(model: string, version: string): string {
-  return `${model}:${version}`;
+  let byVersion = keys.get(model);
+  if (byVersion === undefined) {
+    if (keys.size === keysKept) keys.clear();
+    byVersion = new Map();
+    keys.set(model, byVersion);
+  }
+  let key = byVersion.get(version);
+  if (key === undefined) {
+    if (byVersion.size === keysKept) byVersion.clear();
+    key = `${model}:${version}`;
+    byVersion.set(version, key);
+  }
+  return key;
 }

@@ -26,15 +26,20 @@ export interface Sharers {
 
 /** Schedulers refuse at once: who hears nothing for so long is taken. */
 const refusalMostMs = 50;
-const stepsKept = limits.pathStepsMax * 3;
-/** Times in the path are whole hundredths of a millisecond: small integers weigh nothing in an array. */
+/** Times in the path are whole hundredths of a millisecond: small integers weigh nothing by themselves. */
 const ticksPerMs = 100;
+
+interface Step {
+  readonly state: number;
+  readonly ticks: number;
+  readonly why: string | Placement;
+  before: Step | undefined;
+}
 
 export class Job implements Deadline {
   readonly number: JobNumber;
   readonly spec: JobSpec;
   readonly admittedAt: number;
-  deadline: number;
   wheelNext: Deadline | undefined = undefined;
   wheelBefore: Deadline | undefined = undefined;
   wheelSlot = -1;
@@ -76,14 +81,14 @@ export class Job implements Deadline {
   placement: Placement | undefined = undefined;
   /** Who shares its run, or whose run it shares. */
   sharers: Sharers | undefined = undefined;
-  /** Flat triples of state, time since admission, reason: cheaper than an object a step. */
-  private steps: (number | string | Placement)[] = [];
+  /** The latest, which leads to those before it: an array that grows makes room for many. */
+  private step: Step | undefined = undefined;
+  private steps = 0;
 
   constructor(number: JobNumber, spec: JobSpec, now: number) {
     this.number = number;
     this.spec = spec;
     this.admittedAt = now;
-    this.deadline = now + spec.budgetMs;
     // What may run once only is not to fail for another member of its batch.
     this.company = spec.idempotent ? 'any' : 'alone';
   }
@@ -95,13 +100,16 @@ export class Job implements Deadline {
     if (next < 0) return undefined;
     const actions = actionsOf(this.state, column);
     this.state = next;
-    // The beginning is kept, for it tells most; of a longer story the latest steps.
-    if (this.steps.length >= stepsKept) this.steps.splice(stepsKept / 2, 3);
     const ticks = Math.round((now - this.admittedAt) * ticksPerMs);
-    // While it waits it has one step: an array that grows makes room for many.
-    if (this.steps.length === 0) this.steps = [next, ticks, why];
-    else this.steps.push(next, ticks, why);
+    this.step = { state: next, ticks, why, before: this.step };
+    if (this.steps < limits.pathStepsMax) this.steps++;
+    else leaveOut(this.step);
     return actions;
+  }
+
+  /** Not a field: every live job would have one more number. */
+  get deadline(): number {
+    return this.admittedAt + this.spec.budgetMs;
   }
 
   is(state: keyof typeof stateOf): boolean {
@@ -125,13 +133,17 @@ export class Job implements Deadline {
 
   path(): JobStep[] {
     const path: JobStep[] = [];
-    for (let at = 0; at < this.steps.length; at += 3) {
-      path.push({
-        state: jobTable.states[this.steps[at] as number] as string,
-        afterMs: (this.steps[at + 1] as number) / ticksPerMs,
-        why: String(this.steps[at + 2]),
-      });
+    for (let step = this.step; step !== undefined; step = step.before) {
+      const { state, ticks, why } = step;
+      path.push({ state: jobTable.states[state] as string, afterMs: ticks / ticksPerMs, why: String(why) });
     }
-    return path;
+    return path.reverse();
   }
+}
+
+/** Of a long story the beginning is kept, for it tells most, and the latest steps. */
+function leaveOut(latest: Step): void {
+  let step = latest;
+  for (let left = limits.pathStepsMax / 2; left > 1; left--) step = step.before as Step;
+  step.before = step.before?.before;
 }

@@ -5,7 +5,7 @@ import type { ErrorCode } from '../../proto/errors.js';
 import type { MemberId } from '../../proto/ids.js';
 import type { JobEnd } from '../../proto/job.js';
 import type { Message } from '../../proto/messages.js';
-import { type Arm, type Effect, note, type Slice, send } from '../effects.js';
+import { type Arm, type Effect, note, nothing, type Slice, send } from '../effects.js';
 import type { Job } from '../job/job.js';
 import type { JobEvent } from '../job/job.table.js';
 import type { Placement } from '../job/placement.js';
@@ -17,7 +17,7 @@ import type { Neighbours } from './neighbours.js';
 export class Conductor {
   private readonly book: JobBook;
   private readonly neighbours: Neighbours;
-  private out: Effect[] = [];
+  private out = nothing;
   /** Is told of the end of a job that shared its run. */
   parted: (job: Job, end: JobEnd, slice: Slice | undefined, now: number) => void = () => {};
   /** Is told of the end of a job that may run twice at once. */
@@ -37,7 +37,7 @@ export class Conductor {
 
   takeEffects(): Effect[] {
     const effects = this.out;
-    this.out = [];
+    this.out = nothing;
     return effects;
   }
 

@@ -3,7 +3,7 @@
 
 export interface Deadline {
   /** Absolute, in the caller's milliseconds. */
-  deadline: number;
+  readonly deadline: number;
   wheelNext: Deadline | undefined;
   wheelBefore: Deadline | undefined;
   wheelSlot: number;

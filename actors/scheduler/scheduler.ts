@@ -4,7 +4,7 @@ import type { WorkerChoice } from '../../proto/batching.js';
 import { type MemberId, modelKey } from '../../proto/ids.js';
 import type { Said } from '../../proto/messages.js';
 import type { Actor, Heard } from '../actor.js';
-import { type Effect, note, send } from '../effects.js';
+import { type Effect, note, nothing, send } from '../effects.js';
 import { Lane, type LaneLimits } from '../lane/lane.js';
 import type { Waiting } from '../lane/queue.js';
 import { Admission, type Refusal } from './admission.js';
@@ -63,6 +63,7 @@ export class Scheduler implements Actor {
   receive(heard: Heard, from: MemberId, now: number): Effect[] {
     this.hear(heard, from, now);
     const effects = this.out;
+    if (effects.length === 0) return nothing;
     this.out = [];
     return effects;
   }
