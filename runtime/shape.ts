@@ -67,6 +67,7 @@ function place(path: readonly PropertyKey[]): string {
 /** The keys that the schema knows at a place. */
 function keysAt(schema: z.core.$ZodType, path: readonly PropertyKey[]): string[] {
   const bare = unwrapped(schema);
+  if (bare instanceof z.ZodUnion) return bare.options.flatMap((option) => keysAt(option, path));
   if (bare instanceof z.ZodArray) return keysAt(bare.element, path.slice(1));
   if (bare instanceof z.ZodUnion) return bare.options.flatMap((option) => keysAt(option, path));
   if (!(bare instanceof z.ZodObject)) return [];

@@ -3,6 +3,7 @@ import type { ErrorCode } from '../../proto/errors.js';
 import type { Datatype } from '../../proto/tensor.js';
 import { batchingOf } from '../models/batching.js';
 import type { ModelEntry, ModelTensor } from '../models/repository.js';
+import { variantFor } from '../models/variants.js';
 import { versionPolicy } from '../models/versions.js';
 import type { Engine, ModelStatus, Sum } from './engine.js';
 import { type Models, statusOf } from './models.js';
@@ -57,8 +58,20 @@ export function describeConfig(engine: Engine, entry: ModelEntry): Fields {
   config['parameters'] = {
     batching_policy: { string_value: policy },
     batching_why: { string_value: why === '' ? 'no scheduler has reported on it yet' : why },
+    ...variantParameters(entry),
   };
   return config;
+}
+
+/** What there is, and what is served where nothing else is said of a device. */
+function variantParameters({ config }: ModelEntry): Fields {
+  if (config.variants === undefined) return {};
+  const { variants, variant } = config;
+  const served = typeof variant === 'object' ? JSON.stringify(variant) : variantFor(config, '');
+  return {
+    variants: { string_value: Object.keys(variants).join(', ') },
+    variant: { string_value: served },
+  };
 }
 
 /** In the protocol's own fields, as far as it has some for what the owner said. */

@@ -169,7 +169,7 @@ class Places implements Executor {
       await thread.load(order);
       this.#inThread.add(order.key);
       const runMs = await thread.warmup(order.key, filledRows(order.rowSizes, 1));
-      if (placement !== 'auto' || !(await isTiny(order, entry, runMs, thread)))
+      if (placement !== 'auto' || !(await isTiny(order, runMs, thread)))
         return { place: 'thread', runMs, own: undefined };
       const placed = await this.#putInline(order);
       this.#inThread.delete(order.key);
@@ -254,13 +254,8 @@ class Places implements Executor {
   }
 }
 
-async function isTiny(
-  order: LoadOrder,
-  entry: ModelEntry,
-  runMs: number,
-  thread: ComputeThread,
-): Promise<boolean> {
-  if (order.backend !== 'onnxruntime' || entry.sizeBytes > tiny.fileBytes) return false;
+async function isTiny(order: LoadOrder, runMs: number, thread: ComputeThread): Promise<boolean> {
+  if (order.backend !== 'onnxruntime' || order.sizeBytes > tiny.fileBytes) return false;
   if (hasOpenSizes(order) || runMs === 0 || runMs > tiny.oneRowMs) return false;
   if (order.rowsMax === 1) return true;
   return (await thread.warmup(order.key, order.rowsMax)) <= tiny.allRowsMs;

@@ -4,6 +4,7 @@ import type { TensorHeader } from '../../proto/tensor.js';
 import { isBuiltIn } from '../models/backend.js';
 import { rowSizesOf } from '../models/batching.js';
 import type { ModelEntry } from '../models/repository.js';
+import { variantFor } from '../models/variants.js';
 import type { BackendName } from './backend.js';
 import { readSimulated, type SimulatedSettings } from './simulated.js';
 
@@ -59,17 +60,19 @@ export function orderOf(entry: ModelEntry, machine: Machine): LoadOrder | string
   if (entry.state !== 'available') return entry.reason;
   const simulated = readSimulated(entry.config.simulated);
   if (typeof simulated === 'string') return simulated;
+  const { file, sizeBytes, nodeCount } =
+    entry.variants?.[variantFor(entry.config, machine.device) ?? ''] ?? entry;
   return {
     key: modelKey(entry.name, entry.version),
     model: entry.name,
     version: entry.version,
     backend: isBuiltIn(entry.config.backend) ? entry.config.backend : 'module',
-    file: entry.file,
+    file,
     folder: entry.folder,
     module: entry.module,
     calledBackend: entry.config.backend,
-    sizeBytes: entry.sizeBytes,
-    nodeCount: entry.nodeCount,
+    sizeBytes,
+    nodeCount,
     graphs: machine.graphs,
     batches: entry.maxBatch > 0,
     finite: entry.config.finite,

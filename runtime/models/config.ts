@@ -7,6 +7,7 @@ import { parseYaml } from '../yaml.js';
 import { backendPattern, backendWanted, isBuiltIn, strayed } from './backend.js';
 import { batchingShape, misbatched } from './batching.js';
 import { misrun, pipelineShape } from './pipeline.js';
+import { misvaried, variantsShape } from './variants.js';
 import { versionsShape } from './versions.js';
 
 const dayMs = 86_400_000;
@@ -94,6 +95,7 @@ export const modelShape = z.strictObject({
     .record(z.string(), z.unknown())
     .optional()
     .describe('What a backend of your own is told when it loads the model.'),
+  ...variantsShape,
   ...pipelineShape,
 });
 
@@ -124,7 +126,7 @@ export function studyModelConfig(content: string): ModelConfig | readonly string
   const stray = misrun(read.value);
   if (stray !== undefined) return [stray];
   const unfit = batching === undefined ? [] : misbatched(batching, maxBatch);
-  const mistakes = [...misplaced(config), ...contradicted(config), ...unfit];
+  const mistakes = [...misplaced(config), ...misvaried(config, config), ...contradicted(config), ...unfit];
   return mistakes.length === 0 ? config : mistakes;
 }
 

@@ -9,6 +9,8 @@ import { agreed } from './agreement.js';
 import { findModule } from './backend.js';
 import { defaultModelConfig, type ModelConfig, studyModelConfig } from './config.js';
 import { type Graph, readOnnxFile } from './onnx.js';
+import { readVariants, type VariantFiles } from './variant-files.js';
+import { variantFor } from './variants.js';
 import { missingVersions, unchosen } from './versions.js';
 
 export interface ModelTensor {
@@ -38,6 +40,8 @@ export interface ModelEntry {
   readonly nodeCount: number;
   /** The steps before and after it; undefined: none. With `runs` it has no tensors of its own, and no worker loads it. */
   readonly pipeline?: Pipeline | undefined;
+  /** By name, all with the same tensors; nothing where it has none. */
+  readonly variants?: VariantFiles | undefined;
   /** Where the version's files lie; the model's folder where it has no versions. */
   readonly folder: string;
   /** The full path of the owner's own backend; empty where it is a built-in one. */
@@ -227,7 +231,8 @@ function scanVersion(
   found: Found,
 ): ModelEntry {
   const config = said ?? defaultModelConfig;
-  const file = needsModelFile(config) ? join(home, modelFile) : '';
+  const main = config.variants?.[variantFor(config, '') ?? ''] ?? modelFile;
+  const file = needsModelFile(config) ? join(home, main) : '';
   const module = findModule(folder, config.backend);
   if (typeof module !== 'string') {
     const why = `backend is ${config.backend}: ${module.path}: ${whyNot(module)}`;
@@ -250,10 +255,29 @@ function scanVersion(
     const where = said === undefined ? file : join(folder, configFile);
     return unavailable({ model: name, version, file: where }, tensors, found, config);
   }
+  const variants = readVariants(config, tensors, (called) => join(home, called), readGraph);
+  if (isFault(variants))
+    return unavailable({ model: name, version, file: variants.file }, variants.says, found, config);
   const { sizeBytes, nodeCount } = graph ?? { sizeBytes: 0, nodeCount: 0 };
-  const known = { name, version, config, file, sizeBytes, nodeCount, maxBatch: config.maxBatch, module };
+  const known = {
+    name,
+    version,
+    config,
+    file,
+    sizeBytes,
+    nodeCount,
+    maxBatch: config.maxBatch,
+    module,
+    variants,
+  };
   const entry: ModelEntry = { ...known, ...tensors, folder: resolve(home), state: 'available', reason: '' };
   return pipeline === undefined ? entry : { ...entry, pipeline };
+}
+
+function isFault(
+  variants: ReturnType<typeof readVariants>,
+): variants is Exclude<ReturnType<typeof readVariants>, VariantFiles> {
+  return Array.isArray(variants['says']);
 }
 
 function isSentences(given: unknown): given is readonly string[] {
