@@ -1,7 +1,7 @@
 // The sharpening models through a real node: on pictures that they never learned from, each file gains over bicubic what
 // examples/models/README.md says of it, and so does a picture that goes in small and comes out large.
 import assert from 'node:assert/strict';
-import { cpSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { appendFileSync, cpSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { after, before, describe, test } from 'node:test';
 import { samples } from '../models/folder.js';
@@ -59,10 +59,10 @@ describe('the sharpening models', () => {
   const pairs = new Map<number, ReturnType<typeof pairOf>[]>();
   before(async () => {
     for (const { file, model } of rows) {
-      mkdirSync(join(scratch.folder, 'models', model, '1'), { recursive: true });
-      cpSync(join(samples, file), join(scratch.folder, 'models', model, '1', 'model.onnx'));
-      const config = join(dirname(dirname(join(samples, file))), 'config.yaml');
-      cpSync(config, join(scratch.folder, 'models', model, 'config.yaml'));
+      const folder = join(scratch.folder, 'models', model);
+      cpSync(dirname(dirname(join(samples, file))), folder, { recursive: true });
+      const variant = { onnx: 'fp32', fp16: 'fp16', int8: 'int8' }[file.split('.')[1] as string];
+      appendFileSync(join(folder, 'config.yaml'), `variant: ${variant}\n`);
     }
     for (const name of ['srcnn', 'srcnn_x3', 'super_resolution'])
       cpSync(join(samples, name), join(scratch.folder, 'models', name), { recursive: true });
