@@ -4,6 +4,7 @@ import { type ErrorCode, isErrorCode, SignalboxError } from '../../proto/errors.
 import type { JobEnd, JobStep } from '../../proto/job.js';
 import { after, now, settle, type Timer } from '../clock.js';
 import type { Answer, Submission, Ticket } from '../doors/engine.js';
+import { BufferSweep } from '../heap.js';
 import type { Pipeline } from './declaration.js';
 import { type FromPipelineThread, movable } from './letters.js';
 import type { PipelineThread } from './pool.js';
@@ -30,6 +31,9 @@ export interface PassingWatcher {
   /** No thread has it any more: its place is free. */
   released(passing: Passing): void;
 }
+
+/** Of answers of tensor models, which are as large again as what was asked. */
+const sweep = new BufferSweep(16 << 20, 'minor');
 
 const completed: JobEnd = { ending: 'completed', code: undefined, message: '', retryAfterMs: 0 };
 
@@ -166,6 +170,7 @@ export class Passing {
       // Frames that came by ZeroMQ can't be handed on: this is the one copy.
       const copies = outputs.map((output) => ({ ...output, data: Uint8Array.from(output.data) }));
       this.#thread?.post({ kind: 'answer', id: this.#request.id, piece, outputs: copies });
+      sweep.passed(bytesIn(outputs));
       return;
     }
     const which = this.#asked > 1 ? ` (job ${piece + 1} of ${this.#asked} so far)` : '';
@@ -221,4 +226,8 @@ export class Passing {
   #subject(): string {
     return `model "${this.pipeline.model}"`;
   }
+}
+
+function bytesIn(tensors: Tensors): number {
+  return tensors.reduce((sum, { data }) => sum + data.length, 0);
 }

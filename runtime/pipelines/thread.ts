@@ -6,6 +6,7 @@ import { type MessagePort, parentPort } from 'node:worker_threads';
 import { isErrorCode } from '../../proto/errors.js';
 import { modelKey } from '../../proto/ids.js';
 import { memoryOf } from '../executor/letters.js';
+import { BufferSweep } from '../heap.js';
 import type { Pipeline, StepDeclaration } from './declaration.js';
 import { stepKinds } from './kinds.js';
 import { type FromPipelineThread, movable, type ToPipelineThread } from './letters.js';
@@ -18,13 +19,20 @@ if (platform() === 'linux') setPriority(0, constants.priority.PRIORITY_BELOW_NOR
 const port = parentPort as MessagePort;
 const open = new Map<string, { readonly declared: string; readonly steps: Promise<OpenPipeline> }>();
 const passages = new Map<number, Passage>();
+/** Only what large answers leave behind reaches it. */
+const sweep = new BufferSweep(32 << 20, 'major');
 
 port.on('message', (letter: ToPipelineThread) => {
   if (letter.kind === 'begin') void pass(letter);
-  else if (letter.kind === 'answer') passages.get(letter.id)?.answer(letter.piece, letter.outputs);
+  else if (letter.kind === 'answer') answer(letter);
   else if (letter.kind === 'drop') passages.get(letter.id)?.drop();
   else port.close();
 });
+
+function answer({ id, piece, outputs }: Extract<ToPipelineThread, { kind: 'answer' }>): void {
+  passages.get(id)?.answer(piece, outputs);
+  sweep.passed(outputs.reduce((sum, { data }) => sum + data.length, 0));
+}
 
 async function pass(letter: Extract<ToPipelineThread, { kind: 'begin' }>): Promise<void> {
   const { id, pipeline, inputs, parameters, leftMs } = letter;

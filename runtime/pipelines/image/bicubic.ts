@@ -32,36 +32,37 @@ function tapsOf(start: number, count: number, scale: number, length: number): Ta
   return { from, weights };
 }
 
-export interface Plane {
+/** Rows of pixels, wherever they lie; `from` is where a row begins in its memory. */
+export interface Rows {
   readonly width: number;
   readonly height: number;
-  /** Of the pixels, one after the other; `channel` is the one that is meant. */
   readonly channels: number;
-  readonly data: Uint8Array;
+  memory(row: number): Uint8Array;
+  from(row: number): number;
 }
 
 /** Enlarges regions of one image; keeps the memory that it needs on the way. */
 export class Enlarger {
-  readonly #plane: Plane;
+  readonly #rows: Rows;
   readonly #scale: number;
   #wide = new Float32Array(0);
 
-  constructor(plane: Plane, scale: number) {
-    this.#plane = plane;
+  constructor(rows: Rows, scale: number) {
+    this.#rows = rows;
     this.#scale = scale;
   }
 
   /** A region of the enlarged image, 0 to 255 and a little beyond, into `result`. */
   region(channel: number, { left, top, width, height }: Region, result: Float32Array): void {
-    const { width: sourceWidth, height: sourceHeight, channels, data } = this.#plane;
+    const { width: sourceWidth, height: sourceHeight, channels } = this.#rows;
     const columns = tapsOf(left, width, this.#scale, sourceWidth);
     const rows = tapsOf(top, height, this.#scale, sourceHeight);
     const first = rows.from[0] as number;
     const last = rows.from[rows.from.length - 1] as number;
     const wide = this.#wideOf((last - first + 1) * width);
     for (let row = first; row <= last; row++) {
-      const begin = row * sourceWidth * channels + channel;
-      widen(data, begin, channels, columns, wide, (row - first) * width, width);
+      const begin = this.#rows.from(row) + channel;
+      widen(this.#rows.memory(row), begin, channels, columns, wide, (row - first) * width, width);
     }
     for (let row = 0; row < height; row++) {
       const tap = row * tapCount;

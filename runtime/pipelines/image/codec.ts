@@ -18,6 +18,9 @@ sharp.unblock({
 sharp.concurrency(1);
 sharp.cache(false);
 
+/** From here on images are written row by row where that can be. */
+const streamedPixels = 8_000_000;
+
 export interface ReadPicture extends Picture {
   readonly format: ReadFormat;
 }
@@ -38,7 +41,8 @@ export async function readPicture(bytes: Uint8Array, pixelsMax: number): Promise
     const upright = { width: info.width, height: info.height, format };
     // Raw and grey the library leaves alpha out.
     if (isGrey && info.channels === 4) return { ...upright, channels: 2, data: greyWithAlpha(data) };
-    return { ...upright, channels: info.channels, data };
+    // The library's memory can't be taken from whoever holds on to it; a copy can.
+    return { ...upright, channels: info.channels, data: Uint8Array.from(data) };
   } catch (fault) {
     if (fault instanceof StepError) throw fault;
     throw unreadable(`it is ${format}, but ${wordsOf(fault)}`);
@@ -54,7 +58,10 @@ export async function writePicture(
   const image = sharp(data, { raw, limitInputPixels: false });
   if (channels < 3) image.toColourspace('b-w');
   try {
-    return await image.toFormat(format, format === 'png' ? { compressionLevel: 6 } : { quality }).toBuffer();
+    if (format === 'png') return await image.png({ compressionLevel: 6 }).toBuffer();
+    if (format === 'webp') return await image.webp({ quality }).toBuffer();
+    // To find the best coding the whole image is held in memory once more, as coefficients.
+    return await image.jpeg({ quality, optimizeCoding: width * height < streamedPixels }).toBuffer();
   } catch (fault) {
     throw new StepError(
       'INPUT_INVALID',

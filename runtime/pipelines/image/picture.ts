@@ -1,4 +1,5 @@
 // A decoded image and its parts: 8 bits a channel, row by row, grey or RGB, with or without alpha behind.
+import type { Rows } from './bicubic.js';
 
 export interface Picture {
   readonly width: number;
@@ -11,8 +12,118 @@ export interface Picture {
 /** BT.601. */
 export const luminanceOf = { red: 0.299, green: 0.587, blue: 0.114 } as const;
 
+const bandRows = 128;
+
+/** A picture in bands of rows, which are let go of one by one: a large one is not kept longer than it is needed. */
+export class Bands implements Rows {
+  readonly width: number;
+  readonly height: number;
+  readonly channels: number;
+  readonly #bands: (Uint8Array | undefined)[] = [];
+  readonly #rowBytes: number;
+
+  constructor({ width, height, channels, data }: Picture) {
+    this.width = width;
+    this.height = height;
+    this.channels = channels;
+    this.#rowBytes = width * channels;
+    const bandBytes = bandRows * this.#rowBytes;
+    for (let at = 0; at < data.length; at += bandBytes) {
+      this.#bands.push(copyOf(data.subarray(at, at + bandBytes)));
+    }
+    letGo(data);
+  }
+
+  memory(row: number): Uint8Array {
+    return this.#bands[Math.floor(row / bandRows)] as Uint8Array;
+  }
+
+  from(row: number): number {
+    return (row % bandRows) * this.#rowBytes;
+  }
+
+  /** Rows above this one are not asked for any more. */
+  dropAbove(row: number): void {
+    for (let band = Math.floor(row / bandRows) - 1; band >= 0 && this.#bands[band] !== undefined; band--) {
+      emptied(this.#bands[band] as Uint8Array);
+      this.#bands[band] = undefined;
+    }
+  }
+}
+
+type Resizable = ArrayBuffer & { resize(bytes: number): void };
+const ResizableBuffer = ArrayBuffer as unknown as new (
+  bytes: number,
+  options: { readonly maxByteLength: number },
+) => Resizable;
+
+/** In memory that goes back to the system when it is emptied; what is merely freed stays with the process. */
+function copyOf(part: Uint8Array): Uint8Array {
+  const copy = new Uint8Array(
+    new ResizableBuffer(part.length, { maxByteLength: part.length }),
+    0,
+    part.length,
+  );
+  copy.set(part);
+  return copy;
+}
+
+function emptied({ buffer }: Uint8Array): void {
+  (buffer as Resizable).resize(0);
+}
+
+/** Its memory is taken from whoever still holds on to it: what was decoded is needed in bands only. */
+function letGo({ buffer, byteLength }: Uint8Array): void {
+  if (!(buffer instanceof ArrayBuffer) || buffer.byteLength !== byteLength) return;
+  try {
+    structuredClone(buffer, { transfer: [buffer] });
+  } catch {
+    // Some memory can't be taken; then it stays as long as the request.
+  }
+}
+
+/** Brightness alone, rounded to 8 bits; a band is made when it is first asked for, and one before it is kept. */
+export class Brightness implements Rows {
+  readonly width: number;
+  readonly height: number;
+  readonly channels = 1;
+  readonly #picture: Rows;
+  readonly #made = new Map<number, Uint8Array>();
+
+  constructor(picture: Rows) {
+    this.width = picture.width;
+    this.height = picture.height;
+    this.#picture = picture;
+  }
+
+  memory(row: number): Uint8Array {
+    const band = Math.floor(row / bandRows);
+    const made = this.#made.get(band);
+    if (made !== undefined) return made;
+    const first = band * bandRows;
+    const rows = Math.min(bandRows, this.height - first);
+    const plane = luminancePlane({
+      width: this.width,
+      height: rows,
+      channels: this.#picture.channels,
+      data: this.#picture.memory(first),
+    });
+    this.#made.set(band, plane);
+    return plane;
+  }
+
+  from(row: number): number {
+    return (row % bandRows) * this.width;
+  }
+
+  dropAbove(row: number): void {
+    const band = Math.floor(row / bandRows);
+    for (const older of this.#made.keys()) if (older < band) this.#made.delete(older);
+  }
+}
+
 /** Brightness alone, rounded to 8 bits. */
-export function luminancePlane({ width, height, channels, data }: Picture): Uint8Array {
+function luminancePlane({ width, height, channels, data }: Picture): Uint8Array {
   const plane = new Uint8Array(width * height);
   if (channels < 3) {
     for (let at = 0, from = 0; at < plane.length; at++, from += channels) plane[at] = data[from] as number;

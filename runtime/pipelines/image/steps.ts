@@ -6,11 +6,11 @@ import { Enlarger } from './bicubic.js';
 import { readPicture, writePicture } from './codec.js';
 import { type ImageFormat, imageFormats } from './formats.js';
 import type { DecodeOptions, EncodeOptions, EnlargeOptions } from './kinds.js';
-import { luminanceOf, luminancePlane, type Picture, type Tile, tilesOf } from './picture.js';
+import { Bands, Brightness, luminanceOf, type Picture, type Tile, tilesOf } from './picture.js';
 
 /** An image on its way: what it was, and what it is to become. */
 interface Enlarging {
-  readonly picture: Picture;
+  readonly picture: Bands;
   readonly scale: number;
   readonly tileSide: number;
   readonly halo: number;
@@ -59,12 +59,13 @@ export const enlarge: StepMaker<EnlargeOptions> = {
   open: ({ scale: byDefault, scales, tileSide, halo, tensor: name }) => ({
     *apply([given], request) {
       const scale = Number(parameterOf(request, 'scale', byDefault, scales));
-      const picture = pictureOf(given as Tensor);
+      const picture = new Bands(pictureOf(given as Tensor));
       listIn<Enlarging>(request, enlargingKey).push({ picture, scale, tileSide, halo });
       const { width, height } = picture;
-      const plane = { width, height, channels: 1, data: luminancePlane(picture) };
-      const enlarger = new Enlarger(plane, scale);
+      const brightness = new Brightness(picture);
+      const enlarger = new Enlarger(brightness, scale);
       for (const { outer } of tilesOf(width * scale, height * scale, tileSide, halo)) {
+        brightness.dropAbove(firstRow(outer.top, scale));
         const values = new Float32Array(outer.width * outer.height);
         enlarger.region(0, outer, values);
         for (let at = 0; at < values.length; at++) values[at] = clamped(values[at] as number) / 255;
@@ -121,6 +122,8 @@ class Whole {
   readonly #tiles: Iterator<Tile>;
   readonly #enlarger: Enlarger;
   readonly #planes: Float32Array[];
+  readonly #source: Bands;
+  readonly #scale: number;
   #next: IteratorResult<Tile>;
 
   constructor({ picture, scale, tileSide, halo }: Enlarging) {
@@ -128,6 +131,8 @@ class Whole {
     const width = picture.width * scale;
     const height = picture.height * scale;
     this.result = { width, height, channels, data: new Uint8Array(width * height * channels) };
+    this.#source = picture;
+    this.#scale = scale;
     this.#enlarger = new Enlarger(picture, scale);
     this.#planes = Array.from({ length: channels }, () => new Float32Array(tileSide * tileSide));
     this.#tiles = tilesOf(width, height, tileSide, halo);
@@ -147,6 +152,7 @@ class Whole {
         `the model gave ${datatype} [${shape}], wanted is FP32 [${wanted}]`,
       );
     }
+    this.#source.dropAbove(firstRow(inner.top, this.#scale));
     const { channels } = this.result;
     const values = new Float32Array(data.buffer, data.byteOffset, data.length / 4);
     const isGrey = channels < 3;
@@ -195,6 +201,11 @@ class Whole {
       if (alphas !== undefined) data[place + 3] = clamped(alphas[at + column] as number);
     }
   }
+}
+
+/** Of the source, that a row of the enlarged image looks at. */
+function firstRow(top: number, scale: number): number {
+  return Math.max(0, Math.floor((top + 0.5) / scale - 0.5) - 1);
 }
 
 function clamped(value: number): number {
