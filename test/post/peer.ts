@@ -3,6 +3,9 @@
 import type { LinkId, Transport, TransportEvents } from '../../runtime/post/transport.js';
 import { zeromqTransport } from '../../runtime/post/zeromq.js';
 
+/** What is sent leaves at once, unless this machine is busy: then it may take its time. */
+const lingerMs = 5000;
+
 const [direction, endpoint = '', id = '', habit] = process.argv.slice(2);
 let transport: Transport | undefined;
 const events: TransportEvents = {
@@ -23,6 +26,6 @@ process.send?.('up');
 
 async function part(link: LinkId): Promise<void> {
   for (let word = 0; word < 100; word++) transport?.send(link, [Buffer.from(`word ${word}`)]);
-  await transport?.close(500);
+  await transport?.close(lingerMs);
   process.exit(0);
 }
