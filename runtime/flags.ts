@@ -35,6 +35,14 @@ export function readArguments(
   return { words, flags };
 }
 
+/** The address of a REST door that a flag names, without slashes at its end. */
+export function readAddress(flag: string, given: string): string {
+  if (!/^https?:$/.test(URL.canParse(given) ? new URL(given).protocol : '')) {
+    throw new ConfigError(`${flag} is ${JSON.stringify(given)}; allowed is such as http://127.0.0.1:8000`);
+  }
+  return given.replace(/\/+$/, '');
+}
+
 function unknownFlag(command: string, flag: string, known: readonly string[]): ConfigError {
   const near = nearest(flag, known);
   const hint = near === undefined ? `known are ${known.join(', ')}` : `did you mean ${near}?`;

@@ -5,7 +5,7 @@ import { extname } from 'node:path';
 import { now } from '../clock.js';
 import { ConfigError } from '../config/load.js';
 import { settings } from '../config/schema.js';
-import { readArguments } from '../flags.js';
+import { readAddress, readArguments } from '../flags.js';
 import { ask, askElement, askImage, type Metadata, metadataOf, portsText } from './asking.js';
 
 type Environment = Readonly<Record<string, string | undefined>>;
@@ -81,9 +81,7 @@ function check(given: Flags): void {
   if (server === undefined) return;
   if (given.has('--models'))
     throw new ConfigError('--models is for a node that is started, and --server names one that runs');
-  if (!/^https?:$/.test(URL.canParse(server) ? new URL(server).protocol : '')) {
-    throw new ConfigError(`--server is ${JSON.stringify(server)}; allowed is such as http://127.0.0.1:8000`);
-  }
+  readAddress('--server', server);
 }
 
 async function contentOf(file: string): Promise<Buffer> {
@@ -100,7 +98,8 @@ interface Server {
 }
 
 async function serverFor(model: string, given: Flags, environment: Environment): Promise<Server> {
-  const named = given.get('--server')?.replace(/\/+$/, '');
+  const address = given.get('--server');
+  const named = address && readAddress('--server', address);
   const port = settings.httpPort.read(environment.SIGNALBOX_HTTP_PORT) ?? settings.httpPort.fallback;
   const url = named ?? `http://${environment.SIGNALBOX_HOST ?? settings.host.fallback}:${port}`;
   const isRunning = !given.has('--models') && (await runsAt(url));

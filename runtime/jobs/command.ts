@@ -3,7 +3,7 @@ import { parseJobId } from '../../proto/ids.js';
 import { ConfigError } from '../config/load.js';
 import { settings } from '../config/schema.js';
 import type { JobList, JobView } from '../doors/jobs.js';
-import { readArguments } from '../flags.js';
+import { readAddress, readArguments } from '../flags.js';
 import { listText, storyText } from './story.js';
 
 type Environment = Readonly<Record<string, string | undefined>>;
@@ -78,10 +78,7 @@ function baseUrl(given: ReadonlyMap<string, string>, environment: Environment): 
   if (url !== undefined) {
     if (given.has('--http-port'))
       throw new ConfigError('--url and --http-port say the same: wanted is one of them');
-    if (!/^https?:$/.test(URL.canParse(url) ? new URL(url).protocol : '')) {
-      throw new ConfigError(`--url is ${JSON.stringify(url)}; allowed is such as http://127.0.0.1:8000`);
-    }
-    return url.replace(/\/+$/, '');
+    return readAddress('--url', url);
   }
   const [from, text] = given.has('--http-port')
     ? ['--http-port', given.get('--http-port')]

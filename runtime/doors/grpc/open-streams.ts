@@ -2,24 +2,15 @@
 // every few dozen entries, each old one leading to the next: once the garbage collector has taken one of them for
 // long-lived, every call that was open at such a moment stays in memory until the whole heap is marked, which then stops
 // the node for up to a tenth of a second.
-import type { Http2Server } from 'node:http2';
 import { types } from 'node:util';
 import { Numbered } from '../../../actors/numbered.js';
+import { prepareHttp2Server } from './http2-server.js';
 
-/** What of a grpc-js server is not declared: should it be otherwise one day, calls are kept as Node does it. */
-interface Inside {
-  _setupHandlers?(server: Http2Server, ...rest: readonly unknown[]): unknown;
-}
-
-/** Before the server listens. */
+/** Before the server listens. Where that can't be done, calls are kept as Node does it. */
 export function replaceStreamTables(server: object): void {
-  const inside = server as Inside;
-  const setUp = inside._setupHandlers;
-  if (setUp === undefined) return;
-  inside._setupHandlers = (http2Server, ...rest) => {
+  prepareHttp2Server(server, (http2Server) => {
     http2Server.on('session', replaceStreamTable);
-    return setUp.call(inside, http2Server, ...rest);
-  };
+  });
 }
 
 /** Of a session that has no call yet. False when it is not made as expected: then it is left as it is. */
