@@ -11,6 +11,7 @@ export type Effect =
   | Disarm
   | Settle
   | Load
+  | Unload
   | RunBatch
   | Forget
   | Spawn
@@ -67,6 +68,13 @@ export interface Settle {
 
 export interface Load {
   readonly type: 'load';
+  readonly model: string;
+  readonly version: string;
+}
+
+/** Nothing of it will be run any more. */
+export interface Unload {
+  readonly type: 'unload';
   readonly model: string;
   readonly version: string;
 }

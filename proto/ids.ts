@@ -28,6 +28,12 @@ export function parseJobId(id: string): { readonly router: MemberId; readonly jo
   return { router: parts[1] ?? '', job: Number.parseInt(parts[2] as string, 36) };
 }
 
+/** Of a version whose files have changed there is another edition: `1+3fa9c2`. Workers know editions, people versions. */
+export function versionOf(edition: string): string {
+  const at = edition.indexOf('+');
+  return at < 0 ? edition : edition.slice(0, at);
+}
+
 /** Asked for with every request: a new string each time would have to be hashed each time. */
 const keys = new Map<string, Map<string, string>>();
 const keysKept = 256;

@@ -44,7 +44,8 @@ export type Verdict = (typeof verdicts)[number];
 export const causes = ['crashed', 'exhausted', 'hung', 'killed', 'stopped', 'unknown'] as const;
 export type Cause = (typeof causes)[number];
 
-export const shareStates = ['loading', 'warming', 'ready', 'failed', 'unloaded'] as const;
+/** `retiring`: it still runs what comes, and waits for the scheduler's word that nothing more will. */
+export const shareStates = ['loading', 'warming', 'ready', 'failed', 'unloaded', 'retiring'] as const;
 export type ShareState = (typeof shareStates)[number];
 
 /** Numbers that once meant something and never will again. */
@@ -119,6 +120,8 @@ export const messages = {
     version: name,
     runs: listOf(tuple(count, duration), limits.batchSizesMax),
   }),
+  /** To a worker that retires a model: nothing more comes for it from here. */
+  shareDismissed: say(29, 'share.dismissed', { epoch: count, model: name, version: name }),
 
   // Routers and schedulers.
   jobEnqueue: say(30, 'job.enqueue', {

@@ -18,6 +18,7 @@ const speakers: Readonly<Record<MessageType, Role | 'anybody'>> = {
   'share.changed': 'worker',
   'model.reported': 'scheduler',
   'model.described': 'worker',
+  'share.dismissed': 'scheduler',
   'costs.measured': 'worker',
   'job.enqueue': 'router',
   'job.withdraw': 'router',

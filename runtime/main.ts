@@ -26,7 +26,7 @@ async function main(): Promise<void> {
   }
   if (first === 'models') {
     const { modelsText } = await import('./models/command.js');
-    const { text, isGood } = await modelsText(rest);
+    const { text, isGood } = await modelsText(rest, environment());
     print(text);
     if (!isGood) process.exitCode = exitFailed;
     return;

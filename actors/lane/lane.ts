@@ -35,6 +35,8 @@ export class Lane {
   batching: Batching = batchingDefaults;
   manner = mannerOf(this.batching.policy);
   mannerSince = Number.NEGATIVE_INFINITY;
+  /** When a job came last. */
+  askedAt = Number.NEGATIVE_INFINITY;
   /** Worker time that it was given, in units of its weight. */
   served = 0;
   /** Somebody of higher priority came: some that wait may not make it any more. */

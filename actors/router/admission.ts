@@ -1,5 +1,6 @@
 // Whether a router takes a request: nothing is admitted that could only wait for its deadline, and every refusal says
 // which bound was met and when another try is worth it.
+import { versionOf } from '../../proto/ids.js';
 import type { JobEnd, JobSpec } from '../../proto/job.js';
 import { isUnavailable, type ModelCondition } from './coverage.js';
 
@@ -35,7 +36,11 @@ export function refusal(
     return rejected('QUEUE_FULL', message, fullRetryMs);
   }
   if (isUnavailable(model)) {
-    return rejected('MODEL_UNAVAILABLE', `model ${spec.model} version ${spec.version}: ${model.reason}`, 0);
+    return rejected(
+      'MODEL_UNAVAILABLE',
+      `model ${spec.model} version ${versionOf(spec.version)}: ${model.reason}`,
+      0,
+    );
   }
   return undefined;
 }

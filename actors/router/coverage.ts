@@ -28,7 +28,10 @@ export class Coverage {
 
   report(scheduler: MemberId, report: Report): void {
     const reports = this.reports.get(scheduler) ?? new Map<string, Report>();
-    reports.set(modelKey(report.model, report.version), report);
+    const key = modelKey(report.model, report.version);
+    // What has gone for good is not remembered.
+    if (report.ready + report.loading + report.failed === 0 && !this.listed.has(key)) reports.delete(key);
+    else reports.set(key, report);
     this.reports.set(scheduler, reports);
   }
 

@@ -3,7 +3,7 @@
 import type { Batching } from '../../proto/batching.js';
 import type { MemberId } from '../../proto/ids.js';
 import { modelKey } from '../../proto/ids.js';
-import type { Said, Verdict } from '../../proto/messages.js';
+import type { Said, ShareState, Verdict } from '../../proto/messages.js';
 import { Directory } from '../directory.js';
 import { type Effect, note, send } from '../effects.js';
 import { Numbered } from '../numbered.js';
@@ -149,13 +149,19 @@ export class Registry {
     return effects;
   }
 
+  stateOf(from: MemberId, { model, version }: Said<'share.changed'>): ShareState | undefined {
+    return this.workers.get(from)?.shares.get(modelKey(model, version))?.state;
+  }
+
   /** False when it is not from the registration that counts. */
   shareChanged(from: MemberId, changed: Said<'share.changed'>): boolean {
     const worker = this.workers.get(from);
     if (worker === undefined || worker.epoch !== changed.epoch) return false;
     const key = modelKey(changed.model, changed.version);
     const { state, place, rowsMax, reason } = changed;
-    worker.shares.set(key, { state, place, rowsMax, reason });
+    // One stays, whatever it is: who has told of none at all may have any.
+    if (state === 'unloaded' && worker.shares.size > 1) worker.shares.delete(key);
+    else worker.shares.set(key, { state, place, rowsMax, reason });
     if (state === 'ready') this.proven.add(key);
     return true;
   }
@@ -175,7 +181,8 @@ export class Registry {
         continue;
       }
       // One that is only suspect is as good as back: a doubt of some milliseconds must not make a node unready.
-      if (share?.state === 'ready' && !worker.leaving && this.verdicts.get(worker.id) !== 'down') ready++;
+      const serves = share?.state === 'ready' || share?.state === 'retiring';
+      if (serves && !worker.leaving && this.verdicts.get(worker.id) !== 'down') ready++;
       // Who has just registered has not told of its models yet.
       if (worker.shares.size === 0 || share?.state === 'loading' || share?.state === 'warming') loading++;
       if (share?.state === 'failed' && !this.proven.has(model)) {

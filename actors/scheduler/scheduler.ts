@@ -11,6 +11,7 @@ import { Admission, type Refusal } from './admission.js';
 import { Dispatcher } from './dispatcher.js';
 import { reviewManner } from './manner.js';
 import { abandoned, Registry } from './registry.js';
+import { Retirements } from './retirements.js';
 import { Turns } from './turns.js';
 
 export interface SchedulerSettings {
@@ -20,6 +21,8 @@ export interface SchedulerSettings {
   readonly admission: boolean;
   /** How old an assignment must be before a worker that does not know of it is believed. */
   readonly reconcileMs: number;
+  /** How long nobody must have asked for a model before a worker may let it go. */
+  readonly retireQuietMs?: number;
 }
 
 export class Scheduler implements Actor {
@@ -47,6 +50,7 @@ export class Scheduler implements Actor {
   private readonly turns = new Turns();
   private readonly dispatcher: Dispatcher;
   private readonly admission: Admission;
+  private readonly retirements: Retirements;
   private arrivals = 0;
   private settling = false;
   /** When it is to look again without having heard anything. */
@@ -58,6 +62,7 @@ export class Scheduler implements Actor {
     this.registry = new Registry(settings.reconcileMs);
     this.dispatcher = new Dispatcher(this.registry, this.turns, settings);
     this.admission = new Admission(this.registry, this.turns);
+    this.retirements = new Retirements(this.registry, settings.retireQuietMs);
   }
 
   receive(heard: Heard, from: MemberId, now: number): Effect[] {
@@ -79,6 +84,7 @@ export class Scheduler implements Actor {
         this.settling = false;
         return this.dispatch(now);
       case 'timer.fired':
+        if (heard.timer === 'retirements') return this.retire(now);
         this.wakesAt = Number.POSITIVE_INFINITY;
         return this.dispatch(now);
       case 'job.withdraw':
@@ -122,7 +128,7 @@ export class Scheduler implements Actor {
         this.registry.leave(from, heard.epoch);
         return this.reviewLanes();
       case 'share.changed':
-        return this.shareChanged(heard, from);
+        return this.shareChanged(heard, from, now);
       case 'model.described':
         return this.described(heard, from);
       case 'costs.measured':
@@ -132,6 +138,7 @@ export class Scheduler implements Actor {
 
   private enqueue(enqueue: Said<'job.enqueue'>, from: MemberId, now: number): void {
     const lane = this.lane(enqueue.model, enqueue.version);
+    lane.askedAt = now;
     const known = lane.queue.find(from, enqueue.job);
     if (known !== undefined) {
       if (known.attempt >= enqueue.attempt) return;
@@ -240,13 +247,25 @@ export class Scheduler implements Actor {
     this.reviewLanes();
   }
 
-  private shareChanged(changed: Said<'share.changed'>, from: MemberId): void {
+  private shareChanged(changed: Said<'share.changed'>, from: MemberId, now: number): void {
+    const before = this.registry.stateOf(from, changed);
     if (!this.registry.shareChanged(from, changed)) return;
     if (changed.state === 'failed') {
       const { model, version, reason } = changed;
       this.out.push(note('warn', 'share.failed', { worker: from, model, version, reason }));
     }
-    this.lane(changed.model, changed.version);
+    const lane = this.lane(changed.model, changed.version);
+    this.reviewLanes();
+    if (changed.state !== 'retiring' || before === 'retiring') return;
+    // Routers may have sent the last before they hear of it.
+    lane.askedAt = Math.max(lane.askedAt, now);
+    this.retire(now);
+  }
+
+  /** Lets go of models that retire and for which nothing comes any more. */
+  private retire(now: number): void {
+    const lookAt = this.retirements.review(this.lanes, this.out, now);
+    if (lookAt < Number.POSITIVE_INFINITY) this.out.push({ type: 'arm', timer: 'retirements', at: lookAt });
     this.reviewLanes();
   }
 

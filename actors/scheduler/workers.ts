@@ -29,6 +29,11 @@ export interface Share {
   readonly reason: string;
 }
 
+/** One that retires still runs what comes. */
+function isServing({ state }: Share): boolean {
+  return state === 'ready' || state === 'retiring';
+}
+
 /** What runs of one model and shape cost on one worker, and what follows for batches there. */
 export interface Outlook {
   readonly cost: CostTable;
@@ -114,7 +119,19 @@ export class WorkerRecord {
   /** The share, when the worker has it ready and takes work at all. */
   serving(model: string): Share | undefined {
     const share = this.shares.get(model);
-    return share?.state === 'ready' && !this.leaving ? share : undefined;
+    return share !== undefined && isServing(share) && !this.leaving ? share : undefined;
+  }
+
+  /** Whether a batch of the lane is there, or on its way. */
+  holds(lane: string): boolean {
+    for (const batch of this.batches.values()) if (batch.lane === lane) return true;
+    return false;
+  }
+
+  /** Nothing more is sent there for it. */
+  dismiss(model: string): void {
+    const share = this.shares.get(model);
+    if (share?.state === 'retiring') this.shares.set(model, { ...share, state: 'unloaded' });
   }
 
   hasCredit(place: Place): boolean {

@@ -1,4 +1,5 @@
-// The condition of one model on one worker.
+// The condition of one model on one worker. One that is not wanted any more runs what still comes until the schedulers let
+// it go, so that nothing that was taken for it is left behind.
 import { createMachine } from '../chart.js';
 
 export const shareMachine = createMachine({
@@ -7,8 +8,16 @@ export const shareMachine = createMachine({
   states: {
     absent: { on: { load: 'loading' } },
     /** Reading the file, then warm runs; the executor does both in one go. */
-    loading: { on: { load: 'loading', ready: 'ready', fail: 'failed' } },
-    ready: { tags: ['ready', 'routable'], on: { load: 'loading', fail: 'failed' } },
-    failed: { on: { load: 'loading' } },
+    loading: { on: { load: 'loading', ready: 'ready', fail: 'failed', retire: 'leaving' } },
+    ready: { tags: ['ready', 'routable'], on: { load: 'loading', fail: 'failed', retire: 'retiring' } },
+    failed: { on: { load: 'loading', retire: 'unloaded' } },
+    /** Its loading was begun and can't be stopped; nobody waits for it. */
+    leaving: { on: { ready: 'unloaded', fail: 'unloaded', retire: 'leaving' } },
+    /** Schedulers have been told: they send the last, and say when that was it. */
+    retiring: {
+      tags: ['ready', 'routable'],
+      on: { retire: 'retiring', fail: 'unloaded', dismiss: 'unloaded' },
+    },
+    unloaded: { type: 'final' },
   },
 });

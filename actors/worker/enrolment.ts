@@ -34,6 +34,11 @@ export class Enrolment {
     return this.epochs.get(scheduler);
   }
 
+  /** With which it is registered, or is about to be. */
+  schedulers(): MemberId[] {
+    return [...this.epochs.keys()];
+  }
+
   ask(scheduler: MemberId): void {
     const { name, device, tags, credits } = this.introduction;
     this.epochs.set(scheduler, 0);

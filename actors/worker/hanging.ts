@@ -1,5 +1,5 @@
 // When a run is taken for hung. A worker that was held up itself gives its runs as much time again.
-import { modelKey } from '../../proto/ids.js';
+import { modelKey, versionOf } from '../../proto/ids.js';
 import type { Held } from './held.js';
 import type { Wants } from './wants.js';
 
@@ -29,7 +29,7 @@ export class Hanging {
     const lateMs = now - held.hangsAt;
     if (lateMs > lagMostMs) return this.watch(held, now + Math.min(lateMs, runMaxMs));
     const { model, version } = held.run;
-    const reason = `a run of ${modelKey(model, version)} hangs since ${Math.round(now - startedAt)} ms`;
+    const reason = `a run of ${modelKey(model, versionOf(version))} hangs since ${Math.round(now - startedAt)} ms`;
     this.wants.add({ type: 'abort', reason });
   }
 }

@@ -65,6 +65,13 @@ export class Places {
     this.toLoad.push(share);
   }
 
+  /** True when its loading had not begun, and will not. */
+  removeLoad(share: WorkerShare): boolean {
+    const at = this.toLoad.indexOf(share);
+    if (at >= 0) this.toLoad.splice(at, 1);
+    return at >= 0;
+  }
+
   /** The model that is to be loaded now. */
   takeLoad(): WorkerShare | undefined {
     if (!this.isFree('thread') || (this.loadedLast && this.queues.thread.length > 0)) return undefined;

@@ -1,6 +1,6 @@
 // The batches that a worker holds: what it takes, what starts when, and how each is answered. Nothing starts that is too
 // late or was called back, and batches under watch (solo) have the worker to themselves.
-import { type MemberId, modelKey } from '../../proto/ids.js';
+import { type MemberId, modelKey, versionOf } from '../../proto/ids.js';
 import { type Place, places, type Said } from '../../proto/messages.js';
 import type { Chart } from '../chart.js';
 import { send } from '../effects.js';
@@ -95,6 +95,11 @@ export class Runs {
     this.pump(now);
   }
 
+  /** True when its loading had not begun, and will not. */
+  spare(share: WorkerShare): boolean {
+    return this.places.removeLoad(share);
+  }
+
   /** Whether it can be used or not: its loading is over. */
   loaded(share: WorkerShare, now: number): void {
     this.places.loaded(share);
@@ -176,7 +181,7 @@ export class Runs {
   private refusal(run: Said<'batch.run'>, ready: boolean): string | undefined {
     if (run.epoch !== this.enrolment.epochAt(run.scheduler)) return 'the epoch of this registration is over';
     if (this.chart.has('draining')) return 'the worker is draining';
-    if (!ready) return `${modelKey(run.model, run.version)} is not ready here`;
+    if (!ready) return `${modelKey(run.model, versionOf(run.version))} is not ready here`;
     const granted = places.reduce((sum, place) => sum + this.settings.credits[place], 0);
     let taken = 0;
     for (const held of this.held.values()) if (held.run.scheduler === run.scheduler) taken++;

@@ -1,5 +1,6 @@
 // The models of one worker: each with its chart, where it runs, what its runs cost and what schedulers are told of it.
-import { modelKey } from '../../proto/ids.js';
+// One that is listed no more goes once every scheduler has let it go; one that is listed again meanwhile comes after that.
+import { type MemberId, modelKey } from '../../proto/ids.js';
 import type { Place, Said, ShareState } from '../../proto/messages.js';
 import { type Chart, startChart } from '../chart.js';
 import type { Fact, ListedModel } from '../facts.js';
@@ -16,6 +17,8 @@ export class WorkerShare {
   reason = '';
   /** Rows and milliseconds of the runs that were made to find out what they cost. */
   costs: readonly (readonly [number, number])[] = [];
+  /** The schedulers from which nothing more comes for it. */
+  readonly dismissedBy = new Set<MemberId>();
 
   constructor(listed: ListedModel) {
     this.listed = listed;
@@ -36,7 +39,8 @@ export class WorkerShare {
     const of = { epoch, model, version };
     const told: Told[] = [{ type: 'model.described', ...of, ...this.listed.batching }];
     if (costs.length > 0) told.push({ type: 'costs.measured', ...of, runs: costs });
-    const state = this.chart.state as ShareState;
+    const { state: own } = this.chart;
+    const state: ShareState = own === 'leaving' ? 'unloaded' : (own as ShareState);
     told.push({ type: 'share.changed', ...of, state, place, rowsMax, runMs, reason });
     return told;
   }
@@ -44,6 +48,8 @@ export class WorkerShare {
 
 export class Shares {
   private readonly shares = new Map<string, WorkerShare>();
+  /** Listed anew while what they are called by still goes. */
+  private readonly returning = new Map<string, ListedModel>();
 
   all(): IterableIterator<WorkerShare> {
     return this.shares.values();
@@ -53,13 +59,22 @@ export class Shares {
     return this.shares.get(modelKey(model, version));
   }
 
-  /** The share when it is now to be loaded. */
-  list(model: ListedModel): WorkerShare | undefined {
-    const key = modelKey(model.model, model.version);
-    if (this.shares.has(key) || model.broken !== '') return undefined;
-    const share = new WorkerShare(model);
-    this.shares.set(key, share);
-    return share.chart.move('load') ? share : undefined;
+  /** The shares that are now to be loaded, and those of which something else is to be told. */
+  list(models: readonly ListedModel[]): { readonly load: WorkerShare[]; readonly changed: WorkerShare[] } {
+    const load: WorkerShare[] = [];
+    const wanted = new Set<string>();
+    this.returning.clear();
+    for (const model of models) {
+      if (model.broken !== '') continue;
+      const key = modelKey(model.model, model.version);
+      wanted.add(key);
+      const share = this.shares.get(key);
+      if (share === undefined) load.push(this.add(key, model));
+      else if (!share.chart.can('load')) this.returning.set(key, model);
+    }
+    const changed: WorkerShare[] = [];
+    for (const [key, share] of this.shares) if (!wanted.has(key) && this.retire(share)) changed.push(share);
+    return { load, changed };
   }
 
   loaded(fact: Extract<Fact, { type: 'model.loaded' }>): WorkerShare | undefined {
@@ -79,5 +94,38 @@ export class Shares {
     share.reason = fact.reason;
     share.chart.move('fail');
     return share;
+  }
+
+  /** True when that was the last word that it waited for. */
+  dismiss(share: WorkerShare, from: MemberId, schedulers: readonly MemberId[]): boolean {
+    if (share.chart.state !== 'retiring') return false;
+    share.dismissedBy.add(from);
+    if (!schedulers.every((scheduler) => share.dismissedBy.has(scheduler))) return false;
+    return share.chart.move('dismiss');
+  }
+
+  *retiring(): Iterable<WorkerShare> {
+    for (const share of [...this.shares.values()]) if (share.chart.state === 'retiring') yield share;
+  }
+
+  /** Forgets one that has gone: what was listed under its name meanwhile is now to be loaded. */
+  remove(share: WorkerShare): WorkerShare | undefined {
+    const { model, version } = share.listed;
+    const key = modelKey(model, version);
+    this.shares.delete(key);
+    const next = this.returning.get(key);
+    this.returning.delete(key);
+    return next === undefined ? undefined : this.add(key, next);
+  }
+
+  private add(key: string, model: ListedModel): WorkerShare {
+    const share = new WorkerShare(model);
+    this.shares.set(key, share);
+    share.chart.move('load');
+    return share;
+  }
+
+  private retire({ chart }: WorkerShare): boolean {
+    return chart.can('retire') && chart.move('retire');
   }
 }

@@ -4,11 +4,11 @@ import type { MemberId } from '../../proto/ids.js';
 import type { Actor, Heard } from '../actor.js';
 import { type Chart, startChart } from '../chart.js';
 import type { Effect } from '../effects.js';
-import type { ListedModel } from '../facts.js';
 import { Enrolment, type Introduction } from './enrolment.js';
 import { type Held, heldKey } from './held.js';
 import { type RunSettings, Runs } from './runs.js';
-import { Shares, type WorkerShare } from './shares.js';
+import { Shares } from './shares.js';
+import { Stock } from './stock.js';
 import { Wants } from './wants.js';
 import { workerMachine } from './worker.machine.js';
 
@@ -27,6 +27,7 @@ export class Worker implements Actor {
     'models.listed',
     'model.loaded',
     'model.failed',
+    'share.dismissed',
     'link.opened',
     'link.lost',
     'timer.fired',
@@ -37,6 +38,7 @@ export class Worker implements Actor {
   readonly runs: Runs;
   private readonly wants = new Wants();
   private readonly enrolment: Enrolment;
+  private readonly stock: Stock;
   private readonly reportMs: number;
   /** NaN while there is nobody to report to. */
   private reportDueAt = Number.NaN;
@@ -46,6 +48,7 @@ export class Worker implements Actor {
     this.reportMs = settings.reportMs;
     this.enrolment = new Enrolment(settings, chart, shares, wants);
     this.runs = new Runs(settings, chart, shares, this.enrolment, wants);
+    this.stock = new Stock(shares, this.runs, this.enrolment, wants);
   }
 
   receive(heard: Heard, from: MemberId, now: number): Effect[] {
@@ -70,12 +73,13 @@ export class Worker implements Actor {
       case 'timer.fired':
         return heard.timer === 'report' ? this.report(now) : this.runs.timer(heard.timer, now);
       case 'models.listed':
-        for (const model of heard.models) this.list(model, now);
-        return;
+        return this.stock.list(heard.models, now);
       case 'model.loaded':
-        return this.loaded(this.shares.loaded(heard), now);
+        return this.stock.loaded(this.shares.loaded(heard), now);
       case 'model.failed':
-        return this.loaded(this.shares.failed(heard), now);
+        return this.stock.loaded(this.shares.failed(heard), now);
+      case 'share.dismissed':
+        return this.stock.dismissed(heard, from, now);
       default:
         return this.hearOfOthers(heard, from, now);
     }
@@ -90,6 +94,7 @@ export class Worker implements Actor {
       case 'link.lost':
         this.wants.links.close(heard.member);
         this.enrolment.lost(heard.member);
+        this.stock.review(now);
         // Nobody is left to hear their answers.
         return this.runs.drop((batch) => batch.router === heard.member, now);
       case 'worker.registered':
@@ -113,19 +118,6 @@ export class Worker implements Actor {
     if (Number.isNaN(this.reportDueAt)) this.armReport(now);
   }
 
-  private list(model: ListedModel, now: number): void {
-    const share = this.shares.list(model);
-    if (share === undefined) return;
-    this.enrolment.tellOf(share);
-    this.runs.load(share, now);
-  }
-
-  private loaded(share: WorkerShare | undefined, now: number): void {
-    if (share === undefined) return;
-    this.enrolment.tellOf(share);
-    this.runs.loaded(share, now);
-  }
-
   private armReport(now: number): void {
     this.reportDueAt = now + this.reportMs;
     this.wants.arm('report', this.reportDueAt);
@@ -135,5 +127,6 @@ export class Worker implements Actor {
     this.runs.excuse(now - this.reportDueAt);
     this.armReport(now);
     this.enrolment.report((scheduler) => this.runs.heldFrom(scheduler));
+    this.stock.remind();
   }
 }

@@ -15,7 +15,7 @@ export function helpText(): string {
     '  node runtime                    router, scheduler, health and two workers',
     '  node runtime --role worker      one more node with workers, joined to the local system',
     '  node runtime jobs --help        what became of the latest requests to a node that runs',
-    '  node runtime models --help      mistakes in a folder of models, found without starting anything',
+    '  node runtime models --help      checks a folder of models; lists, loads and unloads those of a node that runs',
     '  node runtime --config node.yaml settings from a file, by the names below without dashes: httpPort, not http-port',
     '',
     `Settings, with [defaults]. Flags go before the environment (${environmentOf('httpPort')}), that before the file.`,

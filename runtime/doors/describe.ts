@@ -17,6 +17,7 @@ const extensions = [
   'parameters',
   'schedule_policy',
   'model_configuration',
+  'model_repository',
   'statistics',
 ];
 

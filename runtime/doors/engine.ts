@@ -93,6 +93,10 @@ export interface Engine {
   models(): readonly ModelEntry[];
   status(name: string, version: string): ModelStatus;
   manner(name: string, version: string): BatchManner;
+  /** Resolves when the model's files as they are now serve; rejects with the reason why they do not. */
+  loadModel(name: string): Promise<void>;
+  /** Resolves when nothing new gets to the model. */
+  unloadModel(name: string): Promise<void>;
   counters(name: string, version: string): ModelCounters;
   /** The member that takes requests here, as ids of jobs begin. */
   router(): MemberId;

@@ -2,7 +2,7 @@
 import { SignalboxError } from '../../proto/errors.js';
 import { bucketsOf } from '../models/batching.js';
 import { Padding } from '../models/padding.js';
-import type { ModelEntry } from '../models/repository.js';
+import { editionOf, type ModelEntry } from '../models/repository.js';
 import { nearest } from '../nearest.js';
 import type { Pipeline } from '../pipelines/declaration.js';
 import type { Engine, ModelStatus } from './engine.js';
@@ -24,6 +24,12 @@ export class Models {
     const entry = this.known(name, version);
     const kept = this.#signatures.get(entry);
     if (kept !== undefined) return kept;
+    if (entry.state === 'unloaded' || entry.state === 'unchosen') {
+      throw new SignalboxError(
+        'MODEL_UNKNOWN',
+        `model ${quote(name)} version ${entry.version} is not available: ${entry.reason}`,
+      );
+    }
     if (entry.state !== 'available') {
       throw new SignalboxError(
         'MODEL_UNAVAILABLE',
@@ -88,7 +94,10 @@ export class Models {
 /** What the engine says of a model, unless the repository has already said that it can't be served. */
 export function statusOf(engine: Engine, entry: ModelEntry): ModelStatus {
   const { name, version, state, reason, pipeline } = entry;
-  if (state !== 'available') return { name, version, state: 'UNAVAILABLE', reason };
+  if (state !== 'available') {
+    const status = engine.status(name, version);
+    return status.state === 'UNLOADING' ? status : { name, version, state: 'UNAVAILABLE', reason };
+  }
   return pipeline === undefined || pipeline.runs === ''
     ? engine.status(name, version)
     : statusBehind(engine, pipeline);
@@ -98,6 +107,6 @@ function signatureOf(entry: ModelEntry): Signature {
   const { name, version, maxBatch, inputs, outputs, config } = entry;
   const buckets = bucketsOf(config.batching);
   const padding = buckets && new Padding(buckets, inputs, outputs);
-  const wishes = { ...config, padding };
+  const wishes = { ...config, padding, edition: editionOf(entry) };
   return makeSignature(name, version, maxBatch, inputs.map(portOf), outputs.map(portOf), wishes);
 }

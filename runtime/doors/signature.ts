@@ -12,9 +12,11 @@ export interface Port {
   readonly optional: boolean;
 }
 
-export interface Signature extends Wishes {
+export interface Signature extends Omit<Wishes, 'edition'> {
   readonly model: string;
   readonly version: string;
+  /** What the actors know the version by. */
+  readonly edition: string;
   readonly batches: boolean;
   /** Rows that one request may have; 1 where the model does not batch. */
   readonly rowsMax: number;
@@ -38,6 +40,8 @@ export interface Wishes {
   readonly hedge: boolean;
   /** Fills requests up so that those of different sizes share batches. */
   readonly padding?: Padding | undefined;
+  /** Left out: the version itself. */
+  readonly edition?: string | undefined;
 }
 
 export function makeSignature(
@@ -46,12 +50,13 @@ export function makeSignature(
   rowsMax: number,
   inputs: readonly Port[],
   outputs: readonly Port[],
-  { deadlineDefaultMs, idempotent, shareIdentical, hedge, padding }: Wishes,
+  { deadlineDefaultMs, idempotent, shareIdentical, hedge, padding, edition = version }: Wishes,
 ): Signature {
   const batches = rowsMax > 0;
   const bare: Signature = {
     model,
     version,
+    edition,
     batches,
     rowsMax: batches ? rowsMax : 1,
     inputs,

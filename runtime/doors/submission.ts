@@ -59,7 +59,7 @@ export function submissionOf(
   }
   const spec = {
     model: signature.model,
-    version: signature.version,
+    version: signature.edition,
     rows,
     shapeKey: keyOf(signature, sent, request.outputs),
     inputs,

@@ -3,7 +3,7 @@ import { modelKey } from '../../proto/ids.js';
 import type { TensorHeader } from '../../proto/tensor.js';
 import { isBuiltIn } from '../models/backend.js';
 import { rowSizesOf } from '../models/batching.js';
-import type { ModelEntry } from '../models/repository.js';
+import { editionOf, type ModelEntry } from '../models/repository.js';
 import { variantFor } from '../models/variants.js';
 import type { BackendName } from './backend.js';
 import { readSimulated, type SimulatedSettings } from './simulated.js';
@@ -63,7 +63,7 @@ export function orderOf(entry: ModelEntry, machine: Machine): LoadOrder | string
   const { file, sizeBytes, nodeCount } =
     entry.variants?.[variantFor(entry.config, machine.device) ?? ''] ?? entry;
   return {
-    key: modelKey(entry.name, entry.version),
+    key: modelKey(entry.name, editionOf(entry)),
     model: entry.name,
     version: entry.version,
     backend: isBuiltIn(entry.config.backend) ? entry.config.backend : 'module',

@@ -1,17 +1,31 @@
-// `node runtime models`: looks after a folder of models.
+// `node runtime models`: looks after a folder of models, and has a running node load and unload them.
+import { ask, baseUrl, type Environment } from '../ask.js';
 import { ConfigError } from '../config/load.js';
+import { settings } from '../config/schema.js';
 import { readArguments } from '../flags.js';
 import { nearest } from '../nearest.js';
 import { checkFolder, checkText } from './check.js';
 
 export const modelsHelp = `Usage: node runtime models check FOLDER [--json]
+       node runtime models list [--json]
+       node runtime models load NAME
+       node runtime models unload NAME
 
-check: finds every mistake in a folder of models without starting anything: a line for each, with the model, its version, the file
-and the key. Ends with 0 where there is none, with 1 where there are some.
+check: finds every mistake in a folder of models without starting anything: a line for each, with the model, its version,
+the file and the key. Ends with 0 where there is none, with 1 where there are some.
+list: the models of a running node, with what is amiss.
+load: has a running node read the folder of a model again. What is new or has changed takes over once workers have it ready;
+what served before serves until then, and goes on where the new can't be loaded.
+unload: takes a model away from a running node: nothing new gets to it, what it has is still run.
 
-  --json                   As JSON, for programs.`;
+  --json                   As JSON, for programs.
+  --url URL                The REST door of the node. [http://127.0.0.1:${settings.httpPort.fallback}]
+  --http-port PORT         The same on this machine, by its port (SIGNALBOX_HTTP_PORT).`;
 
-const verbs = ['check'] as const;
+const verbs = ['check', 'list', 'load', 'unload'] as const;
+const flags = { '--json': '', '--url': 'URL', '--http-port': 'PORT', '--help': '' };
+
+type Flags = ReadonlyMap<string, string>;
 
 export interface Said {
   readonly text: string;
@@ -19,24 +33,78 @@ export interface Said {
   readonly isGood: boolean;
 }
 
-/** What is to be printed. Throws a ConfigError for wrong use. */
-export async function modelsText(args: readonly string[]): Promise<Said> {
-  const { words, flags } = readArguments('models', { '--json': '', '--help': '' }, args);
-  if (flags.has('--help')) return { text: modelsHelp, isGood: true };
-  const [verb, ...rest] = words;
-  if (verb === 'check') return check(rest, flags.has('--json'));
-  const near = verb === undefined ? undefined : nearest(verb, verbs);
-  const hint = near === undefined ? `there is ${verbs.join(', ')}` : `did you mean ${near}?`;
-  throw new ConfigError(`models ${verb === undefined ? 'needs a verb' : `${verb} is not known`}; ${hint}`);
+interface Listed {
+  readonly name: string;
+  readonly version: string;
+  readonly state: string;
+  readonly reason: string;
 }
 
-async function check(words: readonly string[], asJson: boolean): Promise<Said> {
-  const [folder, ...more] = words;
-  if (folder === undefined)
-    throw new ConfigError('models check needs the folder of models: models check FOLDER');
+/** What is to be printed. Throws a ConfigError for wrong use, another error where the node has no good answer. */
+export async function modelsText(args: readonly string[], environment: Environment): Promise<Said> {
+  const { words, flags: given } = readArguments('models', flags, args);
+  if (given.has('--help')) return { text: modelsHelp, isGood: true };
+  const [verb, ...rest] = words;
+  switch (verb) {
+    case 'check':
+      return check(only('check', 'folder of models', 'FOLDER', rest), given.has('--json'));
+    case 'list':
+      if (rest.length > 0) throw new ConfigError(`models list takes no words; ${rest.join(' ')} is too many`);
+      return list(given, environment);
+    case 'load':
+    case 'unload':
+      return act(verb, only(verb, 'name of a model', 'NAME', rest), given, environment);
+    default: {
+      const near = verb === undefined ? undefined : nearest(verb, verbs);
+      const hint = near === undefined ? `there are ${verbs.join(', ')}` : `did you mean ${near}?`;
+      throw new ConfigError(
+        `models ${verb === undefined ? 'needs a verb' : `${verb} is not known`}; ${hint}`,
+      );
+    }
+  }
+}
+
+function only(verb: string, what: string, word: string, [first, ...more]: readonly string[]): string {
+  if (first === undefined) throw new ConfigError(`models ${verb} needs the ${what}: models ${verb} ${word}`);
   if (more.length > 0)
-    throw new ConfigError(`models check takes one folder; ${more.join(' ')} is one too many`);
+    throw new ConfigError(`models ${verb} takes one ${word}; ${more.join(' ')} is one too many`);
+  return first;
+}
+
+async function check(folder: string, asJson: boolean): Promise<Said> {
   const found = await checkFolder(folder);
   const text = asJson ? JSON.stringify(found, null, 2) : checkText(found);
   return { text, isGood: found.mistakes.length === 0 };
+}
+
+async function list(given: Flags, environment: Environment): Promise<Said> {
+  const base = baseUrl(given, environment);
+  const models = (await ask(`${base}/v2/repository/index`, base, '{}')) as Listed[];
+  const text = given.has('--json') ? JSON.stringify(models, null, 2) : tableOf(models);
+  return { text, isGood: true };
+}
+
+function tableOf(models: readonly Listed[]): string {
+  if (models.length === 0) return 'no models';
+  const names = models.map(({ name, version }) => `${name}:${version}`);
+  const width = Math.max(...names.map((name) => name.length));
+  return models
+    .map(({ state, reason }, at) => {
+      const line = `${(names[at] as string).padEnd(width)}  ${state}`;
+      return reason === '' ? line : `${line}: ${reason}`;
+    })
+    .join('\n');
+}
+
+async function act(
+  verb: 'load' | 'unload',
+  name: string,
+  given: Flags,
+  environment: Environment,
+): Promise<Said> {
+  const base = baseUrl(given, environment);
+  await ask(`${base}/v2/repository/models/${encodeURIComponent(name)}/${verb}`, base, '{}');
+  if (verb === 'unload') return { text: `${name} is unloaded`, isGood: true };
+  const models = (await ask(`${base}/v2/repository/index`, base, '{}')) as Listed[];
+  return { text: tableOf(models.filter((model) => model.name === name)), isGood: true };
 }

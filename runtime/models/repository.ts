@@ -9,6 +9,7 @@ import { agreed } from './agreement.js';
 import { findModule } from './backend.js';
 import { defaultModelConfig, type ModelConfig, studyModelConfig } from './config.js';
 import { type Graph, readOnnxFile } from './onnx.js';
+import { stampOf } from './stamp.js';
 import { readVariants, type VariantFiles } from './variant-files.js';
 import { variantFor } from './variants.js';
 import { missingVersions, unchosen } from './versions.js';
@@ -25,8 +26,12 @@ export interface ModelTensor {
 export interface ModelEntry {
   readonly name: string;
   readonly version: string;
-  /** `unchosen`: it could be served, and its owner chose others. */
-  readonly state: 'available' | 'unavailable' | 'unchosen';
+  /** What the actors know it by, where files of this version have served before; else the version itself. */
+  readonly edition?: string | undefined;
+  /** Tells its files and its configuration from others. */
+  readonly stamp?: string | undefined;
+  /** `unchosen`: it could be served, and its owner chose others. `unloaded`: an operator took it away. */
+  readonly state: 'available' | 'unavailable' | 'unchosen' | 'unloaded';
   /** Empty when available. */
   readonly reason: string;
   readonly config: ModelConfig;
@@ -46,6 +51,10 @@ export interface ModelEntry {
   readonly folder: string;
   /** The full path of the owner's own backend; empty where it is a built-in one. */
   readonly module: string;
+}
+
+export function editionOf({ version, edition }: Pick<ModelEntry, 'version' | 'edition'>): string {
+  return edition ?? version;
 }
 
 /** What is wrong in a model's folder, and where. */
@@ -122,6 +131,15 @@ async function forbidModel(folder: string, name: string): Promise<void> {
   );
 }
 
+/** One model of the repository; undefined where it has no such folder, or nothing of a model in it. */
+export async function scanOne(folder: string, name: string): Promise<readonly ModelEntry[] | undefined> {
+  const path = join(folder, name);
+  if (!namePattern.test(name) || name.startsWith('.')) return undefined;
+  if (!(await stat(path).catch(() => undefined))?.isDirectory()) return undefined;
+  const models = await scanModel(path, name, { notes: [], mistakes: [] });
+  return models.length === 0 ? undefined : models;
+}
+
 interface Found {
   readonly notes: string[];
   readonly mistakes: Mistake[];
@@ -151,10 +169,12 @@ async function scanModel(folder: string, name: string, found: Found): Promise<Mo
     return [];
   }
   const everyVersion = versions.length === 0 ? ['1'] : versions;
-  const entries = everyVersion.map((version) => {
+  const entries: ModelEntry[] = [];
+  for (const version of everyVersion) {
     const home = versions.length === 0 ? folder : join(folder, version);
-    return scanVersion(folder, home, name, version, config, found);
-  });
+    const stamp = await stampOf(folder, version, config ?? defaultModelConfig);
+    entries.push({ ...scanVersion(folder, home, name, version, config, found), stamp });
+  }
   return config === undefined ? entries : chosen(entries, config, configPath, found);
 }
 

@@ -7,7 +7,7 @@ import { isUnavailable, type ModelCondition } from '../../actors/router/coverage
 import { endOf } from '../../actors/router/endings.js';
 import type { Router } from '../../actors/router/router.js';
 import { type ErrorCode, SignalboxError } from '../../proto/errors.js';
-import { type JobNumber, jobId, type MemberId, modelKey } from '../../proto/ids.js';
+import { type JobNumber, jobId, type MemberId, modelKey, versionOf } from '../../proto/ids.js';
 import type { Message, Said } from '../../proto/messages.js';
 import { byteSize, type Tensor } from '../../proto/tensor.js';
 import { settle, wallTime } from '../clock.js';
@@ -23,11 +23,15 @@ import type {
 } from '../doors/engine.js';
 import type { JobList, JobQuery, JobView } from '../doors/jobs.js';
 import type { Frames, Host, Occasion } from '../host/host.js';
-import type { ModelEntry, Repository } from '../models/repository.js';
+import { editionOf, type ModelEntry } from '../models/repository.js';
 import type { Pipelines } from '../pipelines/pipelines.js';
+import type { Catalogue } from './catalogue.js';
 import { type Asked, Journal } from './journal.js';
+import type { Keeper } from './keeper.js';
 import { Statistics } from './statistics.js';
 import { endedView, viewOf } from './views.js';
+
+type Shelf = Pick<Catalogue, 'find' | 'models'> & Partial<Pick<Catalogue, 'isUnloaded' | 'amissWith'>>;
 
 interface Pending {
   readonly submission: Submission;
@@ -40,19 +44,20 @@ const pooledBytesMax = 4096;
 export class NodeEngine implements Engine {
   private readonly self: MemberId;
   private readonly actor: Router;
-  private readonly repository: Repository;
+  private readonly repository: Shelf;
   private readonly pending = new Numbered<Pending>();
   private readonly statistics = new Statistics();
   private readonly journal: Journal;
   private readonly watchers = new Set<() => void>();
   private host: Host | undefined;
   private pipelines: Pipelines | undefined;
+  private keeper: Keeper | undefined;
   private submitted = 0;
   private submitting = 0;
   /** The last answer of a worker whose run was counted. */
   private counted: Occasion['heard'] | undefined;
 
-  constructor(self: MemberId, router: Router, repository: Repository, jobsKeptMax = 0) {
+  constructor(self: MemberId, router: Router, repository: Shelf, jobsKeptMax = 0) {
     this.journal = new Journal(jobsKeptMax);
     this.self = self;
     this.actor = router;
@@ -71,6 +76,10 @@ export class NodeEngine implements Engine {
     this.host?.hear({ type: 'job.submitted', job, spec: submission.spec });
     this.submitting = 0;
     return { cancel: (why) => this.host?.hear({ type: 'job.cancelled', job, why }) };
+  }
+
+  attachKeeper(keeper: Keeper): void {
+    this.keeper = keeper;
   }
 
   /** Those of models with steps before or after them go through these. */
@@ -121,9 +130,18 @@ export class NodeEngine implements Engine {
   }
 
   status(name: string, version: string): ModelStatus {
-    const condition = this.actor.condition(name, version);
+    const entry = this.repository.find(name, version);
+    const condition = this.actor.condition(name, entry === undefined ? version : editionOf(entry));
     const about = { name, version };
-    if (condition.ready > 0) return { ...about, state: 'READY', reason: '' };
+    if (this.repository.isUnloaded?.(name) === true && entry !== undefined) {
+      const state = condition.ready > 0 ? 'UNLOADING' : 'UNAVAILABLE';
+      return { ...about, state, reason: entry.reason };
+    }
+    if (condition.ready > 0) {
+      const amiss = this.repository.amissWith?.(name, version) ?? '';
+      const reason = amiss && `it serves as it was loaded before, for its files can't be now: ${amiss}`;
+      return { ...about, state: 'READY', reason };
+    }
     if (isUnavailable(condition)) return { ...about, state: 'UNAVAILABLE', reason: condition.reason };
     const started = this.actor.chart.state !== 'starting';
     const reason = started ? 'no worker has it ready at present' : 'no worker has reported it ready yet';
@@ -132,8 +150,21 @@ export class NodeEngine implements Engine {
 
   manner(name: string, version: string): BatchManner {
     const entry = this.repository.find(name, version);
-    const condition = this.actor.condition(name, version);
+    const condition = this.actor.condition(name, entry === undefined ? version : editionOf(entry));
     return (entry && settledManner(entry, condition)) ?? { policy: condition.policy, why: condition.why };
+  }
+
+  async loadModel(name: string): Promise<void> {
+    await this.keeping().load(name);
+  }
+
+  async unloadModel(name: string): Promise<void> {
+    await this.keeping().unload(name);
+  }
+
+  private keeping(): Keeper {
+    if (this.keeper !== undefined) return this.keeper;
+    throw new SignalboxError('UNSUPPORTED', 'this node does not look after a repository');
   }
 
   counters(name: string, version: string): ModelCounters {
@@ -142,7 +173,7 @@ export class NodeEngine implements Engine {
 
   jobs({ last, failed, model }: JobQuery): JobList {
     const fits = (spec: Asked): boolean =>
-      model === '' || model === spec.model || model === modelKey(spec.model, spec.version);
+      model === '' || model === spec.model || model === modelKey(spec.model, versionOf(spec.version));
     const live = failed ? [] : [...this.actor.allJobs()].filter((job) => fits(job.spec)).slice(-last);
     return {
       router: this.self,

@@ -1,12 +1,16 @@
 // The repository as the actors are told of it.
 import type { ListedModel } from '../../actors/facts.js';
 import { batchingOf } from '../models/batching.js';
-import type { ModelEntry, Repository } from '../models/repository.js';
+import { editionOf, type ModelEntry } from '../models/repository.js';
+import { needsWorker } from './catalogue.js';
 
-export function listedModels(repository: Repository, runLongestMs: number): ListedModel[] {
-  return repository.models.filter(isRun).map((entry) => ({
+export function listedModels(
+  { models }: { readonly models: readonly ModelEntry[] },
+  runLongestMs: number,
+): ListedModel[] {
+  return models.filter(isRun).map((entry) => ({
     model: entry.name,
-    version: entry.version,
+    version: editionOf(entry),
     broken: entry.state === 'available' ? '' : entry.reason,
     runMaxMs: entry.config.runLongestMs ?? runLongestMs,
     batching: batchingOf(entry.config.batching),
@@ -14,6 +18,6 @@ export function listedModels(repository: Repository, runLongestMs: number): List
 }
 
 /** What runs another model needs no worker of its own. */
-function isRun({ state, pipeline }: ModelEntry): boolean {
-  return state !== 'available' || pipeline === undefined || pipeline.runs === '';
+function isRun(entry: ModelEntry): boolean {
+  return entry.state !== 'available' || needsWorker(entry);
 }

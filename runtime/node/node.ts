@@ -13,11 +13,14 @@ import type { Door } from '../doors/door.js';
 import { createGrpcDoor } from '../doors/grpc/door.js';
 import { createRestDoor } from '../doors/rest/door.js';
 import type { Log } from '../log.js';
-import { type Repository, scanRepository } from '../models/repository.js';
+import { scanRepository } from '../models/repository.js';
 import type { Pipelines } from '../pipelines/pipelines.js';
 import { Children, type Exit } from '../supervise/children.js';
+import type { NodeWord } from '../worker/order.js';
 import { createPipelines } from './behind.js';
+import { Catalogue } from './catalogue.js';
 import { NodeEngine } from './engine.js';
+import { Keeper } from './keeper.js';
 import { listedModels } from './listed.js';
 import { MemberProcess } from './member.js';
 import { incarnation, type Plan } from './plan.js';
@@ -49,7 +52,8 @@ export class Node {
   private readonly log: Log;
   private readonly children: Children;
   private readonly supervisor: Supervisor;
-  private repository: Repository | undefined;
+  private catalogue = new Catalogue([]);
+  private keeper: Keeper | undefined;
   private member: MemberProcess | undefined;
   private engine: NodeEngine | undefined;
   private pipelines: Pipelines | undefined;
@@ -109,7 +113,7 @@ export class Node {
   /** Where it can be reached and what it serves, for the person who started it. */
   about(): string {
     const ports = this.openPorts.map(([name, port]) => `${name} ${this.config.host}:${port}`).join(', ');
-    const names = new Set(this.repository?.models.map((model) => model.name));
+    const names = new Set(this.catalogue.models.map((model) => model.name));
     return `${ports}; models ${[...names].join(', ')}`;
   }
 
@@ -120,17 +124,15 @@ export class Node {
   }
 
   private async read(): Promise<void> {
-    this.repository = await scanRepository(this.config.models);
+    const repository = await scanRepository(this.config.models);
+    this.catalogue = new Catalogue(repository.models);
     const { defaultModel } = this.config;
-    if (
-      defaultModel !== settings.defaultModel.fallback &&
-      this.repository.find(defaultModel, '') === undefined
-    ) {
-      const known = this.repository.models.map((model) => model.name).join(', ');
+    if (defaultModel !== settings.defaultModel.fallback && repository.find(defaultModel, '') === undefined) {
+      const known = repository.models.map((model) => model.name).join(', ');
       throw new Error(`--default-model is ${defaultModel}; the repository has ${known || 'no models'}`);
     }
-    for (const note of this.repository.notes) this.log.warn('repository.passedOver', { note });
-    for (const model of this.repository.models) {
+    for (const note of repository.notes) this.log.warn('repository.passedOver', { note });
+    for (const model of repository.models) {
       if (model.state !== 'unavailable') continue;
       this.log.error('model.unavailable', {
         model: model.name,
@@ -143,7 +145,7 @@ export class Node {
   private async bind(): Promise<void> {
     const { self, founder } = this.plan;
     const router = new Router(routerLimits(this.config), now());
-    this.engine = new NodeEngine(self.id, router, this.repository as Repository, this.config.jobsKeptMax);
+    this.engine = new NodeEngine(self.id, router, this.catalogue, this.config.jobsKeptMax);
     const engine = this.engine;
     this.member = new MemberProcess({
       self,
@@ -167,7 +169,12 @@ export class Node {
     engine.attach(this.member.host);
     this.pipelines = createPipelines(engine, this.config, doorOptions(this.config));
     engine.attachPipelines(this.pipelines);
-    this.member.host.watch(readinessFacts, () => engine.readinessChanged());
+    this.keeper = this.keeperWith(router);
+    engine.attachKeeper(this.keeper);
+    this.member.host.watch(readinessFacts, () => {
+      this.keeper?.review();
+      engine.readinessChanged();
+    });
     if (this.plan.serves.has('router')) this.member.add('router', router);
     if (self.endpoint === '') return;
     const endpoint = await this.member.office.bind(self.endpoint);
@@ -180,11 +187,30 @@ export class Node {
     if (serves.has('scheduler')) member.add('scheduler', new Scheduler(schedulerSettings(this.config)));
     if (serves.has('health')) member.add('health', new Health(self.id, suspicionSettings(this.config)));
     if (serves.has('worker')) member.add('supervisor', this.supervisor);
-    const models = listedModels(this.repository as Repository, this.config.runLongestMs);
-    member.host.hear({ type: 'models.listed', models });
+    this.announce();
     member.begin();
     for (const endpoint of join) member.join(endpoint);
     if (join.length > 0) this.watchJoining(member, join.join(', '));
+  }
+
+  private keeperWith(router: Router): Keeper {
+    return new Keeper(this.catalogue, {
+      folder: this.config.models,
+      log: this.log,
+      atOnce: !this.plan.serves.has('router'),
+      conditionOf: (name, edition) => router.condition(name, edition),
+      announce: () => this.announce(),
+    });
+  }
+
+  private announce(): void {
+    const models = listedModels({ models: this.catalogue.listed() }, this.config.runLongestMs);
+    this.member?.host.hear({ type: 'models.listed', models });
+    this.children.tell(this.modelsWord());
+  }
+
+  private modelsWord(): NodeWord {
+    return { type: 'models', models: this.catalogue.wanted() };
   }
 
   /** A node that reaches nobody says so, and again for as long as that lasts. */
@@ -222,7 +248,8 @@ export class Node {
   private spawn(slot: number, name: string): void {
     const member = memberId(name, incarnation());
     const join = this.plan.self.endpoint === '' ? this.plan.join : [this.plan.self.endpoint];
-    this.children.spawn(slot, workerOrder(this.config, { member, name, host: this.plan.self.id, join }));
+    const order = workerOrder(this.config, { member, name, host: this.plan.self.id, join });
+    this.children.spawn(slot, order, this.modelsWord());
     this.member?.host.hear({ type: 'child.spawned', slot, member });
   }
 

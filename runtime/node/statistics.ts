@@ -1,7 +1,7 @@
 // Counts and sums per model since the start, in the shape in which clients of the statistics call expect them.
 import type { Slice } from '../../actors/effects.js';
 import type { ErrorCode } from '../../proto/errors.js';
-import { modelKey } from '../../proto/ids.js';
+import { modelKey, versionOf } from '../../proto/ids.js';
 import type { ModelCounters } from '../doors/engine.js';
 
 class Sum {
@@ -69,7 +69,7 @@ export class Statistics {
   }
 
   private countersOf(model: string, version: string): Counters {
-    const key = modelKey(model, version);
+    const key = modelKey(model, versionOf(version));
     let counters = this.models.get(key);
     if (counters === undefined) {
       counters = new Counters();

@@ -1,12 +1,13 @@
 // A job of this node's router as it is shown to people, while it lives and after its end.
-import { type JobNumber, jobId, type MemberId } from '../../proto/ids.js';
+import { type JobNumber, jobId, type MemberId, versionOf } from '../../proto/ids.js';
 import type { JobView } from '../doors/jobs.js';
 import type { Asked, Ended } from './journal.js';
 
 export function viewOf(self: MemberId, number: JobNumber, spec: Asked, path: JobView['path']): JobView {
-  const { model, version, rows, bytes, priority, budgetMs } = spec;
+  const { model, rows, bytes, priority, budgetMs } = spec;
   const open = { ending: null, code: null, message: '', retryAfterMs: 0, endedAt: null, times: null };
   const told = priority + 1;
+  const version = versionOf(spec.version);
   return { id: jobId(self, number), model, version, rows, bytes, priority: told, budgetMs, ...open, path };
 }
 

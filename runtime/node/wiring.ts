@@ -58,11 +58,10 @@ export function workerOrder(
   config: Config,
   who: Pick<WorkerOrder, 'member' | 'name' | 'host' | 'join'>,
 ): WorkerOrder {
-  const { cluster, models, threadCount, inlineCreditCount, threadCreditCount, beatMs, logLevel } = config;
+  const { cluster, threadCount, inlineCreditCount, threadCreditCount, beatMs, logLevel } = config;
   return {
     ...who,
     cluster,
-    models,
     cacheFolder: config.cacheFolder || ownCacheFolder(),
     threadCount,
     inlineCreditCount,

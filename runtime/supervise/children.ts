@@ -39,7 +39,7 @@ export class Children {
   }
 
   /** Not once the drain has begun: whoever came then would be left behind. */
-  spawn(slot: number, order: WorkerOrder): void {
+  spawn(slot: number, order: WorkerOrder, first: NodeWord): void {
     if (this.draining) return;
     const started = fork(entry, [JSON.stringify(order)], {
       stdio: ['ignore', 'inherit', 'inherit', 'ipc'],
@@ -47,6 +47,7 @@ export class Children {
     });
     const child: Child = { process: started, member: order.member, lastWord: undefined };
     this.bySlot.set(slot, child);
+    if (started.pid !== undefined) started.send(first, () => {});
     started.on('message', (word: WorkerWord) => {
       child.lastWord = word;
     });
@@ -60,6 +61,10 @@ export class Children {
         ended({ cause: 'crashed', detail: `it could not be started: ${fault.message}` });
     });
     started.once('exit', (code, signal) => ended(this.verdict(child, code, signal)));
+  }
+
+  tell(word: NodeWord): void {
+    for (const { process } of this.bySlot.values()) if (process.connected) process.send(word, () => {});
   }
 
   has(member: MemberId): boolean {

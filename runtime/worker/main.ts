@@ -1,6 +1,6 @@
 // A worker process: one device, its models, and the worker actor in front of them. A node starts it, and it ends when
 // the node does.
-import { join } from 'node:path';
+import { dirname, join } from 'node:path';
 import type { Abort, RunBatch } from '../../actors/effects.js';
 import type { RunFinished } from '../../actors/facts.js';
 import { Worker } from '../../actors/worker/worker.js';
@@ -10,7 +10,8 @@ import { createExecutor } from '../executor/factory.js';
 import { KeptCosts } from '../executor/kept.js';
 import { letHeapGrow } from '../heap.js';
 import { createLog } from '../log.js';
-import { type ModelEntry, scanRepository } from '../models/repository.js';
+import { editionOf, type ModelEntry } from '../models/repository.js';
+import { stampOf } from '../models/stamp.js';
 import { listedModels } from '../node/listed.js';
 import { MemberProcess } from '../node/member.js';
 import { BatchFrames, offsetsOfRows } from './batches.js';
@@ -34,14 +35,19 @@ process.on('SIGINT', () => {});
 process.on('SIGTERM', () => drain());
 // A node that is gone leaves nobody behind. A run in flight forbids any gentler end.
 process.on('disconnect', end);
-process.on('message', (word: NodeWord) => {
-  if (word.type === 'drain') drain();
+let models: readonly ModelEntry[] = [];
+const firstListed = new Promise<void>((resolve) => {
+  process.on('message', (word: NodeWord) => {
+    if (word.type === 'drain') return drain();
+    models = word.models;
+    resolve();
+    if (!starting) list();
+  });
 });
 // It may have gone before anybody listened for that.
 if (!process.connected) end();
 
 const frames = new BatchFrames();
-const repository = await scanRepository(order.models);
 const kept = new KeptCosts(order.cacheFolder && join(order.cacheFolder, 'costs.json'), (reason) =>
   log.warn('costs.unkept', { reason }),
 );
@@ -66,6 +72,7 @@ const member = new MemberProcess({
   received: (message, received) => frames.keep(message, received),
   performers: {
     load: ({ model, version }) => void load(model, version),
+    unload: ({ model, version }) => executor.unload(model, version),
     run,
     forget: ({ key }) => frames.forget(key),
     abort,
@@ -73,13 +80,17 @@ const member = new MemberProcess({
   },
 });
 member.add('worker', actor);
+await firstListed;
 starting = false;
 for (const endpoint of order.join) member.join(endpoint);
-member.host.hear({ type: 'models.listed', models: listedModels(repository, order.runMaxMs) });
+list();
+
+function list(): void {
+  member.host.hear({ type: 'models.listed', models: listedModels({ models }, order.runMaxMs) });
+}
 
 async function load(model: string, version: string): Promise<void> {
-  const entry = repository.models.find((other) => other.name === model && other.version === version);
-  const loaded = await loadEntry(entry);
+  const loaded = await loadEntry(model, version);
   if (loaded.ok) {
     const { place, rowsMax, runMs, costs } = loaded;
     member.host.hear({ type: 'model.loaded', model, version, place, rowsMax, runMs, costs });
@@ -89,9 +100,22 @@ async function load(model: string, version: string): Promise<void> {
   }
 }
 
-async function loadEntry(entry: ModelEntry | undefined): Promise<Loaded> {
+async function loadEntry(model: string, version: string): Promise<Loaded> {
+  const entry = models.find((other) => other.name === model && editionOf(other) === version);
   if (entry === undefined) return { ok: false, reason: 'the repository has no such model any more' };
-  return executor.load(entry).catch((fault: unknown) => ({ ok: false, reason: String(fault) }));
+  const loaded = await executor
+    .load(entry)
+    .catch((fault: unknown): Loaded => ({ ok: false, reason: String(fault) }));
+  if (!loaded.ok || (await isAsListed(entry))) return loaded;
+  executor.unload(model, version);
+  return { ok: false, reason: 'its files have changed since they were read: load the model again' };
+}
+
+/** Never is one edition taken for another. */
+async function isAsListed({ file, stamp, version, config }: ModelEntry): Promise<boolean> {
+  return (
+    file === '' || stamp === undefined || stamp === (await stampOf(dirname(dirname(file)), version, config))
+  );
 }
 
 function run(effect: RunBatch): void {

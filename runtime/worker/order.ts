@@ -2,6 +2,7 @@
 import type { MemberId } from '../../proto/ids.js';
 import type { Cause } from '../../proto/messages.js';
 import type { LogLevel } from '../log.js';
+import type { ModelEntry } from '../models/repository.js';
 
 export interface WorkerOrder {
   readonly member: MemberId;
@@ -9,7 +10,6 @@ export interface WorkerOrder {
   readonly host: MemberId;
   readonly cluster: string;
   readonly join: readonly string[];
-  readonly models: string;
   /** Beside those that it gives itself. */
   readonly tags: readonly string[];
   /** Where what was measured of models is kept; empty: nowhere. */
@@ -22,8 +22,10 @@ export interface WorkerOrder {
   readonly logLevel: LogLevel;
 }
 
-/** From the node. */
-export type NodeWord = { readonly type: 'drain' };
+/** From the node: the first that it says is what models there are, and again when that changes. */
+export type NodeWord =
+  | { readonly type: 'drain' }
+  | { readonly type: 'models'; readonly models: readonly ModelEntry[] };
 
 /** From the worker: why it ends itself, and whether what it ran may be to blame (hung) or not (stopped). */
 export type WorkerWord = {

@@ -128,6 +128,28 @@ test('the repository index has every model with its state and why', async () => 
   assert.equal(ready.length, index.length - 2);
 });
 
+test('models are loaded and unloaded by name, and a wrong one is the fault of whoever names it', async () => {
+  scene.engine.acts.length = 0;
+  for (const [rpc, act] of [
+    ['RepositoryModelLoad', 'load'],
+    ['RepositoryModelUnload', 'unload'],
+  ] as const) {
+    assert.deepEqual(await answer(rpc, { model_name: 'digits' }), {});
+    assert.equal(scene.engine.acts.at(-1), `${act} digits`);
+    const unknown = await scene.client.call(rpc, { model_name: 'nope' });
+    assert.equal(unknown.code, status.NOT_FOUND);
+    assert.match(unknown.details, /no model nope/);
+    const nameless = await scene.client.call(rpc, {});
+    assert.equal(nameless.code, status.INVALID_ARGUMENT);
+    assert.match(nameless.details, /is missing: its name/);
+    const parameters = { config: { string_param: '{}' } };
+    const strange = await scene.client.call(rpc, { model_name: 'digits', parameters });
+    assert.equal(strange.code, status.UNIMPLEMENTED);
+    assert.match(strange.details, /does not have the parameter "config"/);
+  }
+  assert.equal(scene.engine.acts.length, 2);
+});
+
 test('unknown models and what is not there are said so, and status calls answer empty', async () => {
   for (const rpc of ['ModelMetadata', 'ModelConfig', 'ModelStatistics']) {
     const outcome = await scene.client.call(rpc, { name: 'nope' });
@@ -135,8 +157,6 @@ test('unknown models and what is not there are said so, and status calls answer 
     assert.match(outcome.details, /no model "nope"/);
   }
   for (const rpc of [
-    'RepositoryModelLoad',
-    'RepositoryModelUnload',
     'SystemSharedMemoryRegister',
     'SystemSharedMemoryUnregister',
     'CudaSharedMemoryRegister',

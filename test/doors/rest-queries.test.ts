@@ -74,6 +74,19 @@ test('the index is a bare list with states and reasons', async () => {
   assert.equal((await scene.post('/v2/repository/index', '{')).status, 400);
 });
 
+test('models are loaded and unloaded by name', async () => {
+  scene.engine.acts.length = 0;
+  for (const action of ['load', 'unload']) {
+    const path = `/v2/repository/models/digits/${action}`;
+    for (const body of ['', '{}', '{"parameters":{}}'])
+      assert.equal((await scene.post(path, body)).status, 200);
+    assert.equal((await scene.post(path, '{')).status, 400);
+    const strange = await scene.post(path, '{"parameters":{"config":"{}"}}');
+    assert.equal(strange.status, 501);
+  }
+  assert.deepEqual(scene.engine.acts, [...Array(3).fill('load digits'), ...Array(3).fill('unload digits')]);
+});
+
 const elsewhere: readonly [string, string, number, RegExp][] = [
   ['GET', '/', 404, /nothing is served under "\/"; the API begins at \/v2/],
   ['GET', '/v2/nope', 404, /nothing is served/],
@@ -90,8 +103,9 @@ const elsewhere: readonly [string, string, number, RegExp][] = [
   ['GET', '/v2/models/digits/infer', 405, /takes POST, not GET/],
   ['POST', '/v2/health/ready', 405, /takes GET, not POST/],
   ['DELETE', '/v2/models/digits', 405, /takes GET, not DELETE/],
-  ['POST', '/v2/repository/models/digits/load', 501, /does not have loading/],
-  ['POST', '/v2/repository/models/digits/unload', 501, /does not have loading/],
+  ['POST', '/v2/repository/models/nope/load', 404, /no model nope/],
+  ['POST', '/v2/repository/models/nope/unload', 404, /no model nope/],
+  ['GET', '/v2/repository/models/digits/load', 405, /takes POST, not GET/],
   ['POST', '/v2/systemsharedmemory/region/a/register', 501, /does not have shared memory/],
   ['GET', '/v2/trace/setting', 501, /does not have trace/],
 ];

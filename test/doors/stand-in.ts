@@ -1,5 +1,6 @@
 // A system behind the doors that answers at once, holds or refuses, as a test wants it; and the models that it has.
 import type { ErrorCode } from '../../proto/errors.js';
+import { SignalboxError } from '../../proto/errors.js';
 import { type JobNumber, jobId, type MemberId } from '../../proto/ids.js';
 import type { JobEnd } from '../../proto/job.js';
 import { type Datatype, datatypes, type Tensor } from '../../proto/tensor.js';
@@ -58,6 +59,8 @@ export class StandIn implements Engine {
   readonly states = new Map<string, ModelState>();
   readonly refused: string[] = [];
   readonly queries: JobQuery[] = [];
+  /** What was loaded and unloaded. */
+  readonly acts: string[] = [];
   /** The jobs that it tells of. */
   views: JobView[] = [];
   isReady = true;
@@ -102,6 +105,20 @@ export class StandIn implements Engine {
   /** Resolves when so many of the held jobs were cancelled. */
   async cancels(count: number): Promise<void> {
     while (this.held.filter(({ cancelled }) => cancelled.length > 0).length < count) await this.#next();
+  }
+
+  async loadModel(name: string): Promise<void> {
+    await Promise.resolve();
+    if (this.model(name, '') === undefined)
+      throw new SignalboxError('MODEL_UNKNOWN', `there is no model ${name}`);
+    this.acts.push(`load ${name}`);
+  }
+
+  async unloadModel(name: string): Promise<void> {
+    await Promise.resolve();
+    if (this.model(name, '') === undefined)
+      throw new SignalboxError('MODEL_UNKNOWN', `there is no model ${name}`);
+    this.acts.push(`unload ${name}`);
   }
 
   setReady(ready: boolean): void {

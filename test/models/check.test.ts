@@ -63,7 +63,7 @@ function mistakenFolder(): string {
 }
 
 async function checked(folder: string): Promise<Check> {
-  return JSON.parse((await modelsText(['check', folder, '--json'])).text) as Check;
+  return JSON.parse((await modelsText(['check', folder, '--json'], {})).text) as Check;
 }
 
 test('all mistakes of all models are found at once, with model, version, file and key', async () => {
@@ -98,7 +98,7 @@ test('all mistakes of all models are found at once, with model, version, file an
 });
 
 test('one line each is printed, and how many there are', async () => {
-  const { text, isGood } = await modelsText(['check', mistakenFolder()]);
+  const { text, isGood } = await modelsText(['check', mistakenFolder()], {});
   assert.equal(isGood, false);
   const lines = text.split('\n');
   assert.equal(lines.filter((line) => line.startsWith('mistake: ')).length, 16);
@@ -109,7 +109,7 @@ test('one line each is printed, and how many there are', async () => {
 });
 
 test('the samples have none', async () => {
-  const { text, isGood } = await modelsText(['check', samples]);
+  const { text, isGood } = await modelsText(['check', samples], {});
   assert.ok(isGood, text);
   assert.match(text, /: no mistakes; \d+ models, \d+ versions to serve$/);
 });
@@ -121,7 +121,7 @@ test('a version that was left out is a note; one that is listed and corrupt a mi
     'm/2/model.onnx': identity,
     'm/3/model.onnx': 'rubbish',
   });
-  const { text } = await modelsText(['check', folder]);
+  const { text } = await modelsText(['check', folder], {});
   assert.match(text, /note: m:1: not served: versions in its config\.yaml lists 2, 3\n/);
   assert.match(text, /mistake: m:3: /);
   assert.match(text, /: 1 mistake; 1 model, 1 version to serve$/);
@@ -134,7 +134,7 @@ test('a folder that is none, that has no models, or that is one model', async ()
     [folderOf({}), /has no models; each is a folder in it/],
     [model, /is one model/],
   ] as const) {
-    const { text, isGood } = await modelsText(['check', folder]);
+    const { text, isGood } = await modelsText(['check', folder], {});
     assert.equal(isGood, false);
     assert.match(text, says);
     assert.equal((await checked(folder)).mistakes.length, 1);
@@ -143,17 +143,17 @@ test('a folder that is none, that has no models, or that is one model', async ()
 
 test('wrong use is told with what is right', async () => {
   for (const [args, says] of [
-    [[], /models needs a verb; there is check/],
+    [[], /models needs a verb; there are check, list, load, unload/],
     [['chek', 'x'], /models chek is not known; did you mean check\?/],
     [['check'], /models check needs the folder/],
-    [['check', 'a', 'b'], /takes one folder; b is one too many/],
+    [['check', 'a', 'b'], /takes one FOLDER; b is one too many/],
     [['check', 'a', '--jsn'], /argument --jsn of models is not known; did you mean --json\?/],
   ] as const)
     await assert.rejects(
-      modelsText(args),
+      modelsText(args, {}),
       (fault) => fault instanceof ConfigError && says.test(fault.message),
     );
-  assert.equal((await modelsText(['check', '--help'])).text, modelsHelp);
+  assert.equal((await modelsText(['check', '--help'], {})).text, modelsHelp);
 });
 
 test('the exit code tells a program', () => {

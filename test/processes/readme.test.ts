@@ -105,6 +105,7 @@ describe('the commands of the README', () => {
         'npm run bench -- failover',
         'npm run simulate -- --seeds 1000',
         'node runtime models check examples/models',
+        'node runtime models load digits',
         'curl -s localhost:8000/v2/models/minilm/infer -d \'{"inputs":[',
         'curl -s localhost:8000/v2/models/super_resolution/infer?scale=3',
         'node runtime infer super_resolution --image examples/images/astronaut',
@@ -164,6 +165,12 @@ describe('the commands of the README', () => {
   test('the sample models have no mistakes', async () => {
     const { stdout } = await run('sh', ['-c', commandOf('node runtime models check')], { cwd: root });
     assert.match(stdout, /^examples\/models: no mistakes; /m);
+  });
+
+  test('a model is loaded again while it serves', async () => {
+    const env = { ...environment, SIGNALBOX_HTTP_PORT: String(portOf(node, 'rest')) };
+    const { stdout } = await run('sh', ['-c', commandOf('node runtime models load')], { cwd: root, env });
+    assert.match(stdout, /^digits:1 {2}READY$/m);
   });
 
   test('the Python snippet prints ten probabilities', {

@@ -58,6 +58,7 @@ const samples: { readonly [T in MessageType]: Omit<Said<T>, 'type'> } = {
     needs: ['gpu'],
     prefers: [],
   },
+  'share.dismissed': { epoch: 7, model: 'digits', version: '1+3fa9c2' },
   'costs.measured': {
     epoch: 3,
     model: 'digits',

@@ -3,7 +3,7 @@
 import type { RunBatch } from '../../actors/effects.js';
 import type { RunFinished } from '../../actors/facts.js';
 import { heldKey } from '../../actors/worker/held.js';
-import type { MemberId } from '../../proto/ids.js';
+import { type MemberId, modelKey } from '../../proto/ids.js';
 import type { Message, Place, Said } from '../../proto/messages.js';
 import { noTokens, type Process, type Tokens } from './process.js';
 import type { Random } from './random.js';
@@ -20,6 +20,7 @@ interface Kept {
 
 interface Running {
   readonly key: string;
+  readonly run: Said<'batch.run'>;
   readonly solo: boolean;
   readonly startedAt: number;
 }
@@ -33,6 +34,7 @@ export class Executor {
   private readonly kept = new Map<string, Kept>();
   private readonly outputs = new Map<string, Tokens>();
   private readonly running = new Map<Place, Running>();
+  private readonly has = new Set<string>();
   /** The model whose loading takes the thread; empty for none. */
   private loading = '';
   private readonly process: Process;
@@ -83,7 +85,8 @@ export class Executor {
     this.later(this.random.between(1, 12), () => {
       this.loading = '';
       if (fails) this.process.hear({ type: 'model.failed', model, version, reason: 'its file is corrupt' });
-      else
+      else {
+        this.has.add(modelKey(model, version));
         this.process.hear({
           type: 'model.loaded',
           model,
@@ -93,13 +96,25 @@ export class Executor {
           runMs: alphaMs,
           costs: measured ? costs : [],
         });
+      }
     });
+  }
+
+  unload(model: string, version: string): void {
+    const key = modelKey(model, version);
+    require(this.has.delete(key), 'I9', () => `${this.process.id} unloads ${key}, which it has not`);
+    for (const { run } of this.running.values()) {
+      require(modelKey(run.model, run.version) !== key, 'I9', () =>
+        `${this.process.id} unloads ${key} while it runs`);
+    }
   }
 
   run({ key, place, members }: RunBatch): void {
     const kept = this.kept.get(key);
     require(kept !== undefined, 'I8', () => `${this.process.id} runs ${key}, whose rows are not there`);
     const { run, router, tokens, transitMs } = kept as Kept;
+    const model = modelKey(run.model, run.version);
+    require(this.has.has(model), 'I9', () => `${this.process.id} runs ${model}, which it has not`);
     this.claim(key, place, run);
     this.truth.started(this.process, router, run, members, { now: this.timeline.now, transitMs });
     const rows = members.flatMap((member) => [...rowsOf(run, tokens, member)]);
@@ -152,7 +167,7 @@ export class Executor {
     }
     require(this.truth.modelOf(run.model).place === place, 'I5', () =>
       `${run.model} runs in the ${place} place`);
-    this.running.set(place, { key, solo, startedAt: this.timeline.now });
+    this.running.set(place, { key, run, solo, startedAt: this.timeline.now });
   }
 
   private fail(evil: TrueJob, costMs: number): void {

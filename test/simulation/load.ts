@@ -30,7 +30,7 @@ export class Clients {
       job: number,
       spec: {
         model: model.model,
-        version: '1',
+        version: this.system.reloads.edition(model.model),
         rows,
         shapeKey,
         inputs: [{ name: 'rows', datatype: 'FP32', shape: [rows] }],

@@ -88,6 +88,8 @@ export interface Scenario {
   readonly network: NetworkPlan;
   readonly jobs: readonly JobPlan[];
   readonly faults: readonly FaultPlan[];
+  /** Models whose files change. */
+  readonly reloads: readonly { readonly at: number; readonly model: string }[];
   /** Nothing goes wrong, and all costs are known and hold: then whoever is admitted is in time. */
   readonly steady: boolean;
   readonly choice: WorkerChoice;
@@ -200,6 +202,14 @@ function faultsOf(random: Random): FaultPlan[] {
   }));
 }
 
+function reloadsOf(random: Random, models: readonly ModelPlan[]): { at: number; model: string }[] {
+  const count = random.pick([0, 0, 1, 2, 4]);
+  return Array.from({ length: count }, () => ({
+    at: random.between(30, phases.loadEnds),
+    model: random.pick(models).model,
+  }));
+}
+
 function slowOf(random: Random): Record<string, number> {
   return random.chance(0.25) ? { [random.pick(workerNames)]: random.pick([2, 5, 10]) } : {};
 }
@@ -218,6 +228,7 @@ export function scenarioOf(seed: number): Scenario {
     network: steady ? calm : networkOf(random.fork(3)),
     jobs: jobsOf(random.fork(4), models, steady),
     faults: steady ? [] : faultsOf(random.fork(5)),
+    reloads: steady ? [] : reloadsOf(random.fork(7), models),
     steady,
     choice: random.pick(choices),
     credits: { inline: random.whole(1, 2), thread: random.whole(1, 3) },

@@ -67,6 +67,7 @@ function run(system: System): void {
       if (router !== undefined) clients.submit(plan, router, false);
     });
   }
+  system.reloads.begin();
   for (const fault of scenario.faults) timeline.at(fault.at, () => faults.strike(fault));
   timeline.at(phases.loadEnds + 400, () => system.network.heal());
   timeline.at(phases.probeAt, () => {

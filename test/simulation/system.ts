@@ -2,7 +2,6 @@
 // clients bring and what goes wrong. It carries out effects as the runtime does and checks every step.
 
 import type { Effect } from '../../actors/effects.js';
-import type { ListedModel } from '../../actors/facts.js';
 import { Health } from '../../actors/health/health.js';
 import { Pulse } from '../../actors/peer/pulse.js';
 import { Router } from '../../actors/router/router.js';
@@ -24,6 +23,7 @@ import {
   type Tokens,
 } from './process.js';
 import { Random } from './random.js';
+import { Reloads } from './reloads.js';
 import { type NodePlan, type Scenario, tags } from './scenario.js';
 import { Timeline } from './timeline.js';
 import type { Trace } from './trace.js';
@@ -49,6 +49,7 @@ const restart = {
 };
 const reportMs = 50;
 const reconcileMs = 100;
+const retireQuietMs = 150;
 const goWaitMs = 60;
 const runMaxMs = 100;
 /** Longer than a run may take: what hangs is ended before. */
@@ -78,7 +79,7 @@ export class System implements Surroundings {
   private readonly parents = new Map<MemberId, Process>();
   private readonly plans = new Map<MemberId, NodePlan>();
   private readonly touched = new Set<Resident>();
-  private readonly listed: readonly ListedModel[];
+  readonly reloads: Reloads;
   private incarnation = 0;
 
   constructor(scenario: Scenario, trace: Trace, bug: Bug | undefined) {
@@ -93,13 +94,7 @@ export class System implements Surroundings {
       happened: (event) => this.happened(event),
       lossHeldMs: (process, lost) => (this.parents.get(lost.id) === process ? exitWordMs : 0),
     });
-    this.listed = scenario.models.map((plan) => ({
-      model: plan.model,
-      version: '1',
-      broken: '',
-      runMaxMs: plan.runMaxMs,
-      batching: plan.batching,
-    }));
+    this.reloads = new Reloads(this, random.fork(3));
   }
 
   happened(event: string): void {
@@ -132,6 +127,7 @@ export class System implements Surroundings {
         choice,
         admission: true,
         reconcileMs,
+        retireQuietMs,
       });
       process.add('scheduler', withBug(scheduler, 'scheduler', id, this.bug), scheduler);
     }
@@ -143,7 +139,7 @@ export class System implements Surroundings {
     }
     this.join(process);
     process.hear({ type: 'link.opened', member: id, roles });
-    process.hear({ type: 'models.listed', models: this.listed });
+    process.hear({ type: 'models.listed', models: this.reloads.forRouters() });
     return process;
   }
 
@@ -204,6 +200,8 @@ export class System implements Surroundings {
         return;
       case 'load':
         return executor?.load(effect.model, effect.version);
+      case 'unload':
+        return executor?.unload(effect.model, effect.version);
       case 'run':
         return executor?.run(effect);
       case 'forget':
@@ -275,7 +273,7 @@ export class System implements Surroundings {
     this.timeline.after(this.random.between(2, 20), () => {
       if (!worker.alive) return;
       this.join(worker);
-      worker.hear({ type: 'models.listed', models: this.listed });
+      worker.hear({ type: 'models.listed', models: this.reloads.forWorkers() });
     });
   }
 

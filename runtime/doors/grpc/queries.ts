@@ -8,11 +8,12 @@ import {
   describeStatistics,
 } from '../describe.js';
 import { refusalOf } from '../door.js';
+import { actOn, type RepositoryAction } from '../repository.js';
 import { type Fields, type MethodCodec, services } from './definitions.js';
 import type { Floor } from './infer.js';
 import type { GrpcServer, UnaryCall } from './server.js';
 
-type Query = (request: Fields) => Fields;
+type Query = (request: Fields) => Fields | Promise<Fields>;
 
 /** Named by their RPCs. */
 function queries(floor: Floor): Record<string, Query> {
@@ -28,10 +29,8 @@ function queries(floor: Floor): Record<string, Query> {
     }),
     ModelStatistics: (request) => describeStatistics(floor.models, engine, name(request), version(request)),
     RepositoryIndex: (request) => ({ models: describeIndex(engine, request['ready'] === true) }),
-    RepositoryModelLoad: unsupported(
-      'loading models while the server runs: put it into the repository and restart',
-    ),
-    RepositoryModelUnload: unsupported('unloading models while the server runs'),
+    RepositoryModelLoad: (request) => act(floor, 'load', request),
+    RepositoryModelUnload: (request) => act(floor, 'unload', request),
     SystemSharedMemoryStatus: () => ({}),
     SystemSharedMemoryRegister: unsupported('shared memory: send tensors in the request'),
     SystemSharedMemoryUnregister: unsupported('shared memory: there is no region to be taken back'),
@@ -55,11 +54,22 @@ export function addQueries(server: GrpcServer, floor: Floor): void {
 export function addQuery(server: GrpcServer, floor: Floor, method: MethodCodec, query: Query): void {
   server.unary(method.path, (call: UnaryCall) => {
     try {
-      call.answer(method.response.encode(query(method.request.decode(call.request))));
+      const answer = query(method.request.decode(call.request));
+      if (!(answer instanceof Promise)) return call.answer(method.response.encode(answer));
+      answer.then(
+        (late) => call.answer(method.response.encode(late)),
+        (fault) => call.refuse(refusalOf(fault, floor.log)),
+      );
     } catch (fault) {
       call.refuse(refusalOf(fault, floor.log));
     }
   });
+}
+
+async function act(floor: Floor, action: RepositoryAction, request: Fields): Promise<Fields> {
+  const parameters = Object.keys((request['parameters'] as object | undefined) ?? {});
+  await actOn(floor.engine, action, String(request['model_name'] ?? ''), parameters);
+  return {};
 }
 
 function name(request: Fields): string {

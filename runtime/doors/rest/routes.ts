@@ -9,6 +9,7 @@ import {
 } from '../describe.js';
 import { refusalOf, refuse } from '../door.js';
 import { statusOf } from '../models.js';
+import { actOn, type RepositoryAction } from '../repository.js';
 import { invalidInput } from '../request.js';
 import { quote } from '../sentence.js';
 import { readBody } from './body.js';
@@ -165,21 +166,40 @@ function findRepository(floor: Floor, exchange: Exchange, rest: readonly string[
   }
   const action = rest[2];
   if (rest.length === 3 && rest[0] === 'models' && (action === 'load' || action === 'unload')) {
-    return unsupported('loading and unloading of models while it runs');
+    return { method: 'POST', serve: () => act(floor, exchange, action, rest[1] as string) };
   }
   return undefined;
 }
 
+/** The body may be empty. */
+function act(floor: Floor, exchange: Exchange, action: RepositoryAction, model: string): void {
+  withJson(floor, exchange, (asked) => {
+    const given = asked['parameters'];
+    const parameters = typeof given === 'object' && given !== null ? Object.keys(given) : [];
+    actOn(floor.engine, action, model, parameters).then(
+      () => exchange.json({}),
+      (fault) => exchange.refuse(refusalOf(fault, floor.log)),
+    );
+  });
+}
+
 /** The body may be empty, or say {"ready": true} for only those that can be used now. */
 function index(floor: Floor, exchange: Exchange): void {
+  withJson(floor, exchange, (asked) => exchange.json(describeIndex(floor.engine, asked['ready'] === true)));
+}
+
+function withJson(
+  floor: Floor,
+  exchange: Exchange,
+  run: (asked: Readonly<Record<string, unknown>>) => void,
+): void {
   const refuseFault = (fault: unknown) => exchange.refuse(refusalOf(fault, floor.log));
   readBody(
     exchange.request,
     floor.options,
     (body) => {
       try {
-        const asked = body.length === 0 ? {} : parseJson(body, body.length);
-        exchange.json(describeIndex(floor.engine, asked['ready'] === true));
+        run(body.length === 0 ? {} : parseJson(body, body.length));
       } catch (fault) {
         refuseFault(fault);
       }

@@ -1,0 +1,44 @@
+// What a version of a model is known by on this file system: its configuration and the sizes and times of its files. Another
+// stamp is another edition of the version, which is loaded beside the one that serves.
+import { createHash } from 'node:crypto';
+import type { Dirent } from 'node:fs';
+import { readdir, stat } from 'node:fs/promises';
+import { join, relative } from 'node:path';
+import type { ModelConfig } from './config.js';
+
+const filesMax = 1000;
+const depthMax = 3;
+const digestLength = 10;
+const isVersion = /^[1-9]\d{0,14}$/;
+/** Nothing that is computed depends on them. */
+const isBeside = /^\.|\.md$|^config\.ya?ml$/i;
+
+export async function stampOf(folder: string, version: string, config: ModelConfig): Promise<string> {
+  const digest = createHash('sha1').update(JSON.stringify(config));
+  const files: string[] = [];
+  await gather(folder, 0, (name) => !isVersion.test(name) || name === version, files);
+  for (const file of files.sort()) {
+    const about = await stat(file).catch(() => undefined);
+    digest.update(`\n${relative(folder, file)} ${about?.size} ${about?.mtimeMs}`);
+  }
+  return digest.digest('hex').slice(0, digestLength);
+}
+
+async function gather(
+  folder: string,
+  depth: number,
+  isWanted: (name: string) => boolean,
+  files: string[],
+): Promise<void> {
+  const found = await readdir(folder, { withFileTypes: true }).catch(() => [] as Dirent[]);
+  for (const entry of found) {
+    if (files.length >= filesMax) return;
+    if (isBeside.test(entry.name)) continue;
+    const path = join(folder, entry.name);
+    const isFolder = entry.isSymbolicLink()
+      ? (await stat(path).catch(() => undefined))?.isDirectory() === true
+      : entry.isDirectory();
+    if (!isFolder) files.push(path);
+    else if (depth < depthMax && isWanted(entry.name)) await gather(path, depth + 1, () => true, files);
+  }
+}

@@ -1,0 +1,185 @@
+// What this node serves of its repository, while that changes: a version that is new or whose files have changed comes
+// beside what serves, takes over once workers have it ready, and never where none could load it.
+import { isUnavailable, type ModelCondition } from '../../actors/router/coverage.js';
+import { editionOf, type ModelEntry } from '../models/repository.js';
+
+type ConditionOf = (name: string, edition: string) => ModelCondition;
+
+export class Catalogue {
+  /** What doors find, by name and version. */
+  private readonly served = new Map<string, ModelEntry>();
+  /** Editions that workers load, to take over. */
+  private readonly coming = new Map<string, ModelEntry>();
+  /** Why the files as they are now are not served, though what was loaded before is. */
+  private readonly amiss = new Map<string, string>();
+  /** Versions that go when those have taken over that came with the same change. */
+  private readonly outgoing = new Map<string, readonly ModelEntry[]>();
+  /** Models of whose latest change something could not be loaded. */
+  private readonly failed = new Set<string>();
+  private readonly unloaded = new Set<string>();
+  private readonly first = new Map<string, string>();
+  private newest = new Map<string, ModelEntry>();
+  private all: readonly ModelEntry[] = [];
+
+  constructor(models: readonly ModelEntry[]) {
+    for (const entry of models) this.served.set(keyOf(entry), this.named(entry));
+    this.refresh();
+  }
+
+  get models(): readonly ModelEntry[] {
+    return this.all;
+  }
+
+  /** Without a version: the highest that can be asked. */
+  find(name: string, version: string): ModelEntry | undefined {
+    if (version === '') return this.newest.get(name);
+    const key = `${name}:${version}`;
+    return this.served.get(key) ?? this.coming.get(key);
+  }
+
+  /** What routers go by. */
+  listed(): ModelEntry[] {
+    return [...this.served].flatMap(([key, entry]) =>
+      entry.state !== 'available' && this.coming.has(key) ? [] : [entry],
+    );
+  }
+
+  /** What workers are to have. */
+  wanted(): ModelEntry[] {
+    return [...this.listed(), ...this.coming.values()].filter((entry) => entry.state === 'available');
+  }
+
+  isUnloaded(name: string): boolean {
+    return this.unloaded.has(name);
+  }
+
+  isComing(name: string): boolean {
+    return [...this.coming.values()].some((entry) => entry.name === name);
+  }
+
+  /** What is amiss with the files of a version that serves as it was before; empty: nothing. */
+  amissWith(name: string, version: string): string {
+    return this.amiss.get(`${name}:${version}`) ?? '';
+  }
+
+  /** Takes what was found of one model. With `atOnce` nothing waits for workers: other nodes decide what is asked. */
+  take(name: string, found: readonly ModelEntry[], atOnce = false): void {
+    const returns = this.unloaded.delete(name);
+    const outgoing: ModelEntry[] = [];
+    for (const fresh of found) {
+      const entry = this.named(fresh);
+      const key = keyOf(entry);
+      const current = this.served.get(key);
+      const serves = current?.state === 'available' && !returns;
+      this.amiss.delete(key);
+      this.coming.delete(key);
+      if (serves && editionOf(current) === editionOf(entry) && entry.state === 'available')
+        this.served.set(key, current);
+      else if (entry.state === 'available' && needsWorker(entry) && !atOnce) this.coming.set(key, entry);
+      else if (serves && entry.state === 'unavailable') this.amiss.set(key, entry.reason);
+      else if (serves && entry.state === 'unchosen') outgoing.push(entry);
+      else this.served.set(key, entry);
+    }
+    for (const current of this.ofModel(name)) {
+      if (found.some(({ version }) => version === current.version)) continue;
+      outgoing.push({ ...current, state: 'unavailable', reason: gone });
+      this.coming.delete(keyOf(current));
+    }
+    this.outgoing.set(name, outgoing);
+    this.failed.delete(name);
+    if (found.length > 0 && found.every((entry) => entry.state !== 'available')) this.failed.add(name);
+    this.settle(name);
+    this.refresh();
+  }
+
+  unload(name: string): void {
+    this.unloaded.add(name);
+    for (const [key, entry] of this.coming) if (entry.name === name) this.coming.delete(key);
+    this.outgoing.delete(name);
+    for (const entry of this.ofModel(name)) {
+      if (entry.state !== 'available') continue;
+      this.served.set(keyOf(entry), { ...entry, state: 'unloaded', reason: unloadedReason });
+    }
+    this.refresh();
+  }
+
+  /** Goes by what schedulers report: true when something took over, or will not. */
+  review(conditionOf: ConditionOf, isPatient: boolean): boolean {
+    let changed = false;
+    for (const [key, entry] of this.coming) {
+      const condition = conditionOf(entry.name, editionOf(entry));
+      const isReady = condition.ready > 0 && (condition.loading === 0 || !isPatient);
+      if (!isReady && !isUnavailable(condition)) continue;
+      changed = true;
+      this.coming.delete(key);
+      if (!isReady) this.failed.add(entry.name);
+      if (isReady) this.served.set(key, entry);
+      else if (this.served.get(key)?.state === 'available') this.amiss.set(key, condition.reason);
+      else this.served.set(key, { ...entry, state: 'unavailable', reason: condition.reason });
+      this.settle(entry.name);
+    }
+    this.refresh(conditionOf);
+    return changed;
+  }
+
+  /** Where none is to come any more, what was to go with that goes; where one could not be loaded nothing does. */
+  private settle(name: string): void {
+    const outgoing = this.outgoing.get(name);
+    if (outgoing === undefined || this.isComing(name)) return;
+    this.outgoing.delete(name);
+    if (this.failed.has(name)) return;
+    for (const entry of outgoing) {
+      if (entry.reason === gone) this.served.delete(keyOf(entry));
+      else this.served.set(keyOf(entry), entry);
+    }
+  }
+
+  private ofModel(name: string): ModelEntry[] {
+    return [...this.served.values()].filter((entry) => entry.name === name);
+  }
+
+  /** The first stamp that a version had needs no telling apart. */
+  private named(entry: ModelEntry): ModelEntry {
+    const { stamp = '' } = entry;
+    const key = keyOf(entry);
+    if (stamp === '') return entry;
+    const first = this.first.get(key) ?? stamp;
+    this.first.set(key, first);
+    return first === stamp ? entry : { ...entry, edition: `${entry.version}+${stamp}` };
+  }
+
+  /** The highest that can be served answers for all: of those, one that no worker could load is the last resort. */
+  private refresh(conditionOf?: ConditionOf): void {
+    const shown = [...this.served.values()];
+    for (const entry of this.coming.values()) if (!this.served.has(keyOf(entry))) shown.push(entry);
+    shown.sort((a, b) =>
+      a.name === b.name ? Number(a.version) - Number(b.version) : a.name < b.name ? -1 : 1,
+    );
+    const newest = new Map<string, ModelEntry>();
+    for (const entry of shown) {
+      if (this.coming.get(keyOf(entry)) === entry) continue;
+      const other = newest.get(entry.name);
+      if (other === undefined || rankOf(entry, conditionOf) >= rankOf(other, conditionOf))
+        newest.set(entry.name, entry);
+    }
+    this.newest = newest;
+    this.all = shown;
+  }
+}
+
+const gone = 'its folder is gone';
+const unloadedReason = 'it was unloaded on request; load it again to use it';
+
+function rankOf(entry: ModelEntry, conditionOf: ConditionOf | undefined): number {
+  if (entry.state !== 'available') return 0;
+  return conditionOf !== undefined && isUnavailable(conditionOf(entry.name, editionOf(entry))) ? 1 : 2;
+}
+
+/** What runs another model needs no worker of its own. */
+export function needsWorker({ pipeline }: ModelEntry): boolean {
+  return pipeline === undefined || pipeline.runs === '';
+}
+
+function keyOf({ name, version }: ModelEntry): string {
+  return `${name}:${version}`;
+}

@@ -1,0 +1,141 @@
+// Loads, reloads and unloads models while the node serves: reads their folders again, tells the actors and the workers, and
+// lets the catalogue decide what takes over when.
+import type { ModelCondition } from '../../actors/router/coverage.js';
+import { SignalboxError } from '../../proto/errors.js';
+import { after } from '../clock.js';
+import type { Log } from '../log.js';
+import { type ModelEntry, scanOne } from '../models/repository.js';
+import { nearest } from '../nearest.js';
+import type { Catalogue } from './catalogue.js';
+
+/** A worker that takes so much longer than another with a model is not waited for. */
+const patienceMs = 5000;
+const loadMostMs = 120_000;
+
+export interface Surroundings {
+  readonly folder: string;
+  readonly log: Log;
+  /** No router here: others decide what is asked. */
+  readonly atOnce: boolean;
+  conditionOf(name: string, edition: string): ModelCondition;
+  /** Tells the actors and the workers what there is now. */
+  announce(): void;
+}
+
+export class Keeper {
+  private readonly catalogue: Catalogue;
+  private readonly around: Surroundings;
+  private readonly waiting = new Set<() => void>();
+  private isImpatient = false;
+  /** One after the other. */
+  private last: Promise<unknown> = Promise.resolve();
+
+  constructor(catalogue: Catalogue, around: Surroundings) {
+    this.catalogue = catalogue;
+    this.around = around;
+  }
+
+  /** Resolves when the model's files as they are now serve; rejects with the reason why they do not. */
+  load(name: string): Promise<void> {
+    return this.inTurn(async () => {
+      const found = await scanOne(this.around.folder, name);
+      if (found === undefined) throw this.unknown(name);
+      this.take(name, found);
+      await this.settled(name);
+      const amiss = this.amissWith(name);
+      if (amiss !== '') throw new SignalboxError('MODEL_UNAVAILABLE', amiss);
+    });
+  }
+
+  /** Resolves when no new request gets to it; what was taken is still run. */
+  unload(name: string): Promise<void> {
+    return this.inTurn(async () => {
+      if (this.catalogue.find(name, '') === undefined) throw this.unknown(name);
+      this.catalogue.unload(name);
+      this.around.log.info('model.unloaded', { model: name });
+      this.around.announce();
+    });
+  }
+
+  take(name: string, found: readonly ModelEntry[]): void {
+    this.catalogue.take(name, found, this.around.atOnce);
+    this.around.announce();
+    this.review();
+  }
+
+  /** After something was heard of who has which model ready. */
+  review(): void {
+    const before = this.catalogue.models;
+    const changed = this.catalogue.review(
+      (name, edition) => this.around.conditionOf(name, edition),
+      !this.isImpatient,
+    );
+    this.isImpatient = false;
+    if (changed) {
+      this.note(before);
+      this.around.announce();
+    }
+    for (const look of [...this.waiting]) look();
+  }
+
+  private note(before: readonly ModelEntry[]): void {
+    for (const entry of this.catalogue.models) {
+      if (before.includes(entry)) continue;
+      const { name: model, version, reason } = entry;
+      if (entry.state === 'available') this.around.log.info('model.tookOver', { model, version });
+      else this.around.log.error('model.unavailable', { model, version, reason });
+    }
+  }
+
+  private settled(name: string): Promise<void> {
+    return new Promise((resolve, reject) => {
+      const late = after(loadMostMs, () => {
+        end();
+        const message = `model ${name} is still being loaded after ${loadMostMs} ms; it takes over when workers have it`;
+        reject(new SignalboxError('MODEL_UNAVAILABLE', message));
+      });
+      const look = (): void => {
+        if (this.catalogue.isComing(name)) return;
+        end();
+        resolve();
+      };
+      const impatient = after(patienceMs, () => {
+        this.isImpatient = true;
+        this.review();
+      });
+      const end = (): void => {
+        late.cancel();
+        impatient.cancel();
+        this.waiting.delete(look);
+      };
+      this.waiting.add(look);
+      look();
+    });
+  }
+
+  /** Of what serves nothing more, or goes on serving as it was before. */
+  private amissWith(name: string): string {
+    const own = this.catalogue.models.filter((entry) => entry.name === name);
+    const reasons = own.flatMap(({ version, state, reason }) => {
+      const says = state === 'unavailable' ? reason : this.catalogue.amissWith(name, version);
+      return says === '' ? [] : [`model ${name} version ${version} can't be served: ${says}`];
+    });
+    return reasons.join('; ');
+  }
+
+  private unknown(name: string): SignalboxError {
+    const known = [...new Set(this.catalogue.models.map((entry) => entry.name))];
+    const near = nearest(name, known);
+    const guess = near === undefined ? '' : `; did you mean ${JSON.stringify(near)}?`;
+    return new SignalboxError(
+      'MODEL_UNKNOWN',
+      `there is no model ${JSON.stringify(name.slice(0, 128))} in the repository${guess}`,
+    );
+  }
+
+  private inTurn<T>(work: () => Promise<T>): Promise<T> {
+    const turn = this.last.then(work, work);
+    this.last = turn.catch(() => undefined);
+    return turn;
+  }
+}

@@ -1,0 +1,166 @@
+// What a node serves while its repository changes: who answers, what is loaded beside it, and what a failure leaves as it was.
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import type { ModelCondition } from '../../actors/router/coverage.js';
+import { defaultModelConfig } from '../../runtime/models/config.js';
+import { editionOf, type ModelEntry } from '../../runtime/models/repository.js';
+import { Catalogue } from '../../runtime/node/catalogue.js';
+
+function entry(version: string, stamp = `s${version}`, changes: Partial<ModelEntry> = {}): ModelEntry {
+  const tensors = {
+    inputs: [],
+    outputs: [],
+    maxBatch: 0,
+    file: 'f',
+    sizeBytes: 1,
+    nodeCount: 0,
+    folder: '',
+    module: '',
+  };
+  const known = { name: 'm', version, stamp, config: defaultModelConfig };
+  return { ...known, state: 'available', reason: '', ...tensors, ...changes };
+}
+
+const corrupt = { state: 'unavailable', reason: 'it is cut' } as const;
+
+/** What schedulers report, by edition. */
+class Stage {
+  readonly catalogue: Catalogue;
+  readonly ready = new Set<string>();
+  readonly failed = new Set<string>();
+  loading = 0;
+
+  constructor(...models: ModelEntry[]) {
+    this.catalogue = new Catalogue(models);
+    for (const model of models) this.ready.add(editionOf(model));
+  }
+
+  take(...found: ModelEntry[]): this {
+    this.catalogue.take('m', found);
+    return this;
+  }
+
+  review(isPatient = true): boolean {
+    return this.catalogue.review((_, edition) => this.conditionOf(edition), isPatient);
+  }
+
+  /** What answers who names no version, and what workers are to have. */
+  told(): [string | undefined, string[]] {
+    const newest = this.catalogue.find('m', '');
+    return [newest && editionOf(newest), this.catalogue.wanted().map(editionOf)];
+  }
+
+  private conditionOf(edition: string): ModelCondition {
+    const ready = this.ready.has(edition) ? 1 : 0;
+    const failed = this.failed.has(edition) ? 1 : 0;
+    const loading = ready + failed === 0 ? 2 : this.loading;
+    return { ready, loading, failed, reason: failed > 0 ? 'no such operator' : '', policy: 'auto', why: '' };
+  }
+}
+
+test('a new version is loaded beside the old, and answers for all once every worker has it', () => {
+  const stage = new Stage(entry('1')).take(entry('1'), entry('2'));
+  assert.equal(stage.review(), false);
+  assert.deepEqual(stage.told(), ['1', ['1', '2']]);
+  assert.deepEqual(stage.catalogue.listed().map(editionOf), ['1'], 'readiness does not wait for it');
+  stage.ready.add('2');
+  stage.loading = 1;
+  assert.equal(stage.review(), false, 'one worker has it yet to load');
+  stage.loading = 0;
+  assert.equal(stage.review(), true);
+  assert.deepEqual(stage.told(), ['2', ['1', '2']]);
+});
+
+test('a worker that takes very long is not waited for', () => {
+  const stage = new Stage(entry('1')).take(entry('1'), entry('2'));
+  stage.ready.add('2');
+  stage.loading = 1;
+  assert.equal(stage.review(false), true);
+  assert.equal(stage.told()[0], '2');
+});
+
+test('changed files of a version are another edition of it; the old one goes when that has taken over', () => {
+  const stage = new Stage(entry('1')).take(entry('1', 'other'));
+  assert.deepEqual(stage.told(), ['1', ['1', '1+other']]);
+  assert.equal(editionOf(stage.catalogue.find('m', '1') as ModelEntry), '1');
+  stage.ready.add('1+other');
+  stage.review();
+  assert.deepEqual(stage.told(), ['1+other', ['1+other']]);
+  assert.equal(stage.catalogue.find('m', '')?.version, '1');
+  stage.take(entry('1', 'other'));
+  assert.deepEqual(stage.told(), ['1+other', ['1+other']], 'what did not change is left alone');
+});
+
+test('corrupt files, and files that no worker can load, leave the old serving and say why', () => {
+  const stage = new Stage(entry('1')).take(entry('1', 'cut', corrupt));
+  assert.deepEqual(stage.told(), ['1', ['1']]);
+  assert.equal(stage.catalogue.amissWith('m', '1'), 'it is cut');
+  stage.take(entry('1', 'bad'));
+  stage.failed.add('1+bad');
+  assert.equal(stage.review(), true);
+  assert.deepEqual(stage.told(), ['1', ['1']]);
+  assert.equal(stage.catalogue.amissWith('m', '1'), 'no such operator');
+  stage.take(entry('1'));
+  assert.equal(stage.catalogue.amissWith('m', '1'), '', 'put back as they were');
+});
+
+test('a new version that can not be loaded is listed with the reason', () => {
+  const stage = new Stage(entry('1')).take(entry('1'), entry('2'));
+  stage.failed.add('2');
+  stage.review();
+  const second = stage.catalogue.find('m', '2');
+  assert.deepEqual([second?.state, second?.reason], ['unavailable', 'no such operator']);
+  assert.equal(stage.told()[0], '1');
+});
+
+test('what a change leaves out goes when what came with it has taken over, and stays when that fails', () => {
+  const left = { state: 'unchosen', reason: 'not served' } as const;
+  const good = new Stage(entry('1')).take(entry('1', 's1', left), entry('2'));
+  assert.deepEqual(good.told(), ['1', ['1', '2']]);
+  good.ready.add('2');
+  good.review();
+  assert.deepEqual(good.told(), ['2', ['2']]);
+  assert.equal(good.catalogue.find('m', '1')?.state, 'unchosen');
+  const bad = new Stage(entry('1')).take(entry('1', 's1', left), entry('2'));
+  bad.failed.add('2');
+  bad.review();
+  assert.deepEqual(bad.told(), ['1', ['1']]);
+});
+
+test('a version whose folder is gone goes, and with the last the model', () => {
+  const stage = new Stage(entry('1'), entry('2')).take(entry('1'));
+  assert.deepEqual(stage.told(), ['1', ['1']]);
+  assert.equal(stage.catalogue.find('m', '2'), undefined);
+  stage.take();
+  assert.deepEqual(stage.told(), [undefined, []]);
+});
+
+test('an unloaded model is known and can not be asked; loading brings it back through the workers', () => {
+  const stage = new Stage(entry('1'));
+  stage.catalogue.unload('m');
+  assert.deepEqual(stage.told(), ['1', []]);
+  assert.equal(stage.catalogue.find('m', '')?.state, 'unloaded');
+  assert.ok(stage.catalogue.isUnloaded('m'));
+  stage.ready.clear();
+  stage.take(entry('1'));
+  assert.deepEqual(stage.told(), ['1', ['1']]);
+  assert.deepEqual(stage.catalogue.listed(), [], 'nobody is told that it is broken');
+  stage.ready.add('1');
+  stage.review();
+  assert.equal(stage.catalogue.find('m', '')?.state, 'available');
+});
+
+test('of versions at the start one that no worker could load is the last resort', () => {
+  const stage = new Stage(entry('1'), entry('2'));
+  assert.equal(stage.told()[0], '2');
+  stage.ready.delete('2');
+  stage.failed.add('2');
+  stage.review();
+  assert.equal(stage.told()[0], '1');
+});
+
+test('where others decide what is asked nothing waits', () => {
+  const stage = new Stage(entry('1'));
+  stage.catalogue.take('m', [entry('1', 'other')], true);
+  assert.deepEqual(stage.told(), ['1+other', ['1+other']]);
+});
