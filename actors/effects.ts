@@ -2,7 +2,7 @@
 
 import type { JobNumber, MemberId } from '../proto/ids.js';
 import type { JobEnd, JobStep, JobTimes } from '../proto/job.js';
-import type { Message, Place } from '../proto/messages.js';
+import type { Cause, Message, Place } from '../proto/messages.js';
 
 export type Effect =
   | Send
@@ -13,6 +13,7 @@ export type Effect =
   | Load
   | Unload
   | RunBatch
+  | Probe
   | Forget
   | Spawn
   | Kill
@@ -87,6 +88,12 @@ export interface RunBatch {
   readonly members: readonly number[];
 }
 
+/** Run the golden inputs of these models, in order, until one fails. */
+export interface Probe {
+  readonly type: 'probe';
+  readonly models: readonly { readonly model: string; readonly version: string }[];
+}
+
 /** The frames kept for a batch are not needed any more. */
 export interface Forget {
   readonly type: 'forget';
@@ -105,9 +112,10 @@ export interface Kill {
   readonly reason: string;
 }
 
-/** This process can't be trusted any more and must end at once. */
+/** This process can't be trusted any more and must end at once: what it runs may be to blame (`hung`) or is not. */
 export interface Abort {
   readonly type: 'abort';
+  readonly cause: Extract<Cause, 'hung' | 'stopped'>;
   readonly reason: string;
 }
 

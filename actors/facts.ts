@@ -28,14 +28,19 @@ export type Fact =
       readonly runMs: number;
       /** What runs cost that were made to find that out: rows, ascending, and milliseconds. */
       readonly costs: readonly (readonly [number, number])[];
+      readonly golden?: Golden;
     }
   | {
       readonly type: 'model.failed';
       readonly model: string;
       readonly version: string;
       readonly reason: string;
+      /** It could be loaded, and its golden input gave something else: the device may be at fault. */
+      readonly suspect?: boolean;
     }
   | RunFinished
+  /** What came of running golden inputs: `reason` says of which model and how, where one failed. */
+  | { readonly type: 'device.probed'; readonly failed: boolean; readonly reason: string }
   | { readonly type: 'child.spawned'; readonly slot: number; readonly member: MemberId }
   | {
       readonly type: 'child.exited';
@@ -44,6 +49,9 @@ export type Fact =
       readonly cause: Cause;
       readonly detail: string;
     };
+
+/** Of a loaded model's golden input: it gave what was recorded before, it was recorded just now, or there is none. */
+export type Golden = 'passed' | 'recorded' | 'none';
 
 export interface ListedModel {
   readonly model: string;

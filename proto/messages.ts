@@ -22,8 +22,11 @@ import { type Datatype, datatypes } from './tensor.js';
 const jobs = listOf(count, limits.jobsPerBatchMax);
 const durations = listOf(duration, limits.jobsPerBatchMax);
 const code = oneOf(...errorCodes);
-/** How one member of a batch ended at the worker: it ran (empty), it was not taken and may go elsewhere, or an error. */
-const memberCode = oneOf('', 'returned', ...errorCodes);
+/**
+ * How one member of a batch ended at the worker: it ran (empty), it was not taken and may go elsewhere (`returned`), it
+ * was begun and is not answered, for the worker is in doubt (`withheld`), or an error.
+ */
+const memberCode = oneOf('', 'returned', 'withheld', ...errorCodes);
 const datatype = oneOf(...(Object.keys(datatypes) as Datatype[]));
 const shape = listOf(count, limits.dimensionsMax);
 const tensors = listOf(tuple(name, datatype, shape), limits.tensorsPerJobMax);
@@ -122,6 +125,8 @@ export const messages = {
   }),
   /** To a worker that retires a model: nothing more comes for it from here. */
   shareDismissed: say(29, 'share.dismissed', { epoch: count, model: name, version: name }),
+  /** In doubt it takes nothing until its golden inputs have passed; `confined` is false once they have. */
+  workerConfined: say(19, 'worker.confined', { epoch: count, confined: flag, reason: text }),
 
   // Routers and schedulers.
   jobEnqueue: say(30, 'job.enqueue', {

@@ -14,6 +14,7 @@ const speakers: Readonly<Record<MessageType, Role | 'anybody'>> = {
   'worker.registered': 'scheduler',
   'worker.fenced': 'scheduler',
   'worker.leaving': 'worker',
+  'worker.confined': 'worker',
   'worker.reported': 'worker',
   'share.changed': 'worker',
   'model.reported': 'scheduler',

@@ -1,6 +1,5 @@
 // What a worker's answer means for each member of its batch: its rows of the outputs, the model's own "no", or that it
 // is to be tried again.
-import type { ErrorCode } from '../../proto/errors.js';
 import type { MemberId } from '../../proto/ids.js';
 import type { Said } from '../../proto/messages.js';
 import type { Job } from '../job/job.js';
@@ -54,7 +53,7 @@ export class Answers {
 
   private notAnswered(
     job: Job,
-    code: ErrorCode | 'returned',
+    code: Exclude<Said<'batch.finished'>['codes'][number], ''>,
     finished: Said<'batch.finished'>,
     now: number,
   ): void {
@@ -62,6 +61,8 @@ export class Answers {
       case 'returned':
       case 'CANCELLED':
         return this.losses.lose(job, 'returned', now);
+      case 'withheld':
+        return this.losses.lose(job, 'withheld', now, 'WORKERS_LOST', finished.reason);
       case 'DEADLINE_EXCEEDED':
         // It left the batch before it started: its own end is due here too.
         return this.conductor.expire(job, now);

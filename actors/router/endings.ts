@@ -27,12 +27,16 @@ export function lossEnd(
         `two workers ended while they ran this request (the last: ${cause})`,
       );
     case 'exhausted': {
+      if (code === 'RESULT_INVALID' && job.failures > 1) {
+        const blame = 'it is the fault of the model or of what it was given, not of a worker';
+        return endOf('failed', code, `${job.failures} runs gave an invalid answer (${reason}): ${blame}`);
+      }
       const because = reason === '' ? `the last worker was lost (${cause})` : reason;
       return endOf('failed', code, `given up after ${job.losses} attempts: ${because}`);
     }
     case 'begun': {
       const once = 'the model is not to be run twice for one request';
-      if (reason === '' || code === 'DEVICE_LOST') {
+      if (reason === '' || code === 'DEVICE_LOST' || cause === 'withheld') {
         const lost = reason === '' ? cause : `${cause}: ${reason}`;
         return endOf(
           'failed',

@@ -15,8 +15,17 @@ export interface LossLimits {
 /**
  * `silent`: suspicion gave the worker up. `returned`: the worker never ran it. `unanswered`: nobody knows of it. `split`:
  * its batch failed, maybe for another member. `device` and `garbled`: the worker lost its device, or its answer was none.
+ * `withheld`: it was begun at a worker that gave such an answer to another.
  */
-export type LossCause = Cause | 'silent' | 'returned' | 'unanswered' | 'split' | 'device' | 'garbled';
+export type LossCause =
+  | Cause
+  | 'silent'
+  | 'returned'
+  | 'unanswered'
+  | 'split'
+  | 'device'
+  | 'garbled'
+  | 'withheld';
 
 export interface Verdict {
   /** `begun`: its run may have begun, and it is not to be run twice. */
@@ -45,8 +54,10 @@ export function judgeLoss(job: Job, cause: LossCause, limits: LossLimits): Verdi
   const fate = losses >= limits.lossesMax ? 'exhausted' : 'requeue';
   if (cause === 'split') return { fate, company, deaths, losses };
   if (isFailure(cause)) {
-    // Each lost device ends its worker. A second one under the job by itself is no chance: no third is risked.
-    const spent = job.failures + 1 >= limits.attemptsMax || (cause === 'device' && company !== 'any');
+    // Each lost device ends its worker. A second one under the job by itself is no chance: no third is risked. Nor is a
+    // second invalid answer, for then it is the model's, or comes of what the model was given.
+    const again = cause === 'device' || job.failures > 0;
+    const spent = job.failures + 1 >= limits.attemptsMax || (again && company !== 'any');
     return {
       fate: spent ? 'exhausted' : fate,
       company: company === 'any' ? 'alone' : company,

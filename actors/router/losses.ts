@@ -28,6 +28,11 @@ const backoffMostMs = 128;
 /** How long word of a worker's end is waited for: on a busy machine a process takes its time to end. */
 const wordWaitMs = 3000;
 
+/** The first invalid answer to a batch may be any member's fault: all go again, each by itself. */
+function mayBeAnothers({ failures, placement, spec }: Job, cause: LossCause): boolean {
+  return cause === 'garbled' && failures === 1 && (placement?.rows ?? spec.rows) > spec.rows;
+}
+
 export class Losses {
   private readonly book: JobBook;
   private readonly conductor: Conductor;
@@ -70,11 +75,17 @@ export class Losses {
     else if (fate !== 'requeue') {
       this.conductor.end(job, 'giveUp', now, lossEnd(job, fate, cause, code, reason));
     } else {
-      const lack = isFailure(cause) ? this.retries.take(job, now) : '';
+      const lack = this.lack(job, cause, now);
       if (lack === '') return true;
       this.conductor.end(job, 'giveUp', now, spentEnd(job, reason, lack));
     }
     return false;
+  }
+
+  /** Why it is not tried again; or nothing. */
+  private lack(job: Job, cause: LossCause, now: number): string {
+    if (!isFailure(cause)) return '';
+    return mayBeAnothers(job, cause) ? this.retries.lateness(job, now) : this.retries.take(job, now);
   }
 
   /** A batch of which its scheduler says that it is lost. */

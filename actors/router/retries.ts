@@ -66,13 +66,18 @@ export class Retries {
 
   /** Takes another try out of the budget: why there is none, in a few words, or nothing. */
   take(job: Job, now: number): string {
-    const leftMs = job.deadline - now;
-    const wantedMs = job.placement?.wholeMs ?? 0;
-    if (leftMs <= wantedMs) {
-      return `another may take ${figure(wantedMs)} ms, and ${figure(Math.max(0, leftMs))} ms are left`;
-    }
+    const late = this.lateness(job, now);
+    if (late !== '') return late;
     if (this.bucket.take(now)) return '';
     const { retryShare, retryPerSecond } = this.limits;
     return `the budget of retries is spent (${figure(retryShare * 100)} % of what is admitted and ${retryPerSecond} a second)`;
+  }
+
+  /** Why there is no time for another try; or nothing. */
+  lateness(job: Job, now: number): string {
+    const leftMs = job.deadline - now;
+    const wantedMs = job.placement?.wholeMs ?? 0;
+    if (leftMs > wantedMs) return '';
+    return `another may take ${figure(wantedMs)} ms, and ${figure(Math.max(0, leftMs))} ms are left`;
   }
 }

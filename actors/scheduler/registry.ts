@@ -100,6 +100,14 @@ export class Registry {
     if (worker?.epoch === epoch) worker.leaving = true;
   }
 
+  /** False when it is not from the registration that counts. */
+  confine(id: MemberId, { epoch, confined, reason }: Said<'worker.confined'>): boolean {
+    const worker = this.workers.get(id);
+    if (worker?.epoch !== epoch) return false;
+    worker.confinedFor = confined ? reason || 'in doubt' : '';
+    return true;
+  }
+
   give(worker: WorkerRecord, batch: Batch, now: number): void {
     this.stamp++;
     worker.give(batch, now);
@@ -182,9 +190,12 @@ export class Registry {
       }
       // One that is only suspect is as good as back: a doubt of some milliseconds must not make a node unready.
       const serves = share?.state === 'ready' || share?.state === 'retiring';
-      if (serves && !worker.leaving && this.verdicts.get(worker.id) !== 'down') ready++;
+      const isConfined = worker.confinedFor !== '';
+      const isOut = worker.leaving || isConfined || this.verdicts.get(worker.id) === 'down';
+      if (serves && !isOut) ready++;
       // Who has just registered has not told of its models yet.
-      if (worker.shares.size === 0 || share?.state === 'loading' || share?.state === 'warming') loading++;
+      const isComing = share?.state === 'loading' || share?.state === 'warming';
+      if (worker.shares.size === 0 || isComing || (serves && isConfined)) loading++;
       if (share?.state === 'failed' && !this.proven.has(model)) {
         failed++;
         reason = share.reason;

@@ -34,6 +34,7 @@ export class Scheduler implements Actor {
     'worker.register',
     'worker.reported',
     'worker.leaving',
+    'worker.confined',
     'worker.exited',
     'share.changed',
     'model.described',
@@ -127,6 +128,9 @@ export class Scheduler implements Actor {
       case 'worker.leaving':
         this.registry.leave(from, heard.epoch);
         return this.reviewLanes();
+      case 'worker.confined':
+        if (this.registry.confine(from, heard)) this.reviewLanes();
+        return;
       case 'share.changed':
         return this.shareChanged(heard, from, now);
       case 'model.described':

@@ -94,6 +94,8 @@ export class WorkerRecord {
   rowsHeld = 0;
   lastChosen = 0;
   leaving = false;
+  /** Why it takes nothing; empty while it does. */
+  confinedFor = '';
   private readonly freeAt: Record<Place, number> = { inline: 0, thread: 0 };
   private readonly idleSince: Record<Place, number> = { inline: 0, thread: 0 };
   private readonly mayOverrunMs: Record<Place, number> = { inline: 0, thread: 0 };
@@ -119,7 +121,9 @@ export class WorkerRecord {
   /** The share, when the worker has it ready and takes work at all. */
   serving(model: string): Share | undefined {
     const share = this.shares.get(model);
-    return share !== undefined && isServing(share) && !this.leaving ? share : undefined;
+    return share !== undefined && isServing(share) && !this.leaving && this.confinedFor === ''
+      ? share
+      : undefined;
   }
 
   /** Whether a batch of the lane is there, or on its way. */

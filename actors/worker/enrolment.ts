@@ -15,6 +15,8 @@ export interface Introduction {
 }
 
 export class Enrolment {
+  /** Why it takes nothing; empty while it does. */
+  private confinedFor = '';
   /** 0 while the registration is not answered. */
   private readonly epochs = new Map<MemberId, number>();
   private readonly introduction: Introduction;
@@ -51,9 +53,20 @@ export class Enrolment {
     if (!this.epochs.has(scheduler)) return;
     this.epochs.set(scheduler, epoch);
     this.review();
+    if (this.confinedFor !== '') this.tellConfined(scheduler, epoch);
     for (const share of this.shares.all())
       for (const message of share.toldAs(epoch)) this.wants.tell(scheduler, message);
     if (this.chart.has('draining')) this.wants.tell(scheduler, { type: 'worker.leaving', epoch });
+  }
+
+  confine(reason: string): void {
+    this.confinedFor = reason;
+    for (const [scheduler, epoch] of this.epochs) if (epoch > 0) this.tellConfined(scheduler, epoch);
+  }
+
+  release(): void {
+    this.confine('');
+    this.review();
   }
 
   lost(member: MemberId): void {
@@ -83,6 +96,11 @@ export class Enrolment {
       if (epoch === 0) continue;
       for (const message of share.toldAs(epoch)) this.wants.tell(scheduler, message);
     }
+  }
+
+  private tellConfined(scheduler: MemberId, epoch: number): void {
+    const reason = this.confinedFor;
+    this.wants.tell(scheduler, { type: 'worker.confined', epoch, confined: reason !== '', reason });
   }
 
   private review(): void {

@@ -30,6 +30,6 @@ export class Hanging {
     if (lateMs > lagMostMs) return this.watch(held, now + Math.min(lateMs, runMaxMs));
     const { model, version } = held.run;
     const reason = `a run of ${modelKey(model, versionOf(version))} hangs since ${Math.round(now - startedAt)} ms`;
-    this.wants.add({ type: 'abort', reason });
+    this.wants.add({ type: 'abort', cause: 'hung', reason });
   }
 }

@@ -61,6 +61,11 @@ export class Places {
     return true;
   }
 
+  /** Something is to be loaded yet, or is being loaded. */
+  isLoading(): boolean {
+    return this.loading !== undefined || this.toLoad.length > 0;
+  }
+
   addLoad(share: WorkerShare): void {
     this.toLoad.push(share);
   }

@@ -23,6 +23,7 @@ const quietMostMs = 50;
 /** Ends of a run that speak against the worker, not against the model or what it was given. */
 const faults: ReadonlySet<RunFinished['code']> = new Set(['DEVICE_LOST', 'RESULT_INVALID', 'INTERNAL']);
 const doneMost = 64;
+const inDoubt = 'the worker is in doubt: it gave an invalid answer, or failed a golden input';
 
 export class Runs {
   /** Copies of batches that it already has, batches of an epoch that is over, batches beyond its credits. */
@@ -39,6 +40,8 @@ export class Runs {
   private readonly shares: Shares;
   private readonly enrolment: Enrolment;
   private readonly wants: Wants;
+  /** Is told how each run ended, before it is answered. */
+  judge: (held: Held, code: string, reason: string, now: number) => void = () => {};
 
   constructor(settings: RunSettings, chart: Chart, shares: Shares, enrolment: Enrolment, wants: Wants) {
     this.settings = settings;
@@ -122,7 +125,11 @@ export class Runs {
     if (held === undefined || !this.places.ran(held)) return;
     if (held.place === 'thread') this.wants.disarm(`run ${held.key}`);
     held.result = result;
-    this.finish(held, now);
+    held.hangsAt = Number.POSITIVE_INFINITY;
+    if (this.chart.has('confined')) return;
+    // Before anything else starts here.
+    this.judge(held, result.code, result.reason, now);
+    if (this.held.has(held.key)) this.finish(held, now);
   }
 
   recall(key: string, from: MemberId, jobs: readonly number[], now: number): void {
@@ -150,6 +157,36 @@ export class Runs {
       this.unqueue(held);
     }
     for (const held of waiting) this.finish(held, now);
+  }
+
+  /** In doubt: what waits goes back, and what runs is answered only once the doubt is over. */
+  confine(now: number): void {
+    this.handBack(() => true, now);
+  }
+
+  /** Its answers count for nothing: whatever was begun is to be run elsewhere. */
+  withhold(now: number): void {
+    for (const held of [...this.held.values()]) {
+      if (held.startedAt === undefined) continue;
+      for (const member of held.alive()) held.codes[member] = 'withheld';
+      held.result = undefined;
+      if (held.place === 'thread') this.wants.disarm(`run ${held.key}`);
+      this.finish(held, now);
+    }
+  }
+
+  /** The doubt is over: what it kept back goes out, and it may start work again. */
+  goOn(now: number): void {
+    for (const held of [...this.held.values()]) if (held.result !== undefined) this.finish(held, now);
+    this.pump(now);
+  }
+
+  isIdle(): boolean {
+    return this.held.size === 0 && this.places.idle();
+  }
+
+  isLoading(): boolean {
+    return this.places.isLoading();
   }
 
   /** Nothing new begins: what has not started goes back, and the last that runs is waited for. */
@@ -181,6 +218,7 @@ export class Runs {
   private refusal(run: Said<'batch.run'>, ready: boolean): string | undefined {
     if (run.epoch !== this.enrolment.epochAt(run.scheduler)) return 'the epoch of this registration is over';
     if (this.chart.has('draining')) return 'the worker is draining';
+    if (this.chart.has('confined')) return inDoubt;
     if (!ready) return `${modelKey(run.model, versionOf(run.version))} is not ready here`;
     const granted = places.reduce((sum, place) => sum + this.settings.credits[place], 0);
     let taken = 0;

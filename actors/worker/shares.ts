@@ -3,7 +3,7 @@
 import { type MemberId, modelKey } from '../../proto/ids.js';
 import type { Place, Said, ShareState } from '../../proto/messages.js';
 import { type Chart, startChart } from '../chart.js';
-import type { Fact, ListedModel } from '../facts.js';
+import type { Fact, Golden, ListedModel } from '../facts.js';
 import { shareMachine } from '../share/share.machine.js';
 
 type Told = Said<'model.described'> | Said<'costs.measured'> | Said<'share.changed'>;
@@ -15,6 +15,7 @@ export class WorkerShare {
   rowsMax = 1;
   runMs = 0;
   reason = '';
+  golden: Golden = 'none';
   /** Rows and milliseconds of the runs that were made to find out what they cost. */
   costs: readonly (readonly [number, number])[] = [];
   /** The schedulers from which nothing more comes for it. */
@@ -84,6 +85,7 @@ export class Shares {
     share.rowsMax = fact.rowsMax;
     share.runMs = fact.runMs;
     share.costs = fact.costs;
+    share.golden = fact.golden ?? 'none';
     share.chart.move('ready');
     return share;
   }

@@ -6,13 +6,14 @@ import { type Chart, startChart } from '../chart.js';
 import type { Effect } from '../effects.js';
 import { Enrolment, type Introduction } from './enrolment.js';
 import { type Held, heldKey } from './held.js';
+import { Quarantine, type QuarantineSettings } from './quarantine.js';
 import { type RunSettings, Runs } from './runs.js';
-import { Shares } from './shares.js';
+import { Shares, type WorkerShare } from './shares.js';
 import { Stock } from './stock.js';
 import { Wants } from './wants.js';
 import { workerMachine } from './worker.machine.js';
 
-export interface WorkerSettings extends Introduction, RunSettings {
+export interface WorkerSettings extends Introduction, RunSettings, QuarantineSettings {
   readonly reportMs: number;
 }
 
@@ -28,6 +29,7 @@ export class Worker implements Actor {
     'model.loaded',
     'model.failed',
     'share.dismissed',
+    'device.probed',
     'link.opened',
     'link.lost',
     'timer.fired',
@@ -39,6 +41,7 @@ export class Worker implements Actor {
   private readonly wants = new Wants();
   private readonly enrolment: Enrolment;
   private readonly stock: Stock;
+  private readonly quarantine: Quarantine;
   private readonly reportMs: number;
   /** NaN while there is nobody to report to. */
   private reportDueAt = Number.NaN;
@@ -49,6 +52,8 @@ export class Worker implements Actor {
     this.enrolment = new Enrolment(settings, chart, shares, wants);
     this.runs = new Runs(settings, chart, shares, this.enrolment, wants);
     this.stock = new Stock(shares, this.runs, this.enrolment, wants);
+    this.quarantine = new Quarantine(settings, chart, shares, this.enrolment, this.runs, wants);
+    this.runs.judge = (held, code, reason, now) => this.quarantine.ran(held, code, reason, now);
   }
 
   receive(heard: Heard, from: MemberId, now: number): Effect[] {
@@ -71,13 +76,15 @@ export class Worker implements Actor {
       case 'batch.recall':
         return this.runs.recall(heldKey(heard.scheduler, heard.batch), from, heard.jobs, now);
       case 'timer.fired':
-        return heard.timer === 'report' ? this.report(now) : this.runs.timer(heard.timer, now);
+        return this.timer(heard.timer, now);
       case 'models.listed':
         return this.stock.list(heard.models, now);
       case 'model.loaded':
-        return this.stock.loaded(this.shares.loaded(heard), now);
+        return this.loaded(this.shares.loaded(heard), now);
       case 'model.failed':
-        return this.stock.loaded(this.shares.failed(heard), now);
+        return this.failed(heard, now);
+      case 'device.probed':
+        return this.quarantine.probed(heard, now);
       case 'share.dismissed':
         return this.stock.dismissed(heard, from, now);
       default:
@@ -107,6 +114,7 @@ export class Worker implements Actor {
         return this.register(from, now);
       }
       case 'drain.requested':
+        this.quarantine.drained(now);
         if (this.chart.can('drain')) this.chart.move('drain');
         this.enrolment.leave();
         return this.runs.drain(now);
@@ -116,6 +124,24 @@ export class Worker implements Actor {
   private register(scheduler: MemberId, now: number): void {
     this.enrolment.ask(scheduler);
     if (Number.isNaN(this.reportDueAt)) this.armReport(now);
+  }
+
+  private loaded(share: WorkerShare | undefined, now: number): void {
+    this.stock.loaded(share, now);
+    if (share !== undefined) this.quarantine.loaded(share, now);
+  }
+
+  private failed(failed: Extract<Heard, { type: 'model.failed' }>, now: number): void {
+    const share = this.shares.failed(failed);
+    if (share !== undefined && failed.suspect === true) this.quarantine.failedGolden(share, now);
+    this.loaded(share, now);
+  }
+
+  private timer(timer: string, now: number): void {
+    if (timer === 'report') this.report(now);
+    else if (timer === 'probe' || timer === 'probed' || timer === 'quarantined')
+      this.quarantine.timer(timer, now);
+    else this.runs.timer(timer, now);
   }
 
   private armReport(now: number): void {

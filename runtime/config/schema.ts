@@ -140,6 +140,12 @@ export const settings = {
     86_400_000,
     'A run that takes longer is taken for hung, where the model says nothing else.',
   ),
+  probeEveryMs: whole(
+    0,
+    0,
+    86_400_000,
+    'How often a worker that has nothing to do runs the golden input of one of its models. 0: only when in doubt.',
+  ),
   beatMs: whole(40, 5, 10_000, 'The pace of heartbeats.'),
   suspectPhi: decimal(1.2, 0.1, 50, 'Suspicion at which a member gets no new work.'),
   downPhi: decimal(2, 0.1, 100, 'Suspicion at which a member is given up and its jobs run elsewhere.'),

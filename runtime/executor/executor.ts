@@ -1,4 +1,5 @@
 // What a worker process runs models with: places (main thread, compute thread) that hold loaded models and run batches.
+import type { Golden } from '../../actors/facts.js';
 import type { ErrorCode } from '../../proto/errors.js';
 import type { Place } from '../../proto/messages.js';
 import type { Tensor, TensorHeader } from '../../proto/tensor.js';
@@ -47,14 +48,18 @@ export type Loaded =
       readonly runMs: number;
       /** Rows, ascending, and milliseconds of measured runs; empty where a run's cost depends on more than its rows. */
       readonly costs: readonly Cost[];
+      readonly golden: Golden;
     }
-  | { readonly ok: false; readonly reason: string };
+  /** `suspect`: it was loaded, and answered its golden input otherwise than before. */
+  | { readonly ok: false; readonly reason: string; readonly suspect?: boolean };
 
 export interface Executor {
   readonly device: string;
   load(entry: ModelEntry): Promise<Loaded>;
   unload(model: string, version: string): void;
   run(run: Run, done: (result: RunResult) => void): void;
+  /** Runs the golden inputs of these models: how the first that fails does, or nothing. */
+  probe(models: readonly Pick<Run, 'model' | 'version'>[]): Promise<string>;
   /** Resolves when no run is in flight and its thread has gone. */
   close(): Promise<void>;
 }

@@ -3,11 +3,13 @@
 import { modelKey } from '../../proto/ids.js';
 import type { Place } from '../../proto/messages.js';
 import { after, now, settle, type Timer } from '../clock.js';
-import type { ModelEntry } from '../models/repository.js';
+import { editionOf, type ModelEntry } from '../models/repository.js';
 import { ComputeThread } from './compute.js';
 import type { Cost, Executor, Loaded, Run, RunFailure, RunResult } from './executor.js';
 import { cutOutputs, fill, filledRows } from './filling.js';
 import { findWrongInput, gatherInputs } from './gather.js';
+import type { GoldenInputs, Proof } from './golden.js';
+import type { GoldenInput } from './golden-input.js';
 import type { KeptCosts } from './kept.js';
 import { LearnedCosts } from './learned.js';
 import { hasOpenSizes, Measuring } from './measuring.js';
@@ -29,6 +31,8 @@ export interface ExecutorOptions {
   readonly kept?: KeptCosts;
   /** The folder where optimised graphs are kept; none: nowhere. */
   readonly graphs?: string;
+  /** Without it no model is proved. */
+  readonly golden?: GoldenInputs;
   /** Called once, when runs had to end as DEVICE_LOST: in this process the device does not come back. */
   readonly broken?: (reason: string) => void;
 }
@@ -54,6 +58,7 @@ class Places implements Executor {
   readonly #graphs: string;
   readonly #broken: ((reason: string) => void) | undefined;
   readonly #kept: KeptCosts | undefined;
+  readonly #golden: GoldenInputs | undefined;
   readonly #measuring = new Measuring();
   readonly #inline = new Shelf();
   readonly #placed = new Map<string, Placed>();
@@ -68,12 +73,13 @@ class Places implements Executor {
   #isClosed = false;
   #isBroken = false;
 
-  constructor({ device = 'cpu', threads = 1, graphs = '', broken, kept }: ExecutorOptions) {
+  constructor({ device = 'cpu', threads = 1, graphs = '', broken, kept, golden }: ExecutorOptions) {
     this.device = device;
     this.#threads = threads;
     this.#graphs = graphs;
     this.#broken = broken;
     this.#kept = kept;
+    this.#golden = golden;
   }
 
   async load(entry: ModelEntry): Promise<Loaded> {
@@ -89,7 +95,10 @@ class Places implements Executor {
       const before = this.#placed.get(order.key);
       this.#placed.set(order.key, { place, own, order, costs, learned: new LearnedCosts() });
       if (before !== undefined && (before.place !== place || before.own !== own)) await this.#remove(before);
-      return { ok: true, place, rowsMax: order.rowsMax, runMs, costs };
+      const { golden, failed } = await this.#prove(order);
+      if (failed === '') return { ok: true, place, rowsMax: order.rowsMax, runMs, costs, golden };
+      this.unload(entry.name, editionOf(entry));
+      return { ok: false, reason: `its golden input: ${failed}`, suspect: true };
     } catch (error) {
       if (own !== undefined) this.#owns.delete(own);
       return { ok: false, reason: error instanceof Error ? error.message : String(error) };
@@ -126,6 +135,15 @@ class Places implements Executor {
     else this.#useThread().run(filled, key, rows, own, finish);
   }
 
+  async probe(models: readonly Pick<Run, 'model' | 'version'>[]): Promise<string> {
+    const keys = models.map(({ model, version }) => modelKey(model, version));
+    const asking = (key: string) => {
+      const order = this.#placed.get(key)?.order;
+      return order && ((input: GoldenInput) => this.#ask(order, input));
+    };
+    return (await this.#golden?.probe(keys, asking)) ?? '';
+  }
+
   async close(): Promise<void> {
     this.#isClosed = true;
     this.#idle?.cancel();
@@ -149,6 +167,20 @@ class Places implements Executor {
     const { costs, isAll } = await this.#measuring.costsOf(order, runMs, measure);
     if (isAll) await this.#kept?.keep(order, costs);
     return costs;
+  }
+
+  async #prove(order: LoadOrder): Promise<Proof> {
+    const proof = await this.#golden?.prove(order, (input) => this.#ask(order, input));
+    return proof ?? { golden: 'none', failed: '' };
+  }
+
+  #ask({ key, model, batches }: LoadOrder, input: GoldenInput): Promise<RunResult> {
+    const inputs = input.map((tensor) => ({ header: tensor, frames: [tensor.data] }));
+    const version = key.slice(model.length + 1);
+    const rows = [batches ? (input[0]?.shape[0] ?? 1) : 1];
+    return new Promise((resolve) =>
+      this.run({ key: 'golden', model, version, place: 'thread', inputs, rows, outputs: [] }, resolve),
+    );
   }
 
   /** What its runs have taught, for the next start. */

@@ -3,6 +3,7 @@ import { modelKey } from '../../proto/ids.js';
 import type { TensorHeader } from '../../proto/tensor.js';
 import { isBuiltIn } from '../models/backend.js';
 import { rowSizesOf } from '../models/batching.js';
+import { goldenTolerance } from '../models/config.js';
 import { editionOf, type ModelEntry } from '../models/repository.js';
 import { variantFor } from '../models/variants.js';
 import type { BackendName } from './backend.js';
@@ -29,6 +30,8 @@ export interface LoadOrder {
   readonly batches: boolean;
   /** Every number of an answer must be finite. */
   readonly finite: boolean;
+  /** How its golden input is judged; undefined: it has none. */
+  readonly golden: { readonly tolerance: number } | undefined;
   readonly rowsMax: number;
   /** The only rows that a run may have, ascending; empty: any up to `rowsMax`. */
   readonly rowSizes: readonly number[];
@@ -76,6 +79,7 @@ export function orderOf(entry: ModelEntry, machine: Machine): LoadOrder | string
     graphs: machine.graphs,
     batches: entry.maxBatch > 0,
     finite: entry.config.finite,
+    golden: goldenOf(entry.config),
     rowsMax: Math.max(1, entry.maxBatch),
     rowSizes: rowSizesOf(entry.config.batching),
     inputs: entry.inputs.map(headerOf),
@@ -86,6 +90,13 @@ export function orderOf(entry: ModelEntry, machine: Machine): LoadOrder | string
     settings: entry.config.settings ?? {},
     loadLongestMs: entry.config.loadLongestMs,
   };
+}
+
+/** What must not run twice is not tried, and of a user's own backend nobody knows what a trial would do. */
+function goldenOf({ golden, idempotent, backend }: ModelEntry['config']): LoadOrder['golden'] {
+  const isTried = golden !== undefined || backend === 'onnxruntime' || backend === 'simulated';
+  if (!isTried || !idempotent || golden?.use === 'off') return undefined;
+  return { tolerance: golden?.tolerance ?? goldenTolerance };
 }
 
 function headerOf({ name, datatype, shape }: TensorHeader): TensorHeader {

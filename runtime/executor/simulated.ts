@@ -8,6 +8,7 @@ export const simulatedFaultMeanings = {
   garbage: 'the outputs have too few bytes',
   nan: 'the right size, every float NaN',
   lost: 'the device is reported lost',
+  sick: 'this run is right, and in all later ones of its process every float is NaN',
 } as const;
 
 export type SimulatedFault = keyof typeof simulatedFaultMeanings;

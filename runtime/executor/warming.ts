@@ -6,7 +6,7 @@ import { writeStrings } from './elements.js';
 import type { LoadOrder } from './order.js';
 
 /** Stands in for a size that the model leaves open. */
-const openSize = 32;
+export const openSize = 32;
 const warmRunsMax = 24;
 const warmBudgetMs = 40;
 const measuredRuns = 3;

@@ -11,6 +11,7 @@ import { misvaried, variantsShape } from './variants.js';
 import { versionsShape } from './versions.js';
 
 const dayMs = 86_400_000;
+export const goldenTolerance = 0.01;
 
 const tensor = z.strictObject({
   name: word(limits.nameLengthMax),
@@ -79,6 +80,22 @@ export const modelShape = z.strictObject({
     .default(false)
     .describe(
       'Every number of an answer must be finite: one that is NaN or infinite makes it RESULT_INVALID. Costs about 0.15 ms a megabyte.',
+    ),
+  golden: z
+    .strictObject({
+      use: z
+        .enum(['auto', 'off'])
+        .default('auto')
+        .describe(
+          "Whether a worker must answer a known input as before: that of golden.json in the version's folder, or a made-up one.",
+        ),
+      tolerance: decimal(0, 1)
+        .default(goldenTolerance)
+        .describe("How far its numbers may be off, as a share of an output's largest."),
+    })
+    .optional()
+    .describe(
+      'The proof of a worker, when the model is loaded and when in doubt. By default for the backends onnxruntime and simulated.',
     ),
   inputs: z
     .array(described)

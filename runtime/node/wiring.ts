@@ -68,6 +68,7 @@ export function workerOrder(
     threadCreditCount,
     tags: config.workerTags === '' ? [] : config.workerTags.split(','),
     runMaxMs: config.runLongestMs,
+    probeEveryMs: config.probeEveryMs,
     beatMs,
     logLevel,
   };

@@ -1,12 +1,14 @@
 // A worker process: one device, its models, and the worker actor in front of them. A node starts it, and it ends when
 // the node does.
 import { dirname, join } from 'node:path';
-import type { Abort, RunBatch } from '../../actors/effects.js';
+import type { Abort, Probe, RunBatch } from '../../actors/effects.js';
 import type { RunFinished } from '../../actors/facts.js';
 import { Worker } from '../../actors/worker/worker.js';
 import { after, settle } from '../clock.js';
 import type { Loaded, RunResult } from '../executor/executor.js';
 import { createExecutor } from '../executor/factory.js';
+import { GoldenInputs } from '../executor/golden.js';
+import { GoldenRecords } from '../executor/golden-records.js';
 import { KeptCosts } from '../executor/kept.js';
 import { letHeapGrow } from '../heap.js';
 import { createLog } from '../log.js';
@@ -52,7 +54,9 @@ const kept = new KeptCosts(order.cacheFolder && join(order.cacheFolder, 'costs.j
   log.warn('costs.unkept', { reason }),
 );
 const graphs = order.cacheFolder && join(order.cacheFolder, 'graphs');
-const executor = createExecutor({ threads: order.threadCount, kept, graphs, broken });
+const records = new GoldenRecords(order.cacheFolder, (reason) => log.warn('golden.unkept', { reason }));
+const golden = new GoldenInputs(records, (event, fields) => log.info(event, fields));
+const executor = createExecutor({ threads: order.threadCount, kept, graphs, golden, broken });
 const actor = new Worker({
   name: order.name,
   device: executor.device,
@@ -61,6 +65,7 @@ const actor = new Worker({
   reportMs,
   goWaitMs,
   runMaxMs: order.runMaxMs,
+  probeEveryMs: order.probeEveryMs,
 });
 const member = new MemberProcess({
   self: { id: order.member, roles: ['worker'], endpoint: '', host: order.host },
@@ -75,6 +80,7 @@ const member = new MemberProcess({
     unload: ({ model, version }) => executor.unload(model, version),
     run,
     forget: ({ key }) => frames.forget(key),
+    probe: (effect) => void probe(effect),
     abort,
     stopped: () => void stop(),
   },
@@ -92,12 +98,18 @@ function list(): void {
 async function load(model: string, version: string): Promise<void> {
   const loaded = await loadEntry(model, version);
   if (loaded.ok) {
-    const { place, rowsMax, runMs, costs } = loaded;
-    member.host.hear({ type: 'model.loaded', model, version, place, rowsMax, runMs, costs });
+    const { place, rowsMax, runMs, costs, golden } = loaded;
+    member.host.hear({ type: 'model.loaded', model, version, place, rowsMax, runMs, costs, golden });
   } else {
-    log.error('model.failed', { model, version, reason: loaded.reason });
-    member.host.hear({ type: 'model.failed', model, version, reason: loaded.reason });
+    const { reason, suspect = false } = loaded;
+    log.error('model.failed', { model, version, reason });
+    member.host.hear({ type: 'model.failed', model, version, reason, suspect });
   }
+}
+
+async function probe({ models }: Probe): Promise<void> {
+  const reason = await executor.probe(models).catch((fault: unknown) => String(fault));
+  member.host.hear({ type: 'device.probed', failed: reason !== '', reason });
 }
 
 async function loadEntry(model: string, version: string): Promise<Loaded> {
@@ -173,8 +185,10 @@ function bytesSizes(
   });
 }
 
-function abort({ reason }: Abort): void {
-  endSelf({ type: 'aborting', reason, cause: 'hung' }, 0);
+/** Not for what it ran: what it has answered is to leave it first. */
+function abort({ cause, reason }: Abort): void {
+  if (cause === 'stopped') member.office.flush();
+  endSelf({ type: 'aborting', reason, cause }, cause === 'stopped' ? answersMs : 0);
 }
 
 /** What it ran has been answered: others can run it, and what has not begun goes back to them. */

@@ -18,6 +18,7 @@ export interface WorkerOrder {
   readonly inlineCreditCount: number;
   readonly threadCreditCount: number;
   readonly runMaxMs: number;
+  readonly probeEveryMs: number;
   readonly beatMs: number;
   readonly logLevel: LogLevel;
 }

@@ -22,9 +22,7 @@ const ways: Record<string, (stage: RouterStage) => Effect[]> = {
   'failed RESULT_INVALID': (stage) => {
     fail(stage, 'RESULT_INVALID');
     placed(stage, otherWorker);
-    stage.finish([stage.last], ['RESULT_INVALID'], otherWorker);
-    placed(stage);
-    return stage.finish([stage.last], ['RESULT_INVALID']);
+    return stage.finish([stage.last], ['RESULT_INVALID'], otherWorker);
   },
   'failed DEVICE_LOST': (stage) => {
     fail(stage, 'DEVICE_LOST');

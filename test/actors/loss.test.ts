@@ -40,6 +40,7 @@ describe('a verdict', () => {
     'split',
     'device',
     'garbled',
+    'withheld',
   ];
   const first: Record<LossCause, string> = {
     crashed: 'requeue solo 1',
@@ -54,6 +55,7 @@ describe('a verdict', () => {
     split: 'requeue alone 0',
     device: 'requeue alone 0',
     garbled: 'requeue alone 0',
+    withheld: 'requeue any 0',
   };
   const second: Record<LossCause, string> = {
     crashed: 'poisoned solo 2',
@@ -68,6 +70,7 @@ describe('a verdict', () => {
     split: 'requeue solo 1',
     device: 'exhausted solo 1',
     garbled: 'requeue solo 1',
+    withheld: 'requeue solo 1',
   };
   for (const cause of everyCause) {
     test(`${cause}: at first, and under watch`, () => {

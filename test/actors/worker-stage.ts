@@ -2,8 +2,8 @@
 
 import type { Heard } from '../../actors/actor.js';
 import type { Effect } from '../../actors/effects.js';
-import type { RunFinished } from '../../actors/facts.js';
-import { Worker } from '../../actors/worker/worker.js';
+import type { Golden, RunFinished } from '../../actors/facts.js';
+import { Worker, type WorkerSettings } from '../../actors/worker/worker.js';
 import { batchingDefaults } from '../../proto/batching.js';
 import type { MemberId } from '../../proto/ids.js';
 import type { Said } from '../../proto/messages.js';
@@ -14,27 +14,36 @@ export const otherRouter = 'router-2.ffffff';
 export const listed = { ...digits, broken: '', runMaxMs: 500, batching: batchingDefaults };
 
 export class WorkerStage {
-  readonly worker = new Worker({
-    name: 'worker-1',
-    device: 'cpu',
-    tags: ['cpu'],
-    credits: { inline: 1, thread: 2 },
-    reportMs: 100,
-    goWaitMs: 50,
-    runMaxMs: 1000,
-  });
+  readonly worker: Worker;
   now = 0;
   private batches = 0;
 
+  constructor(changes: Partial<WorkerSettings> = {}) {
+    this.worker = new Worker({
+      name: 'worker-1',
+      device: 'cpu',
+      tags: ['cpu'],
+      credits: { inline: 1, thread: 2 },
+      reportMs: 100,
+      goWaitMs: 50,
+      runMaxMs: 1000,
+      ...changes,
+    });
+  }
+
   /** Registered, with the model ready in its thread. */
-  static ready(place: 'inline' | 'thread' = 'thread'): WorkerStage {
-    const stage = new WorkerStage();
+  static ready(
+    place: 'inline' | 'thread' = 'thread',
+    changes: Partial<WorkerSettings> = {},
+    golden: Golden = 'none',
+  ): WorkerStage {
+    const stage = new WorkerStage(changes);
     stage.link(router, 'router');
     stage.link(otherRouter, 'router');
     stage.link(scheduler, 'scheduler');
     stage.hear({ type: 'worker.registered', epoch: 1 }, scheduler);
     stage.hear({ type: 'models.listed', models: [listed] });
-    stage.hear({ type: 'model.loaded', ...digits, place, rowsMax: 4, runMs: 1, costs: [] });
+    stage.hear({ type: 'model.loaded', ...digits, place, rowsMax: 4, runMs: 1, costs: [], golden });
     return stage;
   }
 

@@ -71,7 +71,7 @@ describe('a run that hangs', () => {
     assert.deepEqual(timer, { type: 'arm', timer: `run ${stage.key(1)}`, at: 500 });
     stage.now = 500;
     assert.deepEqual(stage.fire(timer.timer), [
-      { type: 'abort', reason: 'a run of digits:1 hangs since 500 ms' },
+      { type: 'abort', cause: 'hung', reason: 'a run of digits:1 hangs since 500 ms' },
     ]);
   });
 

@@ -27,7 +27,7 @@ export class ModelFolder {
   }
 
   /** Takes and gives `[rows, 4]` FP32, what comes in goes out. */
-  simulated(name: string, cost: SimulatedCost = {}): this {
+  simulated(name: string, cost: SimulatedCost = {}, more: readonly string[] = []): this {
     const {
       alphaMs = 2,
       betaMs = 0,
@@ -44,6 +44,7 @@ export class ModelFolder {
       'inputs: [{ name: x, datatype: FP32, shape: [-1, 4] }]',
       'outputs: [{ name: y, datatype: FP32, shape: [-1, 4] }]',
       `simulated: ${JSON.stringify({ alphaMs, betaMs, faultInput })}`,
+      ...more,
     ]);
   }
 

@@ -23,6 +23,7 @@ const samples: { readonly [T in MessageType]: Omit<Said<T>, 'type'> } = {
   'worker.registered': { epoch: 3 },
   'worker.fenced': { epoch: 2, reason: 'this epoch is over: register again' },
   'worker.leaving': { epoch: 3 },
+  'worker.confined': { epoch: 3, confined: true, reason: 'digits:1 gave an invalid answer' },
   'worker.reported': { epoch: 3, held: [1, 65_536, 4_294_967_296] },
   'share.changed': {
     epoch: 3,

@@ -145,6 +145,18 @@ export const carrying: Readonly<Record<string, Bug>> = {
       settings.lane.depthMax = 100_000;
     },
   },
+  suspectTakesWork: {
+    about: 'a worker in doubt goes on with what it has',
+    kind: 'worker',
+    plant(actor) {
+      (actor as Worker).runs.confine = () => {};
+    },
+  },
+  proofUnread: {
+    about: 'a golden input that fails is taken for one that passes',
+    kind: 'worker',
+    hears: (heard) => (heard.type === 'device.probed' ? { ...heard, failed: false } : heard),
+  },
   reportsUnheard: deaf('scheduler', 'worker.reported', 'a credit that was lost on the way never comes back'),
   lossUnheard: deaf('router', 'link.lost', 'the router waits for a worker that is gone'),
 };

@@ -63,7 +63,7 @@ function jobOf(
     at,
     router: random.whole(0, 1),
     model,
-    nature: evil ? manner : !steady && random.chance(0.03) ? 'bad' : 'plain',
+    nature: evil ? manner : !steady && random.chance(0.04) ? random.pick(['bad', 'bad', 'garbles']) : 'plain',
     rows: random.whole(1, Math.min(4, model.rowsMax)),
     shapeKey: random.chance(0.8) ? 'a' : 'b',
     priority: random.pick([0, 1, 1, 1, 2]),
@@ -83,7 +83,7 @@ function budgetOf(random: Random, evil: boolean, steady: boolean): number {
 /** The same asked for again, by somebody with another patience. */
 function again(random: Random, alike: JobPlan, own: JobPlan): JobPlan {
   const { model, nature, rows, shapeKey, content, router } = alike;
-  const ill = nature !== 'plain' && nature !== 'bad';
+  const ill = nature !== 'plain' && nature !== 'bad' && nature !== 'garbles';
   const budgetMs = ill ? budgetOf(random, true, false) : own.budgetMs;
   return {
     ...own,

@@ -52,11 +52,14 @@ export class Ends {
     // Where an answer may vanish without a word, who gave it may be taken for running still.
     if (code === 'JOB_POISONED') return fits(job.kin.ended.size > 0 || !scenario.network.honest, 'I11');
     if (code === 'RUN_LOST') return fits(!model.idempotent && job.dispatch !== undefined, 'I7');
-    if (code === 'RETRIES_SPENT') return fits(scenario.deviceLost + scenario.resultInvalid > 0, 'I7');
+    const isIll = scenario.jobs.some((plan) => plan.nature !== 'plain' && plan.nature !== 'bad');
+    const isFlaky =
+      scenario.deviceLost + scenario.resultInvalid > 0 ||
+      scenario.faults.some(({ kind }) => kind === 'sicken');
+    if (code === 'RETRIES_SPENT') return fits(isFlaky || isIll, 'I7');
     fits(code !== undefined && infrastructure.includes(code));
     const drainsOnly = scenario.faults.every(({ kind }) => kind.startsWith('drain'));
-    const isQuiet = scenario.network.honest && scenario.deviceLost + scenario.resultInvalid === 0;
-    const isIll = scenario.jobs.some((plan) => plan.nature !== 'plain' && plan.nature !== 'bad');
+    const isQuiet = scenario.network.honest && !isFlaky;
     fits(!drainsOnly || !isQuiet || isIll, 'I9');
   }
 

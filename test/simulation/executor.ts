@@ -1,6 +1,6 @@
 // The simulated executor of a worker process: keeps the rows of its batches, runs them at a cost of alpha + beta × rows
 // with noise, and commits faults. Its answer is the rows that it was given, so that a row that goes astray is seen.
-import type { RunBatch } from '../../actors/effects.js';
+import type { Probe, RunBatch } from '../../actors/effects.js';
 import type { RunFinished } from '../../actors/facts.js';
 import { heldKey } from '../../actors/worker/held.js';
 import { type MemberId, modelKey } from '../../proto/ids.js';
@@ -24,6 +24,9 @@ interface Running {
   readonly solo: boolean;
   readonly startedAt: number;
 }
+
+/** Of the answers of a sick device. */
+const seen = 0.6;
 
 export interface Ends {
   /** The process dies by itself. */
@@ -81,11 +84,16 @@ export class Executor {
       (rows) => [rows, this.paced(alphaMs + betaMs * rows)] as const,
     );
     const fails = this.truth.scenario.unloadable.includes(`${this.name} ${model}`);
+    const { sick } = this.process;
     this.occupy(model);
     this.later(this.random.between(1, 12), () => {
       this.loading = '';
       if (fails) this.process.hear({ type: 'model.failed', model, version, reason: 'its file is corrupt' });
-      else {
+      else if (sick) {
+        this.has.add(modelKey(model, version));
+        const reason = 'its golden input';
+        this.process.hear({ type: 'model.failed', model, version, reason, suspect: true });
+      } else {
         this.has.add(modelKey(model, version));
         this.process.hear({
           type: 'model.loaded',
@@ -95,6 +103,7 @@ export class Executor {
           rowsMax,
           runMs: alphaMs,
           costs: measured ? costs : [],
+          golden: 'passed',
         });
       }
     });
@@ -132,6 +141,14 @@ export class Executor {
       this.running.delete(place);
       if (code === '') this.outputs.set(key, rows);
       this.process.hear(finished(key, code, costMs));
+    });
+  }
+
+  /** Golden inputs are run behind what runs, and tell for certain. */
+  probe(models: Probe['models']): void {
+    this.later(this.random.between(1, 4) * models.length, () => {
+      const failed = this.process.sick;
+      this.process.hear({ type: 'device.probed', failed, reason: failed ? 'its golden input' : '' });
     });
   }
 
@@ -187,6 +204,8 @@ export class Executor {
   private codeOf(jobs: readonly TrueJob[]): RunFinished['code'] {
     const { deviceLost, resultInvalid } = this.truth.scenario;
     if (jobs.some(({ plan }) => plan.nature === 'bad')) return 'MODEL_FAILED';
+    if (jobs.some(({ plan }) => plan.nature === 'garbles')) return 'RESULT_INVALID';
+    if (this.process.sick) return this.random.chance(seen) ? 'RESULT_INVALID' : '';
     if (jobs.some(({ probe }) => probe)) return '';
     if (this.random.chance(deviceLost)) return 'DEVICE_LOST';
     return this.random.chance(resultInvalid) ? 'RESULT_INVALID' : '';

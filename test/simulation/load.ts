@@ -113,6 +113,8 @@ export class Faults {
         return chosen(workers, target)?.hear({ type: 'drain.requested' });
       case 'slow':
         return this.slow(chosen(workers, target), durationMs);
+      case 'sicken':
+        return this.sicken(chosen(workers, target));
       case 'drainRouter':
         return this.drainRouter(chosen(system.with('router'), target), durationMs);
     }
@@ -137,6 +139,13 @@ export class Faults {
         if (process.frozen) system.network.cut(process.id, peer, forMs - 100);
       });
     }
+  }
+
+  private sicken(worker: Process | undefined): void {
+    if (worker === undefined) return;
+    this.system.happened(`sicken ${worker.id}`);
+    worker.sick = true;
+    this.system.sickened.set(worker.id.split('.')[0] as string, this.system.scenario.sickAgain);
   }
 
   private slow(worker: Process | undefined, forMs: number): void {

@@ -54,6 +54,8 @@ export class Process {
   frozen = false;
   /** Frozen for good: its main thread will never come back. */
   stuck = false;
+  /** What it computes is garbage, golden inputs too, and only a check now and then sees it. */
+  sick = false;
   /** What it computes takes longer until then. */
   slowUntil = 0;
   /** When it last came back from being frozen. */

@@ -26,8 +26,11 @@ export interface NodePlan {
   readonly workers: readonly string[];
 }
 
-/** `die` ends its worker's process, `hang` never comes back from its run, `stuck` blocks the whole process. */
-export type Nature = 'plain' | 'bad' | 'die' | 'hang' | 'stuck';
+/**
+ * `bad` is the model's own error, `garbles` makes any worker answer with garbage, `die` ends its worker's process, `hang`
+ * never comes back from its run, `stuck` blocks the whole process.
+ */
+export type Nature = 'plain' | 'bad' | 'garbles' | 'die' | 'hang' | 'stuck';
 
 export interface JobPlan {
   readonly at: number;
@@ -59,6 +62,7 @@ export const faultKinds = [
   'drainRouter',
   'storm',
   'slow',
+  'sicken',
 ] as const;
 
 export interface FaultPlan {
@@ -107,6 +111,8 @@ export interface Scenario {
   /** Chances that a run ends as the executor's fault. */
   readonly deviceLost: number;
   readonly resultInvalid: number;
+  /** How many processes in a row are sick from their start after one has fallen sick. */
+  readonly sickAgain: number;
   /** Worker names and models that never load. */
   readonly unloadable: readonly string[];
   /** How many times longer a run takes there than elsewhere, by worker name. */
@@ -244,6 +250,7 @@ export function scenarioOf(seed: number): Scenario {
     sharersMax: random.pick([2, 64]),
     deviceLost: flaky ? random.pick([0.1, 0.7]) : 0,
     resultInvalid: flaky ? random.pick([0, 0.1]) : 0,
+    sickAgain: random.pick([0, 0, 1, 3]),
     unloadable:
       !steady && random.chance(0.15) ? [`${random.pick(workerNames)} ${random.pick(models).model}`] : [],
     slow: steady ? {} : slowOf(random.fork(6)),

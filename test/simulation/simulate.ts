@@ -69,7 +69,10 @@ function run(system: System): void {
   }
   system.reloads.begin();
   for (const fault of scenario.faults) timeline.at(fault.at, () => faults.strike(fault));
-  timeline.at(phases.loadEnds + 400, () => system.network.heal());
+  timeline.at(phases.loadEnds + 400, () => {
+    system.network.heal();
+    system.cure();
+  });
   timeline.at(phases.probeAt, () => {
     for (const { plan, router } of probes(system)) clients.submit(plan, router, true);
   });

@@ -52,6 +52,7 @@ const reconcileMs = 100;
 const retireQuietMs = 150;
 const goWaitMs = 60;
 const runMaxMs = 100;
+const shownMs = 20;
 /** Longer than a run may take: what hangs is ended before. */
 const dismissalMs = 250;
 /** How long a node waits for word of its worker's exit before it tells that the link was lost. */
@@ -81,6 +82,8 @@ export class System implements Surroundings {
   private readonly touched = new Set<Resident>();
   readonly reloads: Reloads;
   private incarnation = 0;
+  /** By name of worker: how many more of its processes are sick. */
+  readonly sickened = new Map<string, number>();
 
   constructor(scenario: Scenario, trace: Trace, bug: Bug | undefined) {
     this.scenario = scenario;
@@ -168,6 +171,12 @@ export class System implements Surroundings {
     return this.plans.get(node.id);
   }
 
+  /** Nothing is sick any more. */
+  cure(): void {
+    this.sickened.clear();
+    for (const process of this.processes.values()) process.sick = false;
+  }
+
   timerNoiseMs(): number {
     return this.random.between(-0.8, 1.2);
   }
@@ -204,6 +213,8 @@ export class System implements Surroundings {
         return executor?.unload(effect.model, effect.version);
       case 'run':
         return executor?.run(effect);
+      case 'probe':
+        return executor?.probe(effect.models);
       case 'forget':
         return executor?.forget(effect.key);
       case 'spawn':
@@ -214,6 +225,11 @@ export class System implements Surroundings {
         return;
       }
       case 'abort': {
+        if (effect.cause === 'stopped') {
+          require(process.sick || this.isLeaving(process), 'I13', () =>
+            `${process.id} ends itself, though it is well: ${effect.reason}`);
+          return this.endSoon(process, 'stopped', effect.reason);
+        }
         const job = this.truth.hanging.get(process.id);
         require(job !== undefined || executor?.wasHeldUp === true, 'I7', () =>
           `${process.id} aborts, though nothing hangs: ${effect.reason}`);
@@ -262,9 +278,10 @@ export class System implements Surroundings {
     const running = this.children.get(host.id)?.filter((child) => child.slot !== slot) ?? [];
     this.children.set(host.id, [...running, { process: worker, slot }]);
     this.parents.set(id, host);
+    worker.sick = this.isSickAgain(name);
     const credits = this.scenario.credits;
     const introduction = { name, device: 'simulated', tags: tags[name] ?? [], credits };
-    const actor = new Worker({ ...introduction, reportMs, goWaitMs, runMaxMs });
+    const actor = new Worker({ ...introduction, reportMs, goWaitMs, runMaxMs, shownMs });
     worker.add('worker', withBug(actor, 'worker', id, this.bug), actor);
     const ends = { crash: (process: Process, detail: string) => this.end(process, 'crashed', detail) };
     const random = this.random.fork(this.incarnation);
@@ -275,6 +292,18 @@ export class System implements Surroundings {
       this.join(worker);
       worker.hear({ type: 'models.listed', models: this.reloads.forWorkers() });
     });
+  }
+
+  /** A device may need more than a fresh process to recover. */
+  private isSickAgain(name: string): boolean {
+    const before = this.sickened.get(name) ?? 0;
+    if (before === 0) return false;
+    this.sickened.set(name, before - 1);
+    return true;
+  }
+
+  private isLeaving({ residents }: Process): boolean {
+    return residents.some(({ inner }) => inner instanceof Worker && inner.chart.has('draining'));
   }
 
   private childOf(host: Process, slot: number): Process | undefined {

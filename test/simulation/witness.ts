@@ -14,12 +14,19 @@ import { RoutingWitness } from './routing.js';
 import { SchedulingWitness } from './scheduling.js';
 import { require, type Truth } from './truth.js';
 
+/** A request that came twice is told of, and is no fault of ours; nor is a sick device. */
+const blameless: ReadonlySet<string> = new Set(['job.submittedTwice', 'worker.quarantined']);
+
 export class Witness {
   private readonly checksWords: boolean;
   private readonly routing: RoutingWitness;
   private readonly scheduling: SchedulingWitness;
   /** Per worker and scheduler the epoch that counts; 0 before it is given. */
   private readonly epochs = new Map<MemberId, Map<MemberId, number>>();
+  /** Workers that gave an invalid answer, or failed a golden input, and have passed none since. */
+  private readonly suspects = new Set<MemberId>();
+  /** Workers that were in doubt for nothing: from then on they may know better than to doubt. */
+  private readonly acquitted = new Set<MemberId>();
   /** What a worker was told to leave out, as `batch job`. */
   private readonly recalled = new Map<MemberId, Set<string>>();
 
@@ -43,8 +50,7 @@ export class Witness {
       this.scheduling.observe(process, inner as Scheduler, delivery, effects, now);
     else if (role === 'worker') this.worker(process, inner as Worker, delivery, effects, now);
     for (const effect of effects) {
-      // A request that came twice is told of, and is no fault of ours.
-      if (effect.type === 'note' && effect.level === 'error' && effect.event !== 'job.submittedTwice') {
+      if (effect.type === 'note' && effect.level === 'error' && !blameless.has(effect.event)) {
         require(false, 'chart', () => `${process.id} notes ${effect.event} ${JSON.stringify(effect.fields)}`);
       }
     }
@@ -64,8 +70,26 @@ export class Witness {
     if (heard.type === 'worker.fenced' && epochs.get(from) === heard.epoch) epochs.set(from, 0);
     if (heard.type === 'batch.run') this.taken(process, actor, heard, epochs, now);
     if (heard.type === 'batch.recall') this.recall(process, actor, heard);
+    this.suspect(process, heard, effects);
     for (const effect of effects)
       if (effect.type === 'run') this.runs(process, actor, effect.key, effect.members);
+  }
+
+  /** Who is suspect answers nobody and begins nothing until a golden input has passed. */
+  private suspect({ id }: Process, heard: Delivery['heard'], effects: readonly Effect[]): void {
+    if (heard.type === 'run.finished' && heard.code === 'RESULT_INVALID' && !this.acquitted.has(id))
+      this.suspects.add(id);
+    if (heard.type === 'model.failed' && heard.suspect === true) this.suspects.add(id);
+    if (heard.type === 'device.probed' && heard.failed) this.suspects.add(id);
+    const passed = heard.type === 'device.probed' ? !heard.failed : hasPassed(heard);
+    if (passed && this.suspects.delete(id)) this.acquitted.add(id);
+    if (!this.suspects.has(id)) return;
+    for (const effect of effects) {
+      const answers = effect.type === 'send' && effect.message.type === 'batch.finished';
+      const isAnswer = answers && (effect.message as Said<'batch.finished'>).codes.includes('');
+      require(effect.type !== 'run' && !isAnswer, 'I13', () =>
+        `${id} is suspect and ${isAnswer ? 'answers' : 'begins a run'} before a golden input has passed`);
+    }
   }
 
   private taken(
@@ -104,6 +128,10 @@ export class Witness {
       }
     }
   }
+}
+
+function hasPassed(heard: Delivery['heard']): boolean {
+  return heard.type === 'model.loaded' && heard.golden === 'passed';
 }
 
 function checkWords(process: Process, { to, message }: Send): void {

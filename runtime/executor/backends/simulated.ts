@@ -9,6 +9,9 @@ import { costOf, type SimulatedFault, type SimulatedSettings, simulatedFaults } 
 
 export const simulated: Backend = { load };
 
+/** Of the device under all simulated models of this thread. */
+let isSick = false;
+
 async function load(order: LoadOrder): Promise<LoadedModel> {
   const settings = order.simulated;
   for (const tensor of [...order.inputs, ...order.outputs]) {
@@ -26,7 +29,9 @@ async function load(order: LoadOrder): Promise<LoadedModel> {
       const factor = fault === 'slow' ? settings.slowFactor * spread : spread;
       block(costOf(settings, batch.rows) * factor);
       commit(fault);
-      return batch.outputs.map((name, index) => spoil(fault, answer(order, name, index, batch)));
+      const outputs = batch.outputs.map((name, index) => spoil(fault, answer(order, name, index, batch)));
+      isSick ||= fault === 'sick';
+      return outputs;
     },
     unload: async () => undefined,
   };
@@ -51,7 +56,7 @@ function commit(fault: SimulatedFault | undefined): void {
 
 function spoil(fault: SimulatedFault | undefined, tensor: Tensor): Tensor {
   if (fault === 'garbage') return { ...tensor, data: tensor.data.slice(0, tensor.data.byteLength >> 1) };
-  if (fault === 'nan') return { ...tensor, data: filled(tensor, () => Number.NaN) };
+  if (fault === 'nan' || isSick) return { ...tensor, data: filled(tensor, () => Number.NaN) };
   return tensor;
 }
 

@@ -1,0 +1,91 @@
+// A sick device on real processes: nobody gets what it computes, its requests are run elsewhere, and it comes back only
+// once its golden inputs pass. A model that is itself to blame ends no worker.
+import assert from 'node:assert/strict';
+import { after, before, describe, test } from 'node:test';
+import { GrpcClient, rowOf, type Told } from './client.js';
+import { apart, type RunningNode, Scratch, startNode, until } from './harness.js';
+import { ModelFolder } from './repository.js';
+
+const sickens = 670;
+const isNone = 671;
+
+describe('a sick device', () => {
+  const scratch = new Scratch();
+  let node: RunningNode;
+  let client: GrpcClient;
+  before(async () => {
+    const models = new ModelFolder(scratch)
+      .simulated('watched', { alphaMs: 3, faultInput: { sick: sickens, nan: isNone } }, ['finite: true'])
+      .simulated('bystander', { alphaMs: 1 }).folder;
+    const flags = { ...apart(scratch, models), 'worker-count': 2, 'cache-folder': scratch.path('cache') };
+    node = await startNode(flags);
+    client = new GrpcClient(node.grpcPort);
+  });
+  after(async () => {
+    client.close();
+    await node.dispose();
+    scratch.remove();
+  });
+
+  function ask(model: string, value: number): Promise<Told> {
+    return client.infer({ ...rowOf(model, value), deadlineMs: 20_000 });
+  }
+
+  function seen(event: string): number {
+    return node.lines.filter((line) => line.event === event).length;
+  }
+
+  /** Every request of every wave is answered, with its own numbers. */
+  async function waves(count: number): Promise<Told[]> {
+    const all: Told[] = [];
+    for (let wave = 0; wave < count; wave++) {
+      const values = Array.from({ length: 8 }, (_, at) => 10 * wave + at);
+      const answers = await Promise.all(values.map((value) => ask('watched', value)));
+      for (const [at, told] of answers.entries()) {
+        assert.equal(told.status, 'OK', `${told.message} after ${told.path}: ${node.tail()}`);
+        assert.equal(told.values[0], values[at], told.path);
+      }
+      all.push(...answers);
+    }
+    return all;
+  }
+
+  test('is out within one batch, and back once a fresh process has passed', async () => {
+    const workers = new Set(node.workers().map(({ pid }) => pid));
+    assert.equal((await ask('watched', sickens)).status, 'OK', 'the last that is right');
+    const told: Told[] = [];
+    // Who is asked, the scheduler decides.
+    for (let turn = 0; turn < 60 && seen('worker.quarantined') === 0; turn++) told.push(...(await waves(1)));
+    const garbled = told.filter(({ path }) => path.includes('garbled'));
+    assert.ok(garbled.length > 0, `the sick one was asked: ${node.tail()}`);
+    const batches = new Set(garbled.map(({ path }) => /retrying@\S* \((\S+) garbled/.exec(path)?.[1]));
+    assert.equal(batches.size, 1, `all by one worker: ${garbled.map(({ path }) => path).join('; ')}`);
+    assert.ok(garbled.length <= 4, 'of one batch');
+    await until('it was replaced', () => seen('worker.quarantined') === 1 && seen('worker.exited') === 1);
+    const [exit] = node.lines.filter((line) => line.event === 'worker.exited');
+    assert.equal(exit?.cause, 'stopped');
+    assert.match(
+      String(exit?.detail),
+      /^watched:1: its golden input ended as RESULT_INVALID: output y is NaN/,
+    );
+    await until('both are back', async () => node.workers().length === 2 && (await node.isReady()));
+    assert.equal(node.workers().filter(({ pid }) => workers.has(pid)).length, 1);
+    await waves(3);
+    assert.equal(seen('worker.quarantined'), 1);
+  });
+
+  test('is not what a model is that fails on some input: two runs, no worker ended, the others answered', async () => {
+    const before = seen('worker.exited');
+    const others = Array.from({ length: 12 }, (_, at) => ask('bystander', at));
+    const [guilty, same] = await Promise.all([ask('watched', isNone), waves(4)]);
+    assert.equal(guilty.code, 'RESULT_INVALID', `${guilty.message} after ${guilty.path}`);
+    assert.match(guilty.message, /2 runs gave an invalid answer \(output y is NaN .*the fault of the model/);
+    assert.equal(same.length, 32);
+    for (const told of await Promise.all(others)) assert.equal(told.status, 'OK', told.message);
+    const many = await Promise.all(Array.from({ length: 30 }, () => ask('watched', isNone)));
+    assert.ok(many.every(({ status }) => status !== 'OK'));
+    await waves(2);
+    assert.ok(seen('worker.acquitted') >= 1, node.tail());
+    assert.equal(seen('worker.exited'), before, node.tail());
+  });
+});
