@@ -95,7 +95,7 @@ class Places implements Executor {
       const before = this.#placed.get(order.key);
       this.#placed.set(order.key, { place, own, order, costs, learned: new LearnedCosts() });
       if (before !== undefined && (before.place !== place || before.own !== own)) await this.#remove(before);
-      const { golden, failed } = await this.#prove(order);
+      const { golden, failed } = await this.#prove(order, runMs);
       if (failed === '') return { ok: true, place, rowsMax: order.rowsMax, runMs, costs, golden };
       this.unload(entry.name, editionOf(entry));
       return { ok: false, reason: `its golden input: ${failed}`, suspect: true };
@@ -169,8 +169,8 @@ class Places implements Executor {
     return costs;
   }
 
-  async #prove(order: LoadOrder): Promise<Proof> {
-    const proof = await this.#golden?.prove(order, (input) => this.#ask(order, input));
+  async #prove(order: LoadOrder, runMs: number): Promise<Proof> {
+    const proof = await this.#golden?.prove(order, runMs, (input) => this.#ask(order, input));
     return proof ?? { golden: 'none', failed: '' };
   }
 

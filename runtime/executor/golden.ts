@@ -3,7 +3,7 @@
 import type { Golden } from '../../actors/facts.js';
 import type { RunResult } from './executor.js';
 import { type Answer, answerOf, difference } from './golden-answer.js';
-import { type GoldenInput, madeUp, readGoldenFile } from './golden-input.js';
+import { type GoldenInput, goldenFile, madeUp, readGoldenFile } from './golden-input.js';
 import type { GoldenRecords } from './golden-records.js';
 import type { LoadOrder } from './order.js';
 
@@ -23,6 +23,11 @@ export interface Proof {
 
 const unproved: Proof = { golden: 'none', failed: '' };
 
+/** Of a warm run: a model that takes longer is only proved with what its owner gives, for its worker waits for that. */
+export const madeUpMostMs = 250;
+/** The same where there is a record already: a machine that is busy today is no reason to go unproved. */
+const recordedMostMs = 8 * madeUpMostMs;
+
 export class GoldenInputs {
   readonly #known = new Map<string, Known>();
   readonly #records: GoldenRecords;
@@ -33,15 +38,18 @@ export class GoldenInputs {
     this.#note = note;
   }
 
-  /** Of a model that was just loaded. Rejects with a sentence where its owner's file can't be used. */
-  async prove(order: LoadOrder, ask: Ask): Promise<Proof> {
+  /** Of a model that was just loaded, and how long its warm run took. Rejects with a sentence where its owner's file can't be used. */
+  async prove(order: LoadOrder, runMs: number, ask: Ask): Promise<Proof> {
     this.#known.delete(order.key);
     if (order.golden === undefined) return unproved;
     const given = await readGoldenFile(order);
     if (given !== undefined) return this.#check(order, () => given.input, given.answer, ask);
-    const recorded = await this.#records.find(order);
-    if (recorded === undefined) return this.#record(order, ask);
-    return this.#check(order, () => madeUp(order, recorded.isBlank), recorded.answer, ask);
+    const recorded = runMs <= recordedMostMs ? await this.#records.find(order) : undefined;
+    if (recorded !== undefined)
+      return this.#check(order, () => madeUp(order, recorded.isBlank), recorded.answer, ask);
+    if (runMs <= madeUpMostMs) return this.#record(order, ask);
+    const reason = `a run takes ${Math.round(runMs)} ms, more than the ${madeUpMostMs} ms that a made-up input may take`;
+    return this.#noneFor(order, reason);
   }
 
   /** Why the answer of the first that fails is another; empty when none does. */
@@ -80,8 +88,12 @@ export class GoldenInputs {
       this.#known.set(order.key, known);
       return { golden: 'recorded', failed: '' };
     }
-    const reason = `no made-up input gives the same answer twice: ${why}`;
-    this.#note('golden.none', { model: order.model, version: order.version, reason });
+    return this.#noneFor(order, `no made-up input gives the same answer twice: ${why}`);
+  }
+
+  #noneFor({ model, version }: LoadOrder, why: string): Proof {
+    const reason = `${why}: give one in ${goldenFile}`;
+    this.#note('golden.none', { model, version, reason });
     return unproved;
   }
 }

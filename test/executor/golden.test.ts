@@ -4,7 +4,7 @@ import { mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, test } from 'node:test';
 import { createExecutor } from '../../runtime/executor/factory.js';
-import { GoldenInputs } from '../../runtime/executor/golden.js';
+import { GoldenInputs, madeUpMostMs } from '../../runtime/executor/golden.js';
 import { answerOf, difference } from '../../runtime/executor/golden-answer.js';
 import { madeUp } from '../../runtime/executor/golden-input.js';
 import { GoldenRecords } from '../../runtime/executor/golden-records.js';
@@ -96,6 +96,22 @@ describe('a model', () => {
     const notes: string[] = [];
     assert.equal(await load('', entryOf({ onnx: gather, config: { finite: true } }), notes), 'none');
     assert.match(notes.join(), /golden.none no made-up input .*output y is NaN/);
+  });
+
+  test('whose run takes long is not tried with a made-up input, says so, and is with what its owner gives', async () => {
+    const simulated = (alphaMs: number): ModelEntry['config'] =>
+      ({ backend: 'simulated', simulated: { alphaMs, betaMs: 0 } }) as unknown as ModelEntry['config'];
+    const notes: string[] = [];
+    assert.equal(await load('', entryOf({ config: simulated(60_000) }), notes), 'none');
+    assert.match(notes.join(), /golden.none a run takes 60000 ms, .* give one in golden.json/);
+    const folder = temporaryPath('version');
+    mkdirSync(folder);
+    const numbers = [{ name: 'x', shape: [1, 4], data: [1, 2, 3, 4] }];
+    writeFileSync(
+      join(folder, 'golden.json'),
+      JSON.stringify({ inputs: numbers, outputs: [{ ...numbers[0], name: 'y' }] }),
+    );
+    assert.equal(await load('', { ...entryOf({ config: simulated(madeUpMostMs + 50) }), folder }), 'passed');
   });
 });
 
