@@ -188,6 +188,8 @@ export class Hedging {
     adopt(job, twin);
     this.conductor.move(job, 'resume', now, `${job.worker} runs it too`);
     job.unseen = !twin.begun;
+    // The first loss may have been the link's, and nothing watched this run: its worker may end by what runs beside it.
+    job.unsure ||= job.deaths > 0 && !job.proven;
     // In doubt it is not to wait there beside others: if it has not begun it comes back, and goes under watch.
     if (job.unseen && job.deaths > 0) this.conductor.tell(job.worker, recallMessage(job));
     return true;

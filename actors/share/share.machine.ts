@@ -16,8 +16,10 @@ export const shareMachine = createMachine({
     /** Schedulers have been told: they send the last, and say when that was it. */
     retiring: {
       tags: ['ready', 'routable'],
-      on: { retire: 'retiring', fail: 'unloaded', dismiss: 'unloaded' },
+      on: { retire: 'retiring', dismiss: 'emptying' },
     },
+    /** Nothing more comes; what has come is still run. */
+    emptying: { on: { retire: 'emptying', empty: 'unloaded' } },
     unloaded: { type: 'final' },
   },
 });

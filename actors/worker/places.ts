@@ -16,6 +16,13 @@ export class Places {
     return this.running.inline === undefined && this.isFree('thread');
   }
 
+  runsAny(which: (held: Held) => boolean): boolean {
+    return places.some((place) => {
+      const held = this.running[place];
+      return held !== undefined && which(held);
+    });
+  }
+
   add(held: Held): void {
     this.queues[held.place].push(held);
   }

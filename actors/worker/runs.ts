@@ -93,6 +93,13 @@ export class Runs {
     if (run.epoch === this.enrolment.epochAt(run.scheduler)) this.release(held, undefined);
   }
 
+  /** Something of it waits or runs, be it that nobody waits for that any more. */
+  uses({ listed: { model, version } }: WorkerShare): boolean {
+    const isOf = ({ run }: Held): boolean => run.model === model && run.version === version;
+    for (const held of this.held.values()) if (isOf(held)) return true;
+    return this.places.runsAny(isOf);
+  }
+
   load(share: WorkerShare, now: number): void {
     this.places.addLoad(share);
     this.pump(now);

@@ -41,7 +41,8 @@ export class WorkerShare {
     const told: Told[] = [{ type: 'model.described', ...of, ...this.listed.batching }];
     if (costs.length > 0) told.push({ type: 'costs.measured', ...of, runs: costs });
     const { state: own } = this.chart;
-    const state: ShareState = own === 'leaving' ? 'unloaded' : (own as ShareState);
+    const isGoing = own === 'leaving' || own === 'emptying';
+    const state: ShareState = isGoing ? 'unloaded' : (own as ShareState);
     told.push({ type: 'share.changed', ...of, state, place, rowsMax, runMs, reason });
     return told;
   }
@@ -98,16 +99,8 @@ export class Shares {
     return share;
   }
 
-  /** True when that was the last word that it waited for. */
-  dismiss(share: WorkerShare, from: MemberId, schedulers: readonly MemberId[]): boolean {
-    if (share.chart.state !== 'retiring') return false;
-    share.dismissedBy.add(from);
-    if (!schedulers.every((scheduler) => share.dismissedBy.has(scheduler))) return false;
-    return share.chart.move('dismiss');
-  }
-
-  *retiring(): Iterable<WorkerShare> {
-    for (const share of [...this.shares.values()]) if (share.chart.state === 'retiring') yield share;
+  *in(state: 'retiring' | 'emptying'): Iterable<WorkerShare> {
+    for (const share of [...this.shares.values()]) if (share.chart.state === state) yield share;
   }
 
   /** Forgets one that has gone: what was listed under its name meanwhile is now to be loaded. */

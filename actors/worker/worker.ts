@@ -58,6 +58,7 @@ export class Worker implements Actor {
 
   receive(heard: Heard, from: MemberId, now: number): Effect[] {
     this.hear(heard, from, now);
+    this.stock.clear(now);
     return this.wants.take();
   }
 
@@ -80,7 +81,7 @@ export class Worker implements Actor {
       case 'models.listed':
         return this.stock.list(heard.models, now);
       case 'model.loaded':
-        return this.loaded(this.shares.loaded(heard), now);
+        return this.loaded(this.shares.loaded(heard), true, now);
       case 'model.failed':
         return this.failed(heard, now);
       case 'device.probed':
@@ -126,15 +127,15 @@ export class Worker implements Actor {
     if (Number.isNaN(this.reportDueAt)) this.armReport(now);
   }
 
-  private loaded(share: WorkerShare | undefined, now: number): void {
-    this.stock.loaded(share, now);
+  private loaded(share: WorkerShare | undefined, isThere: boolean, now: number): void {
+    this.stock.loaded(share, isThere, now);
     if (share !== undefined) this.quarantine.loaded(share, now);
   }
 
   private failed(failed: Extract<Heard, { type: 'model.failed' }>, now: number): void {
     const share = this.shares.failed(failed);
     if (share !== undefined && failed.suspect === true) this.quarantine.failedGolden(share, now);
-    this.loaded(share, now);
+    this.loaded(share, false, now);
   }
 
   private timer(timer: string, now: number): void {

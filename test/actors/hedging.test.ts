@@ -239,6 +239,14 @@ describe('of two runs', () => {
     assert.deepEqual(told(quiet.exit('killed')), [], 'nothing speaks against it');
   });
 
+  test('a link that was cut under the first is no proof of anything when the second breaks down', () => {
+    const stage = running();
+    twin(stage);
+    stage.hear({ type: 'batch.started', ...second }, otherWorker);
+    stage.unlink(worker);
+    assert.equal(replyOf(stage.exit('crashed', otherWorker)).end.code, 'WORKERS_LOST');
+  });
+
   for (const [begun, code] of [
     [true, 'JOB_POISONED'],
     [false, 'WORKERS_LOST'],

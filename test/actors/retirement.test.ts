@@ -65,6 +65,35 @@ describe('a worker whose models are listed anew', () => {
     assert.deepEqual(unloaded(stage.hear({ type: 'link.lost', member: scheduler, reason: '' })), ['1']);
   });
 
+  test('unloads what nobody will ask for any more only when it has run what it holds of it', () => {
+    const stage = WorkerStage.ready();
+    stage.run();
+    stage.run();
+    stage.hear({ type: 'models.listed', models: [] });
+    const lost = stage.hear({ type: 'link.lost', member: scheduler, reason: '' });
+    assert.deepEqual(unloaded(lost), []);
+    assert.deepEqual(unloaded(stage.ran(1)), [], 'another one waits');
+    assert.deepEqual(unloaded(stage.ran(2)), ['1']);
+  });
+
+  test('does not unload what runs on though its answer counts for nothing', () => {
+    const stage = WorkerStage.ready();
+    stage.run();
+    stage.hear({ type: 'models.listed', models: [] });
+    stage.worker.runs.withhold(stage.now);
+    assert.deepEqual(unloaded(stage.hear(dismissed, scheduler)), []);
+  });
+
+  test('loads again what is listed again while it empties, once it has gone', () => {
+    const stage = WorkerStage.ready();
+    stage.run();
+    stage.hear({ type: 'models.listed', models: [] });
+    stage.hear(dismissed, scheduler);
+    assert.deepEqual(only(stage.hear({ type: 'models.listed', models: [listed] }), 'load'), []);
+    const effects = stage.ran(1);
+    assert.deepEqual([unloaded(effects), only(effects, 'load').length], [['1'], 1]);
+  });
+
   test('does not go by a word about what it is not retiring', () => {
     const stage = WorkerStage.ready();
     assert.deepEqual(stage.hear(dismissed, scheduler), []);
@@ -102,6 +131,16 @@ describe('a worker whose models are listed anew', () => {
     });
     assert.deepEqual(unloaded(effects), ['1+abc']);
     assert.deepEqual(only(effects, 'load'), []);
+  });
+
+  test('whose loading had begun and fails has nothing to unload', () => {
+    const stage = WorkerStage.ready();
+    stage.hear({ type: 'models.listed', models: [listed, newer] });
+    stage.hear({ type: 'models.listed', models: [listed] });
+    const { model, version } = newer;
+    assert.deepEqual(stage.hear({ type: 'model.failed', model, version, reason: 'corrupt' }), []);
+    const effects = stage.hear({ type: 'models.listed', models: [listed, newer] });
+    assert.equal(only(effects, 'load').length, 1, 'and may be loaded again');
   });
 
   test('forgets what failed', () => {

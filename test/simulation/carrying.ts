@@ -157,6 +157,13 @@ export const carrying: Readonly<Record<string, Bug>> = {
     kind: 'worker',
     hears: (heard) => (heard.type === 'device.probed' ? { ...heard, failed: false } : heard),
   },
+  unloadedInUse: {
+    about: 'a model that nobody asks for any more is unloaded, whatever of it still runs',
+    kind: 'worker',
+    plant(actor) {
+      (actor as Worker).runs.uses = () => false;
+    },
+  },
   reportsUnheard: deaf('scheduler', 'worker.reported', 'a credit that was lost on the way never comes back'),
   lossUnheard: deaf('router', 'link.lost', 'the router waits for a worker that is gone'),
 };

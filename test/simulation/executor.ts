@@ -90,7 +90,6 @@ export class Executor {
       this.loading = '';
       if (fails) this.process.hear({ type: 'model.failed', model, version, reason: 'its file is corrupt' });
       else if (sick) {
-        this.has.add(modelKey(model, version));
         const reason = 'its golden input';
         this.process.hear({ type: 'model.failed', model, version, reason, suspect: true });
       } else {
