@@ -56,10 +56,10 @@ function readFlags(args: readonly string[]): {
   let version = false;
   for (let at = 0; at < args.length; at++) {
     const [flag, attached] = splitFlag(args[at] as string);
-    const isFlagSetting = byFlag.get(flag) === 'insecure';
+    const name = byFlag.get(flag);
+    const isFlagSetting = name !== undefined && typeof settings[name].fallback === 'boolean';
     const next = args[at + 1];
     const value = attached ?? (isFlagSetting && next !== 'true' && next !== 'false' ? '' : next);
-    const name = byFlag.get(flag);
     if (flag === '--help' || flag === '-h') help = true;
     else if (flag === '--version') version = true;
     else if (name === undefined && flag !== '--config')

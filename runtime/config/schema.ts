@@ -43,6 +43,16 @@ export const settings = {
     'Allows addresses that are not loopback. There is no authentication yet: only where the network is trusted.',
   ),
   models: text('examples/models', /^.{1,4000}$/s, 'a folder', 'The model repository.'),
+  watchModels: flag(
+    false,
+    'Takes up what changes in the repository by itself: a folder that is new, has changed or is gone.',
+  ),
+  watchIntervalMs: whole(
+    1000,
+    20,
+    3_600_000,
+    'How often it looks. A change is taken up when two looks have found the same.',
+  ),
   defaultModel: text('digits', anyText, 'a model of the repository', 'What the simple ModelService serves.'),
   workerCount: whole(2, 0, 64, 'Worker processes that this node starts.'),
   threadCount: whole(1, 1, 64, 'Compute threads of each worker.'),

@@ -2,7 +2,8 @@
 import { join } from 'node:path';
 import { tensorModelOf } from '../doors/outer.js';
 import { modelShape } from './config.js';
-import { configFile, type Mistake, type Repository, scanRepository } from './repository.js';
+import { type Mistake, type Repository, scanRepository } from './repository.js';
+import { configFile } from './stamp.js';
 
 export interface Check {
   readonly folder: string;

@@ -9,7 +9,7 @@ import { agreed } from './agreement.js';
 import { findModule } from './backend.js';
 import { defaultModelConfig, type ModelConfig, studyModelConfig } from './config.js';
 import { type Graph, readOnnxFile } from './onnx.js';
-import { stampOf } from './stamp.js';
+import { configFile, stampOf } from './stamp.js';
 import { readVariants, type VariantFiles } from './variant-files.js';
 import { variantFor } from './variants.js';
 import { missingVersions, unchosen } from './versions.js';
@@ -98,7 +98,6 @@ export class Repository {
 }
 
 const modelFile = 'model.onnx';
-export const configFile = 'config.yaml';
 const configBytesMax = 1 << 20;
 const reasonLengthMax = 1000;
 const namePattern = /^[A-Za-z0-9._-]{1,128}$/;

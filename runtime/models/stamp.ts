@@ -1,10 +1,12 @@
 // What a version of a model is known by on this file system: its configuration and the sizes and times of its files. Another
 // stamp is another edition of the version, which is loaded beside the one that serves.
-import { createHash } from 'node:crypto';
+import { createHash, type Hash } from 'node:crypto';
 import type { Dirent } from 'node:fs';
 import { readdir, stat } from 'node:fs/promises';
 import { join, relative } from 'node:path';
 import type { ModelConfig } from './config.js';
+
+export const configFile = 'config.yaml';
 
 const filesMax = 1000;
 const depthMax = 3;
@@ -17,7 +19,18 @@ export async function stampOf(folder: string, version: string, config: ModelConf
   const digest = createHash('sha1').update(JSON.stringify(config));
   const files: string[] = [];
   await gather(folder, 0, (name) => !isVersion.test(name) || name === version, files);
-  for (const file of files.sort()) {
+  return digestOf(digest, folder, files);
+}
+
+/** Tells a model's folder as it is now from how it was: its configuration and all that its versions are made of. */
+export async function folderStampOf(folder: string): Promise<string> {
+  const files = [join(folder, configFile)];
+  await gather(folder, 0, () => true, files);
+  return digestOf(createHash('sha1'), folder, files);
+}
+
+async function digestOf(digest: Hash, folder: string, files: readonly string[]): Promise<string> {
+  for (const file of [...files].sort()) {
     const about = await stat(file).catch(() => undefined);
     digest.update(`\n${relative(folder, file)} ${about?.size} ${about?.mtimeMs}`);
   }

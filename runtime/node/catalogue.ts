@@ -57,6 +57,12 @@ export class Catalogue {
     return [...this.coming.values()].some((entry) => entry.name === name);
   }
 
+  /** Workers load it, and nothing of this version serves meanwhile. */
+  isFirst(name: string, version: string): boolean {
+    const key = `${name}:${version}`;
+    return this.coming.has(key) && this.served.get(key)?.state !== 'available';
+  }
+
   /** What is amiss with the files of a version that serves as it was before; empty: nothing. */
   amissWith(name: string, version: string): string {
     return this.amiss.get(`${name}:${version}`) ?? '';
@@ -80,11 +86,11 @@ export class Catalogue {
       else if (serves && entry.state === 'unchosen') outgoing.push(entry);
       else this.served.set(key, entry);
     }
-    for (const current of this.ofModel(name)) {
-      if (found.some(({ version }) => version === current.version)) continue;
-      outgoing.push({ ...current, state: 'unavailable', reason: gone });
-      this.coming.delete(keyOf(current));
-    }
+    const isFound = (entry: ModelEntry): boolean => found.some(({ version }) => version === entry.version);
+    for (const current of this.ofModel(name))
+      if (!isFound(current)) outgoing.push({ ...current, state: 'unavailable', reason: gone });
+    for (const [key, entry] of this.coming)
+      if (entry.name === name && !isFound(entry)) this.coming.delete(key);
     this.outgoing.set(name, outgoing);
     this.failed.delete(name);
     if (found.length > 0 && found.every((entry) => entry.state !== 'available')) this.failed.add(name);

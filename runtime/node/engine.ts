@@ -31,7 +31,8 @@ import type { Keeper } from './keeper.js';
 import { Statistics } from './statistics.js';
 import { endedView, viewOf } from './views.js';
 
-type Shelf = Pick<Catalogue, 'find' | 'models'> & Partial<Pick<Catalogue, 'isUnloaded' | 'amissWith'>>;
+type Shelf = Pick<Catalogue, 'find' | 'models'> &
+  Partial<Pick<Catalogue, 'isUnloaded' | 'amissWith' | 'isFirst'>>;
 
 interface Pending {
   readonly submission: Submission;
@@ -137,6 +138,8 @@ export class NodeEngine implements Engine {
       const state = condition.ready > 0 ? 'UNLOADING' : 'UNAVAILABLE';
       return { ...about, state, reason: entry.reason };
     }
+    if (this.repository.isFirst?.(name, version) === true)
+      return { ...about, state: 'LOADING', reason: 'workers load it: it serves when they have it' };
     if (condition.ready > 0) {
       const amiss = this.repository.amissWith?.(name, version) ?? '';
       const reason = amiss && `it serves as it was loaded before, for its files can't be now: ${amiss}`;

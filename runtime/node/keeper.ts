@@ -57,6 +57,23 @@ export class Keeper {
     });
   }
 
+  /** As its folder is now, after a change that was seen there. One that was unloaded on request stays so. */
+  async changed(name: string): Promise<void> {
+    const isWanted = !this.catalogue.isUnloaded(name);
+    const isModel = (await scanOne(this.around.folder, name)) !== undefined;
+    if (isModel && isWanted) await this.load(name);
+    else if (!isModel) await this.removed(name);
+  }
+
+  /** Its folder is gone: nothing new gets to it, what was taken is still run. */
+  removed(name: string): Promise<void> {
+    return this.inTurn(async () => {
+      if (this.catalogue.find(name, '') === undefined) return;
+      this.take(name, []);
+      this.around.log.info('model.removed', { model: name });
+    });
+  }
+
   take(name: string, found: readonly ModelEntry[]): void {
     this.catalogue.take(name, found, this.around.atOnce);
     this.around.announce();

@@ -14,6 +14,7 @@ import { createGrpcDoor } from '../doors/grpc/door.js';
 import { createRestDoor } from '../doors/rest/door.js';
 import type { Log } from '../log.js';
 import { scanRepository } from '../models/repository.js';
+import { ModelWatch } from '../models/watch.js';
 import type { Pipelines } from '../pipelines/pipelines.js';
 import { Children, type Exit } from '../supervise/children.js';
 import type { NodeWord } from '../worker/order.js';
@@ -54,6 +55,7 @@ export class Node {
   private readonly supervisor: Supervisor;
   private catalogue = new Catalogue([]);
   private keeper: Keeper | undefined;
+  private watch: ModelWatch | undefined;
   private member: MemberProcess | undefined;
   private engine: NodeEngine | undefined;
   private pipelines: Pipelines | undefined;
@@ -124,6 +126,8 @@ export class Node {
   }
 
   private async read(): Promise<void> {
+    this.watch = this.config.watchModels ? this.watcher() : undefined;
+    await this.watch?.remember();
     const repository = await scanRepository(this.config.models);
     this.catalogue = new Catalogue(repository.models);
     const { defaultModel } = this.config;
@@ -203,6 +207,16 @@ export class Node {
     });
   }
 
+  private watcher(): ModelWatch {
+    return new ModelWatch({
+      folder: this.config.models,
+      intervalMs: this.config.watchIntervalMs,
+      log: this.log,
+      changed: async (name) => this.keeper?.changed(name),
+      removed: async (name) => this.keeper?.removed(name),
+    });
+  }
+
   private announce(): void {
     const models = listedModels({ models: this.catalogue.listed() }, this.config.runLongestMs);
     this.member?.host.hear({ type: 'models.listed', models });
@@ -231,6 +245,7 @@ export class Node {
   }
 
   private async open(): Promise<void> {
+    this.watch?.begin();
     if (!this.plan.serves.has('router')) return;
     const engine = this.engine as NodeEngine;
     const options = doorOptions(this.config);
@@ -263,6 +278,7 @@ export class Node {
     await this.starting.catch(() => {});
     if (this.chart.state !== 'serving') return;
     this.chart.move('stop');
+    this.watch?.stop();
     this.log.info('node.draining', {});
     this.drainUntil = now() + this.config.drainMs;
     // What its steps still make of a request are new jobs to the router.

@@ -62,6 +62,7 @@ test('a new version is loaded beside the old, and answers for all once every wor
   const stage = new Stage(entry('1')).take(entry('1'), entry('2'));
   assert.equal(stage.review(), false);
   assert.deepEqual(stage.told(), ['1', ['1', '2']]);
+  assert.deepEqual([stage.catalogue.isFirst('m', '1'), stage.catalogue.isFirst('m', '2')], [false, true]);
   assert.deepEqual(stage.catalogue.listed().map(editionOf), ['1'], 'readiness does not wait for it');
   stage.ready.add('2');
   stage.loading = 1;
@@ -133,6 +134,11 @@ test('a version whose folder is gone goes, and with the last the model', () => {
   assert.equal(stage.catalogue.find('m', '2'), undefined);
   stage.take();
   assert.deepEqual(stage.told(), [undefined, []]);
+});
+
+test('one that was still being loaded when its folder went does not come', () => {
+  const stage = new Stage(entry('1')).take(entry('1'), entry('2')).take(entry('1'));
+  assert.deepEqual(stage.told(), ['1', ['1']]);
 });
 
 test('an unloaded model is known and can not be asked; loading brings it back through the workers', () => {
