@@ -184,6 +184,22 @@ export function requestBytes(given: Given): Buffer {
   return method('ModelInfer').requestSerialize(wireRequest(given));
 }
 
+/** The same of a model that takes texts. */
+export function textRequestBytes(model: string, texts: readonly string[], timeoutMs: number): Buffer {
+  const elements = texts.flatMap((text) => {
+    const bytes = Buffer.from(text);
+    const length = Buffer.alloc(4);
+    length.writeUInt32LE(bytes.length);
+    return [length, bytes];
+  });
+  return method('ModelInfer').requestSerialize({
+    model_name: model,
+    parameters: { timeout: { int64_param: timeoutMs * 1000 } },
+    inputs: [{ name: 'text', datatype: 'BYTES', shape: [texts.length] }],
+    raw_input_contents: [Buffer.concat(elements)],
+  });
+}
+
 function wireRequest(given: Given): object {
   const { model, version = '', id = '', input = 'x', datatype = 'FP32', shape, data, timeoutMs } = given;
   return {

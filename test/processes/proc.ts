@@ -50,6 +50,12 @@ export function threadsCpuMsOf(pid: number): ReadonlyMap<number, number> {
   );
 }
 
+/** How long a thread stood ready and had no core; by default the main one. */
+export function waitedMs(pid: number, thread = pid): number {
+  const [, waitedNs] = readFileSync(`/proc/${pid}/task/${thread}/schedstat`, 'latin1').split(' ');
+  return Number(waitedNs) / 1e6;
+}
+
 /** Megabytes, shared pages counted in proportion. */
 export function memoryMbOf(pids: readonly number[]): number {
   let kilobytes = 0;

@@ -30,7 +30,9 @@ const tokenizeOptions = z.strictObject({
     .refine((lengths) => lengths.every((length, at) => at === 0 || length > (lengths[at - 1] as number)), {
       error: ascending,
     })
-    .default([8, 16, 24, 32, 48, 64, 96, 128, 192, 256])
+    .default([
+      4, 6, 8, 10, 12, 14, 16, 18, 20, 24, 28, 32, 40, 48, 56, 64, 80, 96, 112, 128, 160, 192, 224, 256,
+    ])
     .describe(
       'Texts are filled up to the next of these numbers of tokens, and only those of one length run together.',
     ),

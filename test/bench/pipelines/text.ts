@@ -4,16 +4,19 @@ import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 import { cosine, readSentences, type Vector } from '../../pipelines/text/sentences.js';
 import { http } from '../../processes/client.js';
-import { cpuMsOf } from '../../processes/proc.js';
-import { interleave, say, saySpread, spread } from '../figures.js';
+import { interleave, median, say, saySpread } from '../figures.js';
 import { sampleModels } from '../floor/samples.js';
 import { onNode } from '../scene.js';
-import { Embedder, openTokenizer } from './embedder.js';
+import { EmbedLoad, type Offered } from './embed-load.js';
+import { Embedder, openTokenizer, type Pace } from './embedder.js';
 
 /** Longer ones are rare in what people search for, and would take most of the time. */
 const charactersMax = 300;
-const repeats = 2;
-const inFlight = 64;
+const repeats = 8;
+const offers = {
+  each: { textsEach: 1, inFlight: 64 },
+  many: { textsEach: 32, inFlight: 4 },
+} as const satisfies Readonly<Record<string, Offered>>;
 /** A busy machine is slow, which is no reason to refuse. */
 const timeoutUs = 300_000_000;
 const size = 384;
@@ -25,42 +28,88 @@ interface Answered {
 }
 
 export async function textFigures(rounds: number, variants: string): Promise<Record<string, number>> {
+  return {
+    ...(await paceFigures(rounds, 1)),
+    ...(await paceFigures(rounds, 2)),
+    ...(await variantFigures(rounds, variants)),
+  };
+}
+
+/** So many workers with one thread each against one process with so many threads. */
+async function paceFigures(rounds: number, cores: number): Promise<Record<string, number>> {
   const { sentences } = readSentences();
   const usual = sentences.filter((sentence) => sentence.length <= charactersMax);
   const texts = Array.from({ length: repeats }, () => usual).flat();
   const tokenizer = await openTokenizer(sampleModels);
-  const ids = texts.map((text) => tokenizer.encode(text).ids);
-  const alone = await Embedder.open(join(sampleModels, 'minilm/1/model.onnx'));
-  const served = await onNode(sampleModels, { 'worker-count': 1, admission: 'off' }, async ({ node }) => {
-    const embed = (given: readonly string[]) => embedded(node.httpPort, given);
-    const workers = node.workers().map(({ pid }) => pid);
-    const cost = { server: [] as number[], inProcess: [] as number[] };
-    const { server, inProcess } = await interleave(rounds, {
-      server: async () => {
-        const before = cpuMsOf(workers);
-        const rate = await rateOf(texts, embed);
-        cost.server.push((cpuMsOf(workers) - before) / texts.length);
-        return rate;
-      },
-      inProcess: async () => {
-        const best = await alone.best(ids);
-        cost.inProcess.push(best.cpuMsEach);
-        return best.perSecond;
-      },
+  const alone = await Embedder.open(join(sampleModels, 'minilm/1/model.onnx'), cores);
+  try {
+    return await onNode(sampleModels, { 'worker-count': cores, admission: 'off' }, async ({ node }) => {
+      const load = await EmbedLoad.on(node);
+      const sides = await rivals(rounds, {
+        each: () => load.run(texts, offers.each),
+        many: () => load.run(texts, offers.many),
+        inProcess: () => alone.best(texts, tokenizer),
+      });
+      load.end();
+      const where = `${cores} ${cores === 1 ? 'worker' : 'workers'}`;
+      sayPace(`one a request, 64 in flight, ${where}`, sides.each);
+      sayPace(`32 a request, 4 in flight, ${where}`, sides.many);
+      sayPace(`in one process, threads: ${cores}, sorted batches`, sides.inProcess);
+      const ratio = (side: Paces, of: keyof Pace): number => side[of] / sides.inProcess[of];
+      if (cores > 1) {
+        return {
+          embedTwoVsInProcess: ratio(sides.each, 'perSecond'),
+          embedTwoManyVsInProcess: ratio(sides.many, 'perSecond'),
+        };
+      }
+      return {
+        embedVsInProcess: ratio(sides.each, 'perSecond'),
+        embedManyVsInProcess: ratio(sides.many, 'perSecond'),
+        embedOwnCoreVsInProcess: ratio(sides.each, 'perSecondOwnCore'),
+        embedManyOwnCoreVsInProcess: ratio(sides.many, 'perSecondOwnCore'),
+        embedCpuVsInProcess: 1 / ratio(sides.each, 'cpuMsEach'),
+        embedManyCpuVsInProcess: 1 / ratio(sides.many, 'cpuMsEach'),
+        ...(await worth((given) => embedded(node.httpPort, given))),
+      };
     });
-    const cpu = { server: spread(cost.server.slice(1)), inProcess: spread(cost.inProcess.slice(1)) };
-    saySpread('processor time of the worker for a text', cpu.server, ' ms');
-    saySpread('processor time in one process for a text', cpu.inProcess, ' ms');
-    saySpread('texts a second, one a request, 64 in flight, one worker', server);
-    saySpread('texts a second, in one process with one thread, sorted batches', inProcess);
-    return {
-      embedVsInProcess: server.median / inProcess.median,
-      embedCpuVsInProcess: cpu.inProcess.median / cpu.server.median,
-      ...(await worth(embed)),
-    };
-  });
-  await alone.end();
-  return { ...served, ...(await variantFigures(rounds, variants)) };
+  } finally {
+    await alone.end();
+  }
+}
+
+type Paces = Record<keyof Pace, number> & { readonly nodeCpuMsEach?: number };
+
+/** In turn, round by round; of each side the medians. */
+async function rivals<const N extends string>(
+  rounds: number,
+  sides: Readonly<Record<N, () => Promise<Pace>>>,
+): Promise<Record<N, Paces>> {
+  const names = Object.keys(sides) as N[];
+  const seen = Object.fromEntries(names.map((name) => [name, []])) as unknown as Record<N, Pace[]>;
+  const kept = (name: N) => async (): Promise<number> => {
+    const pace = await sides[name]();
+    seen[name].push(pace);
+    return pace.perSecond;
+  };
+  await interleave(
+    rounds,
+    Object.fromEntries(names.map((name) => [name, kept(name)])) as Record<N, () => Promise<number>>,
+  );
+  // The first round warms up.
+  return Object.fromEntries(names.map((name) => [name, mediansOf(seen[name].slice(1))])) as Record<N, Paces>;
+}
+
+function mediansOf(paces: readonly Pace[]): Paces {
+  const keys = Object.keys(paces[0] ?? {}) as (keyof Pace)[];
+  return Object.fromEntries(keys.map((key) => [key, median(paces.map((pace) => pace[key]))])) as Paces;
+}
+
+function sayPace(name: string, { perSecond, perSecondOwnCore, cpuMsEach, nodeCpuMsEach }: Paces): void {
+  const node = nodeCpuMsEach === undefined ? '' : `, the node ${nodeCpuMsEach.toFixed(2)} ms`;
+  say(
+    `  texts a second, ${name}: ${perSecond.toFixed(0)} (${perSecondOwnCore.toFixed(0)} with a core of its own); ` +
+      `processor time each ${cpuMsEach.toFixed(2)} ms${node}`,
+  );
 }
 
 type Embed = (texts: readonly string[]) => Promise<Vector[]>;
@@ -74,16 +123,6 @@ async function embedded(port: number, texts: readonly string[]): Promise<Vector[
   if (status !== 200) throw new Error(JSON.stringify(body));
   const { data } = (body as Answered).outputs[0] as Answered['outputs'][number];
   return texts.map((_, at) => data.slice(at * size, (at + 1) * size));
-}
-
-async function rateOf(texts: readonly string[], embed: Embed): Promise<number> {
-  const began = performance.now();
-  let next = 0;
-  const client = async (): Promise<void> => {
-    while (next < texts.length) await embed([texts[next++] as string]);
-  };
-  await Promise.all(Array.from({ length: inFlight }, client));
-  return (texts.length * 1000) / (performance.now() - began);
 }
 
 async function worth(embed: Embed): Promise<Record<string, number>> {
