@@ -38,7 +38,9 @@ export function movable(tensors: Tensors): Tensor[] {
 }
 
 function whole(data: Uint8Array): Uint8Array {
-  const isWhole = data.buffer instanceof ArrayBuffer && data.byteLength === data.buffer.byteLength;
+  const { buffer } = data;
+  const isPlain = buffer instanceof ArrayBuffer && !(buffer as { resizable?: boolean }).resizable;
+  const isWhole = isPlain && data.byteLength === buffer.byteLength;
   // Not `slice`, which a Buffer has otherwise.
   return isWhole ? new Uint8Array(data.buffer) : Uint8Array.from(data);
 }

@@ -1,5 +1,5 @@
 // What the system says of processes: who is whose child, who lives, what they cost. Read from /proc, so Linux only.
-import { readdirSync, readFileSync } from 'node:fs';
+import { readdirSync, readFileSync, writeFileSync } from 'node:fs';
 
 interface Stat {
   readonly pid: number;
@@ -64,6 +64,26 @@ export function memoryMbOf(pids: readonly number[]): number {
     kilobytes += Number(/^Pss:\s+(\d+) kB$/m.exec(rollup)?.[1] ?? 0);
   }
   return kilobytes / 1024;
+}
+
+/** The most memory that a process has had, all its threads together; NaN where the system does not tell. */
+export function peakMbOf(pid: number): number {
+  try {
+    const kilobytes = /^VmHWM:\s+(\d+) kB$/m.exec(readFileSync(`/proc/${pid}/status`, 'latin1'))?.[1];
+    return Number(kilobytes) / 1000;
+  } catch {
+    return Number.NaN;
+  }
+}
+
+/** From here on the peak is counted anew; false where the system can't. */
+export function forgetPeak(pid: number): boolean {
+  try {
+    writeFileSync(`/proc/${pid}/clear_refs`, '5');
+    return true;
+  } catch {
+    return false;
+  }
 }
 
 /** The arguments that a process was started with; empty when it is gone. */

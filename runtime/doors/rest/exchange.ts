@@ -59,7 +59,9 @@ export class Exchange {
   reply(status: number, type: string, parts: readonly Uint8Array[], headers: Headers): void {
     let size = 0;
     for (const part of parts) size += part.length;
-    const encoding = size < compressedSizeMin ? undefined : encodingFor(this.header('accept-encoding'));
+    // Images are packed as they are.
+    const isPlain = size < compressedSizeMin || type.startsWith('image/');
+    const encoding = isPlain ? undefined : encodingFor(this.header('accept-encoding'));
     if (encoding === undefined) {
       this.#send(status, type, parts, size, headers);
       return;

@@ -1,8 +1,9 @@
 // Images to pixels and back; the only file that knows the library. What it can't read is told in a sentence, before memory
 // is spent on it where its header says enough.
-import sharp from 'sharp';
+import sharp, { type Sharp } from 'sharp';
 import { StepError } from '../step.js';
 import { formatOf, type ImageFormat, type ReadFormat, strangeFormat } from './formats.js';
+import { copyOf } from './gathered.js';
 import type { Picture } from './picture.js';
 
 // Everything else that the library could open stays shut: SVG, PDF and their like read other files and run long.
@@ -17,9 +18,6 @@ sharp.unblock({
 });
 sharp.concurrency(1);
 sharp.cache(false);
-
-/** From here on images are written row by row where that can be. */
-const streamedPixels = 8_000_000;
 
 export interface ReadPicture extends Picture {
   readonly format: ReadFormat;
@@ -42,7 +40,7 @@ export async function readPicture(bytes: Uint8Array, pixelsMax: number): Promise
     // Raw and grey the library leaves alpha out.
     if (isGrey && info.channels === 4) return { ...upright, channels: 2, data: greyWithAlpha(data) };
     // The library's memory can't be taken from whoever holds on to it; a copy can.
-    return { ...upright, channels: info.channels, data: Uint8Array.from(data) };
+    return { ...upright, channels: info.channels, data: copyOf(data) };
   } catch (fault) {
     if (fault instanceof StepError) throw fault;
     throw unreadable(`it is ${format}, but ${wordsOf(fault)}`);
@@ -54,20 +52,27 @@ export async function writePicture(
   format: ImageFormat,
   quality: number,
 ): Promise<Uint8Array> {
-  const raw = { width, height, channels: channels as 3 };
-  const image = sharp(data, { raw, limitInputPixels: false });
-  if (channels < 3) image.toColourspace('b-w');
+  const image = rawImage({ width, height, channels, data });
   try {
     if (format === 'png') return await image.png({ compressionLevel: 6 }).toBuffer();
     if (format === 'webp') return await image.webp({ quality }).toBuffer();
-    // To find the best coding the whole image is held in memory once more, as coefficients.
-    return await image.jpeg({ quality, optimizeCoding: width * height < streamedPixels }).toBuffer();
+    return await image.jpeg({ quality }).toBuffer();
   } catch (fault) {
     throw new StepError(
       'INPUT_INVALID',
       `${width}x${height} pixels can't be written as ${format}: ${wordsOf(fault)}`,
     );
   }
+}
+
+/** One strip of many: coded with tables that are the same for each, and not the best ones for this one. */
+export async function writeJpegStrip(picture: Picture, quality: number): Promise<Uint8Array> {
+  return rawImage(picture).jpeg({ quality, optimizeCoding: false }).toBuffer();
+}
+
+function rawImage({ width, height, channels, data }: Picture): Sharp {
+  const image = sharp(data, { raw: { width, height, channels: channels as 3 }, limitInputPixels: false });
+  return channels < 3 ? image.toColourspace('b-w') : image;
 }
 
 function greyWithAlpha(data: Uint8Array): Uint8Array {

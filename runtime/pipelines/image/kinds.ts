@@ -31,7 +31,9 @@ const encodeShape = z.strictObject({
   format: z
     .enum(['same', ...imageFormats])
     .default('same')
-    .describe('How it is written, unless the parameter `format` says: `same` as it came.'),
+    .describe(
+      'How it is written, unless the parameter `format` says: `same` as it came, and what WebP can not hold (40 megapixels) as another.',
+    ),
   quality: whole(1, 100).default(90).describe('Of JPEG and WebP, unless the parameter `quality` says.'),
   tensor: word(128).default('image').describe('The output that clients see.'),
 });
@@ -62,7 +64,8 @@ export const imageKinds = {
   }),
   'image.recolour': stepKind({
     side: 'after',
-    meaning: 'Puts tiles of brightness together to an image and gives it its colours and its alpha back.',
+    meaning:
+      'Puts tiles of brightness together to an image and gives it its colours and its alpha back; one of 8 megapixels and more comes in bands of rows.',
     options: z.strictObject({}),
     load: async () => (await steps()).recolour,
   }),

@@ -1,11 +1,15 @@
 // A decoded image and its parts: 8 bits a channel, row by row, grey or RGB, with or without alpha behind.
 import type { Rows } from './bicubic.js';
+import { emptied, splitUp } from './gathered.js';
 
-export interface Picture {
+export interface Outline {
   readonly width: number;
   readonly height: number;
   /** 1 grey, 2 grey and alpha, 3 RGB, 4 RGB and alpha. */
   readonly channels: number;
+}
+
+export interface Picture extends Outline {
   readonly data: Uint8Array;
 }
 
@@ -19,7 +23,7 @@ export class Bands implements Rows {
   readonly width: number;
   readonly height: number;
   readonly channels: number;
-  readonly #bands: (Uint8Array | undefined)[] = [];
+  readonly #bands: (Uint8Array | undefined)[];
   readonly #rowBytes: number;
 
   constructor({ width, height, channels, data }: Picture) {
@@ -27,11 +31,7 @@ export class Bands implements Rows {
     this.height = height;
     this.channels = channels;
     this.#rowBytes = width * channels;
-    const bandBytes = bandRows * this.#rowBytes;
-    for (let at = 0; at < data.length; at += bandBytes) {
-      this.#bands.push(copyOf(data.subarray(at, at + bandBytes)));
-    }
-    letGo(data);
+    this.#bands = splitUp(data, bandRows * this.#rowBytes);
   }
 
   memory(row: number): Uint8Array {
@@ -48,37 +48,6 @@ export class Bands implements Rows {
       emptied(this.#bands[band] as Uint8Array);
       this.#bands[band] = undefined;
     }
-  }
-}
-
-type Resizable = ArrayBuffer & { resize(bytes: number): void };
-const ResizableBuffer = ArrayBuffer as unknown as new (
-  bytes: number,
-  options: { readonly maxByteLength: number },
-) => Resizable;
-
-/** In memory that goes back to the system when it is emptied; what is merely freed stays with the process. */
-function copyOf(part: Uint8Array): Uint8Array {
-  const copy = new Uint8Array(
-    new ResizableBuffer(part.length, { maxByteLength: part.length }),
-    0,
-    part.length,
-  );
-  copy.set(part);
-  return copy;
-}
-
-function emptied({ buffer }: Uint8Array): void {
-  (buffer as Resizable).resize(0);
-}
-
-/** Its memory is taken from whoever still holds on to it: what was decoded is needed in bands only. */
-function letGo({ buffer, byteLength }: Uint8Array): void {
-  if (!(buffer instanceof ArrayBuffer) || buffer.byteLength !== byteLength) return;
-  try {
-    structuredClone(buffer, { transfer: [buffer] });
-  } catch {
-    // Some memory can't be taken; then it stays as long as the request.
   }
 }
 

@@ -1,12 +1,23 @@
 // The steps of the image pipeline: bytes to pixels, the enlarged brightness in tiles, the colours put back, pixels to bytes.
 import { bytesElementOffsets, elementCount, type Tensor } from '../../../proto/tensor.js';
+import { BufferSweep } from '../../heap.js';
 import { parameterOf } from '../parameter.js';
 import { StepError, type StepMaker, type StepRequest } from '../step.js';
 import { Enlarger } from './bicubic.js';
-import { readPicture, writePicture } from './codec.js';
+import { readPicture } from './codec.js';
 import { type ImageFormat, imageFormats } from './formats.js';
 import type { DecodeOptions, EncodeOptions, EnlargeOptions } from './kinds.js';
-import { Bands, Brightness, luminanceOf, type Picture, type Tile, tilesOf } from './picture.js';
+import {
+  Bands,
+  Brightness,
+  luminanceOf,
+  type Outline,
+  type Picture,
+  type Region,
+  type Tile,
+  tilesOf,
+} from './picture.js';
+import { bandedPixels, canBeWritten, type PictureWriter, pictureWriter } from './writer.js';
 
 /** An image on its way: what it was, and what it is to become. */
 interface Enlarging {
@@ -18,6 +29,10 @@ interface Enlarging {
 
 const enlargingKey = 'image.enlarging';
 const formatsKey = 'image.formats';
+const outlinesKey = 'image.outlines';
+
+/** Of what the image library decoded and was copied. */
+const sweep = new BufferSweep(16 << 20, 'major');
 
 function listIn<T>(request: StepRequest, key: string): T[] {
   let list = request.kept.get(key) as T[] | undefined;
@@ -48,6 +63,7 @@ export const decode: StepMaker<DecodeOptions> = {
           throw fault;
         });
         listIn<string>(request, formatsKey).push(format);
+        sweep.passed(picture.data.length);
         yield [tensorOf(picture)];
       }
     },
@@ -76,20 +92,21 @@ export const enlarge: StepMaker<EnlargeOptions> = {
   }),
 };
 
-/** The model's brightness with the colours of the enlarged image, as a whole image again. */
+/** The model's brightness with the colours of the enlarged image: as a whole image again, a large one in bands of rows. */
 export const recolour: StepMaker<unknown> = {
   open: () => ({
     async *join(pieces, request) {
       const waiting = listIn<Enlarging>(request, enlargingKey);
-      let image: Whole | undefined;
+      let image: Recoloured | undefined;
       for await (const [tensor] of pieces) {
-        if (image === undefined) image = new Whole(waiting.shift() as Enlarging);
+        if (image === undefined) {
+          image = new Recoloured(waiting.shift() as Enlarging);
+          listIn<Outline>(request, outlinesKey).push(image.outline);
+        }
         request.check();
-        image.put(tensor as Tensor);
-        if (!image.isFull) continue;
-        const full = [tensorOf(image.result)];
-        image = undefined;
-        yield full;
+        const band = image.put(tensor as Tensor);
+        if (image.isFull) image = undefined;
+        if (band !== undefined) yield [tensorOf(band)];
       }
     },
   }),
@@ -97,40 +114,74 @@ export const recolour: StepMaker<unknown> = {
 
 export const encode: StepMaker<EncodeOptions> = {
   open: ({ format: byDefault, quality: usual, tensor: name }) => ({
-    async apply([given], request) {
-      const came = listIn<string>(request, formatsKey).shift() ?? '';
+    async *join(pieces, request) {
       const asked = String(parameterOf(request, 'format', byDefault, ['same', 'jpg', ...imageFormats]));
       const quality = Number(parameterOf(request, 'quality', usual, { from: 1, to: 100 }));
-      const bytes = await writePicture(pictureOf(given as Tensor), writtenAs(asked, came), quality);
-      const data = new Uint8Array(4 + bytes.length);
-      new DataView(data.buffer).setUint32(0, bytes.length, true);
-      data.set(bytes, 4);
-      return [{ name, datatype: 'BYTES', shape: [1], data }];
+      let writer: PictureWriter | undefined;
+      let rowsLeft = 0;
+      for await (const [tensor] of pieces) {
+        const band = pictureOf(tensor as Tensor);
+        if (writer === undefined) {
+          const outline = outlineOf(band, listIn<Outline>(request, outlinesKey).shift());
+          const came = listIn<string>(request, formatsKey).shift() ?? '';
+          writer = pictureWriter(outline, writtenAs(asked, came, outline), quality);
+          rowsLeft = outline.height;
+        }
+        request.check();
+        await writer.rows(band.data);
+        rowsLeft -= band.height;
+        if (rowsLeft > 0) continue;
+        yield [elementOf(name, await writer.end(elementHead))];
+        writer = undefined;
+      }
     },
   }),
 };
 
-/** What comes in as something that is not written goes out as PNG. */
-function writtenAs(asked: string, came: string): ImageFormat {
+const elementHead = 4;
+
+function elementOf(name: string, data: Uint8Array): Tensor {
+  new DataView(data.buffer, data.byteOffset).setUint32(0, data.length - elementHead, true);
+  return { name, datatype: 'BYTES', shape: [1], data };
+}
+
+/** Of the whole that a band belongs to; what a step in between has made of a whole image is one itself. */
+function outlineOf(band: Picture, whole: Outline | undefined): Outline {
+  if (whole === undefined || whole.width * whole.height < bandedPixels) return band;
+  if (whole.width === band.width && whole.channels === band.channels) return whole;
+  throw new StepError(
+    'MODEL_FAILED',
+    `a band of an image has ${band.width} columns of ${band.channels}, wanted are ${whole.width} of ${whole.channels}`,
+  );
+}
+
+/** What comes in as something that is not written goes out as PNG, and what its format can't hold as another. */
+function writtenAs(asked: string, came: string, outline: Outline): ImageFormat {
   const format = asked === 'same' ? came : asked === 'jpg' ? 'jpeg' : asked;
-  return imageFormats.find((known) => known === format) ?? 'png';
+  const wanted = imageFormats.find((known) => known === format) ?? 'png';
+  if (asked !== 'same' || canBeWritten(outline, wanted)) return wanted;
+  return outline.channels % 2 === 1 && canBeWritten(outline, 'jpeg') ? 'jpeg' : 'png';
 }
 
 /** Tiles put in their places; the colours of each are enlarged when it comes. */
-class Whole {
-  readonly result: Picture;
+class Recoloured {
+  readonly outline: Outline;
+  readonly #bandRows: number;
   readonly #tiles: Iterator<Tile>;
   readonly #enlarger: Enlarger;
   readonly #planes: Float32Array[];
   readonly #source: Bands;
   readonly #scale: number;
   #next: IteratorResult<Tile>;
+  #band: Picture | undefined;
+  #bandTop = 0;
 
   constructor({ picture, scale, tileSide, halo }: Enlarging) {
     const { channels } = picture;
     const width = picture.width * scale;
     const height = picture.height * scale;
-    this.result = { width, height, channels, data: new Uint8Array(width * height * channels) };
+    this.outline = { width, height, channels };
+    this.#bandRows = width * height < bandedPixels ? height : tileSide;
     this.#source = picture;
     this.#scale = scale;
     this.#enlarger = new Enlarger(picture, scale);
@@ -143,7 +194,8 @@ class Whole {
     return this.#next.done === true;
   }
 
-  put({ shape, datatype, data }: Tensor): void {
+  /** The band that it makes complete. */
+  put({ shape, datatype, data }: Tensor): Picture | undefined {
     const { inner, outer } = this.#next.value as Tile;
     const wanted = [1, 1, outer.height, outer.width];
     if (datatype !== 'FP32' || shape.join() !== wanted.join()) {
@@ -153,24 +205,47 @@ class Whole {
       );
     }
     this.#source.dropAbove(firstRow(inner.top, this.#scale));
-    const { channels } = this.result;
+    this.#band ??= this.#bandAt(inner.top);
     const values = new Float32Array(data.buffer, data.byteOffset, data.length / 4);
+    this.#colour(this.#band, values, inner, outer);
+    this.#next = this.#tiles.next();
+    const below = this.#next.done === true ? this.outline.height : this.#next.value.inner.top;
+    if (below < this.#bandTop + this.#band.height) return undefined;
+    const band = this.#band;
+    this.#band = undefined;
+    return band;
+  }
+
+  #bandAt(top: number): Picture {
+    const { width, height: whole, channels } = this.outline;
+    const height = Math.min(this.#bandRows, whole - top);
+    this.#bandTop = top;
+    return { width, height, channels, data: new Uint8Array(width * height * channels) };
+  }
+
+  #colour({ data, width, channels }: Picture, values: Float32Array, inner: Region, outer: Region): void {
     const isGrey = channels < 3;
     for (let channel = isGrey ? 1 : 0; channel < channels; channel++) {
       this.#enlarger.region(channel, inner, this.#planes[channel] as Float32Array);
     }
     const skip = (inner.top - outer.top) * outer.width + (inner.left - outer.left);
     for (let row = 0; row < inner.height; row++) {
-      const to = ((inner.top + row) * this.result.width + inner.left) * channels;
+      const to = ((inner.top - this.#bandTop + row) * width + inner.left) * channels;
       const from = skip + row * outer.width;
-      if (isGrey) this.#putGrey(values, from, row * inner.width, to, inner.width);
-      else this.#putColour(values, from, row * inner.width, to, inner.width);
+      if (isGrey) this.#putGrey(data, values, from, row * inner.width, to, inner.width);
+      else this.#putColour(data, values, from, row * inner.width, to, inner.width);
     }
-    this.#next = this.#tiles.next();
   }
 
-  #putGrey(values: Float32Array, from: number, at: number, to: number, width: number): void {
-    const { data, channels } = this.result;
+  #putGrey(
+    data: Uint8Array,
+    values: Float32Array,
+    from: number,
+    at: number,
+    to: number,
+    width: number,
+  ): void {
+    const { channels } = this.outline;
     const alpha = this.#planes[1];
     for (let column = 0; column < width; column++) {
       const place = to + column * channels;
@@ -180,8 +255,15 @@ class Whole {
   }
 
   /** One step towards light or dark in all three changes the brightness and leaves the colour difference as it is. */
-  #putColour(values: Float32Array, from: number, at: number, to: number, width: number): void {
-    const { data, channels } = this.result;
+  #putColour(
+    data: Uint8Array,
+    values: Float32Array,
+    from: number,
+    at: number,
+    to: number,
+    width: number,
+  ): void {
+    const { channels } = this.outline;
     const [reds, greens, blues, alphas] = this.#planes as [
       Float32Array,
       Float32Array,
