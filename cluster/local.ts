@@ -2,32 +2,32 @@
 // of each other through it. When the founder is away the last list stands.
 import type { MemberId } from '../proto/ids.js';
 import type { Message, Said } from '../proto/messages.js';
-import type { Member, Membership, Step } from './membership.js';
-
-const nothing: Step = { dial: [], hangUp: [], tell: [] };
+import { Calls } from './calls.js';
+import { type Member, type Membership, nothing, type Standing, type Step } from './membership.js';
 
 export class LocalMembership implements Membership {
   private readonly self: Member;
   private readonly founder: boolean;
-  private readonly linked = new Map<MemberId, Member>();
+  private readonly calls: Calls;
   private listed: readonly Member[] = [];
-  /** Endpoints that were called because they were listed. */
-  private readonly called = new Set<string>();
+  /** Whose list it is; empty as long as there is none. */
+  private lister: MemberId = '';
   private revision = 0;
 
   constructor(self: Member, founder: boolean) {
     this.self = self;
     this.founder = founder;
+    this.calls = new Calls(self);
   }
 
   opened(member: Member): Step {
-    this.linked.set(member.id, member);
+    this.calls.open(member);
     return this.founder ? this.announce() : nothing;
   }
 
   lost(member: MemberId): Step {
-    if (!this.linked.delete(member)) return nothing;
-    return this.founder ? this.announce() : { ...nothing, hangUp: this.abandoned() };
+    if (!this.calls.close(member)) return nothing;
+    return this.founder ? this.announce() : { ...nothing, hangUp: this.calls.vain(this.listed) };
   }
 
   heard(message: Message, from: MemberId): Step {
@@ -35,28 +35,20 @@ export class LocalMembership implements Membership {
     if (message.type !== 'members.listed' || this.founder) return nothing;
     // The founder may have begun anew: its word counts whatever its revision.
     this.revision = message.revision;
+    this.lister = from;
     this.listed = message.members.map(memberOf);
-    const dial = this.listed.filter((member) => this.calls(member)).map((member) => member.endpoint);
-    for (const endpoint of dial) this.called.add(endpoint);
-    return { dial, hangUp: this.abandoned(), tell: [] };
+    return { ...nothing, dial: this.calls.due(this.listed), hangUp: this.calls.vain(this.listed) };
   }
 
   members(): readonly Member[] {
-    return this.founder ? [this.self, ...this.linked.values()] : this.listed;
+    return this.founder ? [this.self, ...this.calls.links()] : this.listed;
   }
 
-  /** Of two members that both can be called, the one with the lower id calls. */
-  private calls(other: Member): boolean {
-    if (other.id === this.self.id || other.endpoint === '' || this.linked.has(other.id)) return false;
-    return this.self.endpoint === '' || this.self.id < other.id;
-  }
-
-  /** A founder that began anew lists few at first: whoever is linked is there, listed or not. */
-  private abandoned(): string[] {
-    const there = new Set([...this.listed, ...this.linked.values()].map((member) => member.endpoint));
-    const gone = [...this.called].filter((endpoint) => !there.has(endpoint));
-    for (const endpoint of gone) this.called.delete(endpoint);
-    return gone;
+  standing(): Standing {
+    if (this.founder || this.calls.isLinked(this.lister)) return { state: 'live', reason: '' };
+    if (this.lister === '') return { state: 'joining', reason: 'no list of the members has come yet' };
+    const reason = `${this.lister}, which keeps the list of the members, is out of reach`;
+    return { state: 'frozen', reason };
   }
 
   private announce(): Step {
@@ -64,15 +56,18 @@ export class LocalMembership implements Membership {
     const message: Said<'members.listed'> = {
       type: 'members.listed',
       revision: this.revision,
-      members: this.members().map(
-        (member) => [member.id, member.roles, member.endpoint, member.host] as const,
-      ),
+      members: this.members().map(listedOf),
     };
-    return { ...nothing, tell: [...this.linked.keys()].map((to) => ({ to, message })) };
+    return { ...nothing, tell: [...this.calls.links()].map(({ id }) => ({ to: id, message })) };
   }
 }
 
-function memberOf(listed: Said<'members.listed'>['members'][number]): Member {
-  const [id, roles, endpoint, host] = listed;
+type Listed = Said<'members.listed'>['members'][number];
+
+export function listedOf({ id, roles, endpoint, host }: Member): Listed {
+  return [id, roles, endpoint, host] as const;
+}
+
+function memberOf([id, roles, endpoint, host]: Listed): Member {
   return { id, roles, endpoint, host };
 }

@@ -1,4 +1,5 @@
-// Local membership: the founder keeps the list, the others call whom they have to, nobody is called twice.
+// What is particular to local membership: a founder that keeps the list and may begin anew. (What it shares with its sibling
+// is in membership.test.ts.)
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { LocalMembership } from '../../cluster/local.js';
@@ -12,7 +13,6 @@ function member(id: string, roles: readonly Role[], endpoint = `tcp://${id}`): M
 const founder = member('b-founder', ['router', 'scheduler', 'health']);
 const second = member('a-second', ['router']);
 const third = member('c-third', ['scheduler']);
-const worker = member('z-worker', ['worker'], '');
 
 /** Carries out steps between memberships that all link to the founder, until nobody has anything to do. */
 function settle(sides: Map<string, { self: Member; side: Membership }>, from: string, step: Step): string[] {
@@ -39,61 +39,11 @@ function join(sides: Map<string, { self: Member; side: Membership }>, joiner: Me
   ];
 }
 
-test('who joins the founder hears of the others, and of two that can be called the lower id calls', () => {
-  const sides = cluster([founder, second, third, worker]);
-  assert.deepEqual(join(sides, second), []);
-  assert.deepEqual(join(sides, third), ['a-second calls tcp://c-third']);
-  assert.deepEqual(join(sides, worker).sort(), [
-    'a-second calls tcp://c-third',
-    'z-worker calls tcp://a-second',
-    'z-worker calls tcp://c-third',
-  ]);
-  for (const { side } of sides.values()) {
-    assert.deepEqual(
-      side
-        .members()
-        .map(({ id }) => id)
-        .sort(),
-      ['a-second', 'b-founder', 'c-third', 'z-worker'],
-    );
-  }
-});
-
 test('who is linked already is not called again', () => {
   const sides = cluster([founder, second, third]);
   join(sides, second);
   sides.get(second.id)?.side.opened(third);
   assert.deepEqual(join(sides, third), []);
-});
-
-test('a member that is lost or leaves is off the list of all', () => {
-  const sides = cluster([founder, second, third]);
-  join(sides, second);
-  join(sides, third);
-  const kept = sides.get(founder.id)?.side as Membership;
-  settle(sides, founder.id, kept.lost(third.id));
-  assert.deepEqual(
-    sides
-      .get(second.id)
-      ?.side.members()
-      .map(({ id }) => id),
-    ['b-founder', 'a-second'],
-  );
-  settle(sides, founder.id, kept.heard({ type: 'member.left', member: second.id, reason: '' }, second.id));
-  assert.deepEqual(
-    kept.members().map(({ id }) => id),
-    ['b-founder'],
-  );
-  assert.deepEqual(kept.lost('nobody'), { dial: [], hangUp: [], tell: [] });
-});
-
-test('without its founder a member keeps the last list', () => {
-  const sides = cluster([founder, second, third]);
-  join(sides, second);
-  join(sides, third);
-  const side = sides.get(second.id)?.side as Membership;
-  side.lost(founder.id);
-  assert.equal(side.members().length, 3);
 });
 
 /** The word of a founder that lists so many. */

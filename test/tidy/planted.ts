@@ -76,7 +76,6 @@ const imports: Planted[] = [
     bad: [
       [manifest, file('runtime/a.ts', "import 'pino';\nimport 'chalk';")],
       [manifest, file('test/a.ts', "import 'pino';")],
-      [file('package.json', '{"dependencies":{"nats":"2"}}'), file('cluster/a.ts', "import 'nats';")],
     ],
     good: [manifest, file('runtime/a.ts', "import 'pino';")],
   },

@@ -93,9 +93,6 @@ export function librariesKnownTwice(sources: readonly Source[]): Finding[] {
   );
 }
 
-/** Declared for what comes next: NATS membership. A library leaves this list when a file imports it. */
-const awaited = ['nats'];
-
 /** Every library is declared, and every declared one is used. */
 export function librariesDeclared(sources: readonly Source[]): Finding[] {
   const path = 'package.json';
@@ -110,13 +107,7 @@ export function librariesDeclared(sources: readonly Source[]): Finding[] {
       items.map((item) => finding(item, `${library} is not in ${path}`)),
     ),
     ...declared
-      .filter((library) => used.has(library) === awaited.includes(library))
-      .map((library) => ({ path, line: 1, says: `${library}: ${unusedOr(used.has(library))}` })),
+      .filter((library) => !used.has(library))
+      .map((library) => ({ path, line: 1, says: `${library}: no production file imports it` })),
   ];
-}
-
-function unusedOr(used: boolean): string {
-  return used
-    ? 'is imported now, so it need not be awaited in test/tidy/rooms.ts'
-    : 'no production file imports it';
 }

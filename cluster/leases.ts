@@ -1,0 +1,93 @@
+// Who is there, judged by leases: an entry whose revision has not changed for so long by this member's own clock is that of
+// a member that is gone. It judges others only while it hears itself: when its own beats do not come back out of the
+// store, nobody's do, and the view stands still until they come again.
+import type { MemberId } from '../proto/ids.js';
+import type { Standing } from './membership.js';
+
+export interface LeaseSettings {
+  /** How often a member writes. */
+  readonly beatMs: number;
+  /** Without anything new for so long it is gone. */
+  readonly leaseMs: number;
+}
+
+interface Lease {
+  revision: number;
+  seenAt: number;
+}
+
+export class Leases {
+  private readonly settings: LeaseSettings;
+  private readonly byMember = new Map<MemberId, Lease>();
+  private state: Standing['state'] = 'joining';
+  private reason = 'its own entry has not come back from NATS yet';
+  private heardSelfAt = 0;
+  private ownBeat = 0;
+
+  constructor(settings: LeaseSettings) {
+    this.settings = settings;
+  }
+
+  /** Less than a lease by more than a beat: who hears nothing stands still before it judges anybody. */
+  get deafMs(): number {
+    return Math.max(this.settings.leaseMs / 2, 1);
+  }
+
+  standing(): Standing {
+    return { state: this.state, reason: this.state === 'live' ? '' : this.reason };
+  }
+
+  /** One's own beat came out of the store. True when the view lives again by it: all leases begin anew. */
+  heardSelf(beat: number, now: number): boolean {
+    // A watch that begins anew tells old entries again: they say nothing of now.
+    if (beat <= this.ownBeat) return false;
+    this.ownBeat = beat;
+    this.heardSelfAt = now;
+    if (this.state === 'live') return false;
+    this.state = 'live';
+    for (const lease of this.byMember.values()) lease.seenAt = now;
+    return true;
+  }
+
+  heard(member: MemberId, revision: number, now: number): void {
+    const lease = this.byMember.get(member);
+    if (lease === undefined) this.byMember.set(member, { revision, seenAt: now });
+    else if (lease.revision !== revision) {
+      // Lower ones count too: a store that lost writes begins again where it was.
+      lease.revision = revision;
+      lease.seenAt = now;
+    }
+  }
+
+  forget(member: MemberId): void {
+    this.byMember.delete(member);
+  }
+
+  freeze(reason: string): void {
+    if (this.state === 'live') this.state = 'frozen';
+    this.reason = reason;
+  }
+
+  /** Why it does not live, where that has become known. */
+  blame(reason: string): void {
+    if (this.state !== 'live') this.reason = reason;
+  }
+
+  /** True when it has just become deaf. */
+  growsDeaf(now: number): boolean {
+    if (this.state !== 'live' || now - this.heardSelfAt <= this.deafMs) return false;
+    this.freeze('NATS takes no writes, or does not tell of them');
+    return true;
+  }
+
+  /** Those whose lease has run out, with the last revision of each. They are forgotten. */
+  spent(now: number): { readonly member: MemberId; readonly revision: number }[] {
+    if (this.state !== 'live') return [];
+    const spent = [];
+    for (const [member, { revision, seenAt }] of this.byMember) {
+      if (now - seenAt > this.settings.leaseMs) spent.push({ member, revision });
+    }
+    for (const { member } of spent) this.byMember.delete(member);
+    return spent;
+  }
+}

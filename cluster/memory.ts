@@ -1,0 +1,122 @@
+// The store in memory: for tests and the simulator, which can take it away, bring it back and have it forget.
+import type { Connection, ConnectionEvents, Entry, Store, StoreOptions, WatchEvents } from './store.js';
+
+interface Kept {
+  readonly text: string | undefined;
+  readonly revision: number;
+}
+
+const goneReason = 'the store is away';
+
+export class MemoryStoreServer {
+  private readonly stores = new Map<string, MemoryStore>();
+  private readonly listeners = new Set<ConnectionEvents>();
+  private isAway = false;
+
+  connect(events: ConnectionEvents): Connection {
+    this.check();
+    this.listeners.add(events);
+    return {
+      open: async ({ name }: StoreOptions) => {
+        this.check();
+        let store = this.stores.get(name);
+        if (store === undefined) {
+          store = new MemoryStore(() => this.check());
+          this.stores.set(name, store);
+        }
+        return store;
+      },
+      close: async () => void this.listeners.delete(events),
+    };
+  }
+
+  leave(): void {
+    this.isAway = true;
+    for (const store of this.stores.values()) store.end(goneReason);
+    for (const events of [...this.listeners]) events.away(goneReason);
+  }
+
+  comeBack(): void {
+    this.isAway = false;
+    for (const events of [...this.listeners]) events.back();
+  }
+
+  /** All that was in it, and its revisions begin anew. */
+  forget(): void {
+    for (const store of this.stores.values()) store.end('the store was lost');
+    this.stores.clear();
+  }
+
+  private check(): void {
+    if (this.isAway) throw new Error(goneReason);
+  }
+}
+
+class MemoryStore implements Store {
+  private readonly entries = new Map<string, Kept>();
+  private readonly watchers = new Set<WatchEvents>();
+  private readonly check: () => void;
+  private revision = 0;
+
+  constructor(check: () => void) {
+    this.check = check;
+  }
+
+  async watch(events: WatchEvents): Promise<() => void> {
+    this.check();
+    const kept = [...this.entries].sort(([, one], [, other]) => one.revision - other.revision);
+    for (const [key, entry] of kept) tell(events, key, entry);
+    events.caughtUp();
+    this.watchers.add(events);
+    return () => void this.watchers.delete(events);
+  }
+
+  async put(key: string, text: string): Promise<number> {
+    this.check();
+    return this.keep(key, text);
+  }
+
+  async read(key: string): Promise<Entry | undefined> {
+    return this.at(key);
+  }
+
+  async write(key: string, text: string, expected: number): Promise<number | undefined> {
+    return (this.at(key)?.revision ?? 0) === expected ? this.keep(key, text) : undefined;
+  }
+
+  async remove(key: string, expected: number): Promise<boolean> {
+    if (this.at(key)?.revision !== expected) return false;
+    this.keep(key, undefined);
+    return true;
+  }
+
+  async erase(key: string): Promise<void> {
+    this.check();
+    this.keep(key, undefined);
+  }
+
+  end(reason: string): void {
+    const watchers = [...this.watchers];
+    this.watchers.clear();
+    for (const events of watchers) events.ended(reason);
+  }
+
+  private at(key: string): Entry | undefined {
+    this.check();
+    const { text, revision } = this.entries.get(key) ?? { text: undefined, revision: 0 };
+    return text === undefined ? undefined : { text, revision };
+  }
+
+  private keep(key: string, text: string | undefined): number {
+    this.revision++;
+    const entry: Kept = { text, revision: this.revision };
+    this.entries.set(key, entry);
+    for (const events of [...this.watchers]) tell(events, key, entry);
+    return this.revision;
+  }
+}
+
+function tell(events: WatchEvents, key: string, { text, revision }: Kept): void {
+  if (text === undefined) events.removed(key, revision);
+  else events.put(key, { text, revision });
+}

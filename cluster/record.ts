@@ -1,0 +1,97 @@
+// What a node says of itself in the store: one entry, as JSON that a person can read. What another cluster or another
+// version of the protocol has written is refused by name, and so is what is no record at all.
+import { type MemberId, type Role, roles } from '../proto/ids.js';
+import { limits, protocolVersion } from '../proto/limits.js';
+import type { Member } from './membership.js';
+
+export const nodeStates = ['starting', 'serving', 'draining'] as const;
+export type NodeState = (typeof nodeStates)[number];
+
+/** A worker process of the node. */
+export interface WorkerRecord {
+  readonly id: MemberId;
+  /** Empty as long as it has not said. */
+  readonly device: string;
+}
+
+/** What changes while a node lives. */
+export interface Condition {
+  readonly state: NodeState;
+  readonly models: readonly string[];
+  readonly labels: readonly string[];
+  readonly workers: readonly WorkerRecord[];
+  /** Requests that its router holds. */
+  readonly jobs: number;
+}
+
+export interface NodeRecord extends Condition {
+  readonly cluster: string;
+  readonly protocol: number;
+  readonly build: string;
+  readonly machine: string;
+  readonly member: Member;
+  /** Rises with every writing: who reads the same one twice has heard nothing new. */
+  readonly beat: number;
+}
+
+const listMax = 4096;
+
+export function writeRecord(record: NodeRecord): string {
+  return JSON.stringify(record);
+}
+
+/** The record, or why it is none that this cluster can use. `key` is the member's id. */
+export function readRecord(key: MemberId, text: string, cluster: string): NodeRecord | string {
+  let told: unknown;
+  try {
+    told = JSON.parse(text);
+  } catch {
+    return `the entry of ${key} is not JSON`;
+  }
+  if (!isObject(told)) return `the entry of ${key} is no record of a node`;
+  // These first: the rest may look otherwise in another version.
+  if (told.cluster !== cluster) {
+    return `${key} belongs to the cluster ${shown(told.cluster)}, this node to ${shown(cluster)}`;
+  }
+  if (told.protocol !== protocolVersion) {
+    return `${key} speaks protocol version ${shown(told.protocol)}, this node speaks ${protocolVersion}`;
+  }
+  const amiss = amissIn(told, key);
+  return amiss === undefined ? (told as unknown as NodeRecord) : `the entry of ${key} has no good ${amiss}`;
+}
+
+type Told = Record<string, unknown>;
+
+function amissIn(told: Told, key: MemberId): string | undefined {
+  const { member } = told;
+  if (!isObject(member) || member.id !== key || !isText(member.endpoint) || !isText(member.host))
+    return 'member';
+  if (!isList(member.roles, (role) => roles.includes(role as Role), roles.length)) return 'roles';
+  if (!nodeStates.includes(told.state as NodeState)) return 'state';
+  if (!isList(told.models, isText) || !isList(told.labels, isText)) return 'models or labels';
+  const isWorker = (worker: unknown): boolean =>
+    isObject(worker) && isText(worker.id) && isText(worker.device);
+  if (!isList(told.workers, isWorker)) return 'workers';
+  if (!isCount(told.beat) || !isCount(told.jobs)) return 'beat or jobs';
+  return isText(told.build) && isText(told.machine) ? undefined : 'build or machine';
+}
+
+function isObject(value: unknown): value is Told {
+  return typeof value === 'object' && value !== null && !Array.isArray(value);
+}
+
+function isText(value: unknown): boolean {
+  return typeof value === 'string' && value.length <= limits.textLengthMax;
+}
+
+function isCount(value: unknown): boolean {
+  return Number.isSafeInteger(value) && (value as number) >= 0;
+}
+
+function isList(value: unknown, fits: (item: unknown) => boolean, most = listMax): boolean {
+  return Array.isArray(value) && value.length <= most && value.every(fits);
+}
+
+function shown(value: unknown): string {
+  return (JSON.stringify(value) ?? String(value)).slice(0, 80);
+}

@@ -1,0 +1,255 @@
+// Membership through a store that all share, such as NATS: each node keeps one entry there and writes it again and again;
+// who is there is judged from what others write. Decisions only: facts and the time come in, what is to be done goes out.
+import type { MemberId } from '../proto/ids.js';
+import { protocolVersion } from '../proto/limits.js';
+import type { Message } from '../proto/messages.js';
+import { Calls } from './calls.js';
+import { type LeaseSettings, Leases } from './leases.js';
+import { type Member, type Membership, nothing, type Standing, type Step } from './membership.js';
+import { type Condition, type NodeRecord, readRecord, writeRecord } from './record.js';
+
+export type StoreFact =
+  /** It can be reached, and a watch of it has begun. */
+  | { readonly type: 'store.opened' }
+  | { readonly type: 'store.lost'; readonly reason: string }
+  | { readonly type: 'entry.put'; readonly key: string; readonly text: string; readonly revision: number }
+  | { readonly type: 'entry.removed'; readonly key: string }
+  | { readonly type: 'write.failed'; readonly reason: string }
+  /** Time has passed. */
+  | { readonly type: 'tick' }
+  /** This node has changed: the others are to know at once. */
+  | { readonly type: 'self.changed' }
+  | { readonly type: 'self.leaving' };
+
+export type StoreEffect =
+  | { readonly type: 'put'; readonly key: string; readonly text: string }
+  /** If it is still at that revision. */
+  | { readonly type: 'remove'; readonly key: string; readonly expected: number }
+  /** Goodbye. */
+  | { readonly type: 'erase'; readonly key: string }
+  /** The watch is to begin anew. */
+  | { readonly type: 'reopen'; readonly reason: string }
+  | { readonly type: 'note'; readonly note: Note };
+
+export type Note =
+  | { readonly event: 'cluster.live'; readonly members: number }
+  | { readonly event: 'cluster.frozen'; readonly reason: string }
+  | { readonly event: 'member.joined'; readonly member: MemberId; readonly endpoint: string }
+  | { readonly event: 'member.gone'; readonly member: MemberId; readonly reason: string }
+  | { readonly event: 'member.refused'; readonly member: string; readonly reason: string };
+
+export interface StoredStep extends Step {
+  readonly effects: readonly StoreEffect[];
+}
+
+export interface StoredOptions extends LeaseSettings {
+  readonly self: Member;
+  readonly cluster: string;
+  readonly build: string;
+  readonly machine: string;
+  readonly condition: () => Condition;
+}
+
+const refusedMax = 1024;
+
+export class StoredMembership implements Membership {
+  private readonly options: StoredOptions;
+  private readonly calls: Calls;
+  private readonly leases: Leases;
+  private readonly records = new Map<MemberId, NodeRecord>();
+  /** Who was refused and why, to say it once. */
+  private readonly refused = new Map<string, string>();
+  private isOpen = false;
+  private isLeaving = false;
+  private beat = 0;
+  private writtenAt = Number.NEGATIVE_INFINITY;
+  private reopenedAt = 0;
+
+  constructor(options: StoredOptions) {
+    this.options = options;
+    this.calls = new Calls(options.self);
+    this.leases = new Leases(options);
+  }
+
+  opened(member: Member): Step {
+    this.calls.open(member);
+    return nothing;
+  }
+
+  lost(member: MemberId): Step {
+    return this.calls.close(member) ? { ...nothing, hangUp: this.vain() } : nothing;
+  }
+
+  /** A goodbye over a link may be sooner than the store's word for it. */
+  heard(message: Message, from: MemberId): Step {
+    if (message.type !== 'member.left') return nothing;
+    this.forget(from);
+    this.calls.close(from);
+    return { ...nothing, hangUp: this.vain() };
+  }
+
+  members(): readonly Member[] {
+    const { self } = this.options;
+    const listed = [...this.records.values()].map(({ member }) => member);
+    return [self, ...listed, ...[...this.calls.links()].filter(({ id }) => !this.records.has(id))];
+  }
+
+  standing(): Standing {
+    return this.leases.standing();
+  }
+
+  /** What the others say of themselves, and what this node says. */
+  nodes(): readonly NodeRecord[] {
+    return [this.ownRecord(), ...this.records.values()];
+  }
+
+  told(fact: StoreFact, now: number): StoredStep {
+    switch (fact.type) {
+      case 'store.opened':
+        this.isOpen = true;
+        this.reopenedAt = now;
+        return quiet(this.write(now));
+      case 'store.lost':
+        this.isOpen = false;
+        return quiet(this.freeze(fact.reason));
+      case 'write.failed':
+        this.leases.blame(fact.reason);
+        return quiet([]);
+      case 'entry.put':
+        return this.put(fact, now);
+      case 'entry.removed':
+        return this.removed(fact.key);
+      case 'tick':
+        return this.look(now);
+      case 'self.changed':
+        return quiet(this.isOpen ? this.write(now) : []);
+      case 'self.leaving':
+        this.isLeaving = true;
+        return quiet([{ type: 'erase', key: this.options.self.id }]);
+    }
+  }
+
+  private put({ key, text, revision }: Extract<StoreFact, { type: 'entry.put' }>, now: number): StoredStep {
+    const { self, cluster } = this.options;
+    const record = readRecord(key, text, cluster);
+    if (typeof record === 'string') return this.refuse(key, record);
+    if (key === self.id) {
+      const livesAgain = this.leases.heardSelf(record.beat, now);
+      return quiet(livesAgain ? [note({ event: 'cluster.live', members: this.records.size + 1 })] : []);
+    }
+    this.refused.delete(key);
+    this.leases.heard(key, revision, now);
+    const before = this.records.get(key);
+    this.records.set(key, record);
+    const { endpoint } = record.member;
+    if (before !== undefined) return before.member.endpoint === endpoint ? quiet([]) : this.changed([]);
+    return this.changed([note({ event: 'member.joined', member: key, endpoint })]);
+  }
+
+  private removed(key: string): StoredStep {
+    if (key !== this.options.self.id) {
+      return this.forget(key)
+        ? this.changed([gone(key, 'its entry was taken out: it left, or was taken for gone')])
+        : quiet([]);
+    }
+    // Somebody took this node for gone: the next tick says that it is not.
+    this.writtenAt = Number.NEGATIVE_INFINITY;
+    return quiet([]);
+  }
+
+  private look(now: number): StoredStep {
+    const effects: StoreEffect[] = [];
+    if (this.leases.growsDeaf(now)) {
+      effects.push(note({ event: 'cluster.frozen', reason: this.standing().reason }));
+    }
+    const isDeaf = this.isOpen && this.standing().state !== 'live';
+    if (isDeaf && now - this.reopenedAt > this.leases.deafMs) {
+      this.reopenedAt = now;
+      effects.push({ type: 'reopen', reason: this.standing().reason });
+    }
+    if (this.isDue(now)) effects.push(...this.write(now));
+    const spent = this.leases.spent(now);
+    if (spent.length === 0) return quiet(effects);
+    for (const { member } of spent) this.records.delete(member);
+    for (const { member, revision } of spent) {
+      effects.push(gone(member, `nothing new of it for ${this.options.leaseMs} ms`));
+      if (this.sweeps()) effects.push({ type: 'remove', key: member, expected: revision });
+    }
+    return this.changed(effects);
+  }
+
+  /** All judge alone, but one of them is enough to take the entry out. */
+  private sweeps(): boolean {
+    const { id } = this.options.self;
+    for (const other of this.records.keys()) if (other < id) return false;
+    return true;
+  }
+
+  private isDue(now: number): boolean {
+    return this.isOpen && now - this.writtenAt >= this.options.beatMs;
+  }
+
+  private write(now: number): StoreEffect[] {
+    if (this.isLeaving) return [];
+    this.writtenAt = now;
+    this.beat++;
+    return [{ type: 'put', key: this.options.self.id, text: writeRecord(this.ownRecord()) }];
+  }
+
+  private ownRecord(): NodeRecord {
+    const { self, cluster, build, machine, condition } = this.options;
+    return {
+      cluster,
+      protocol: protocolVersion,
+      build,
+      machine,
+      member: self,
+      ...condition(),
+      beat: this.beat,
+    };
+  }
+
+  private freeze(reason: string): StoreEffect[] {
+    const wasLive = this.standing().state === 'live';
+    this.leases.freeze(reason);
+    return wasLive ? [note({ event: 'cluster.frozen', reason })] : [];
+  }
+
+  private refuse(key: string, reason: string): StoredStep {
+    if (this.refused.get(key) === reason) return quiet([]);
+    if (this.refused.size >= refusedMax) this.refused.clear();
+    this.refused.set(key, reason);
+    this.forget(key);
+    return this.changed([note({ event: 'member.refused', member: key, reason })]);
+  }
+
+  private forget(member: MemberId): boolean {
+    this.leases.forget(member);
+    return this.records.delete(member);
+  }
+
+  private changed(effects: readonly StoreEffect[]): StoredStep {
+    return { ...nothing, dial: this.calls.due(this.listed()), hangUp: this.vain(), effects };
+  }
+
+  private vain(): string[] {
+    return this.calls.vain(this.listed());
+  }
+
+  private *listed(): IterableIterator<Member> {
+    for (const { member } of this.records.values()) yield member;
+  }
+}
+
+/** Who is listed stays the same. */
+function quiet(effects: readonly StoreEffect[]): StoredStep {
+  return { ...nothing, effects };
+}
+
+function note(said: Note): StoreEffect {
+  return { type: 'note', note: said };
+}
+
+function gone(member: MemberId, reason: string): StoreEffect {
+  return note({ event: 'member.gone', member, reason });
+}

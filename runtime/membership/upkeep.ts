@@ -1,0 +1,243 @@
+// Keeps a node's membership in a store: connects and connects again, carries out what the membership decides, tells it what
+// came of that and what time it is. The decisions are in cluster/.
+import type { Step } from '../../cluster/membership.js';
+import type { Connection, ConnectionEvents, Store, StoreOptions } from '../../cluster/store.js';
+import type { Note, StoredMembership, StoreEffect, StoreFact } from '../../cluster/stored.js';
+import { after, now, pause, type Timer } from '../clock.js';
+import type { Log } from '../log.js';
+
+export interface UpkeepOptions {
+  readonly membership: StoredMembership;
+  readonly connect: (events: ConnectionEvents) => Promise<Connection>;
+  readonly store: StoreOptions;
+  /** What is connected to, for people. */
+  readonly where: string;
+  /** Only at the start does it give up. */
+  readonly startMs: number;
+  readonly tickMs: number;
+  readonly log: Log;
+  /** Whom to call and whom not to call any more. */
+  readonly take: (step: Step) => void;
+  /** Something that may matter to those who look has changed. */
+  readonly changed: () => void;
+}
+
+const againFirstMs = 250;
+const againMostMs = 5000;
+const goodbyeMs = 1000;
+const warnings: readonly Note['event'][] = ['cluster.frozen', 'member.refused'];
+
+export class Upkeep {
+  private readonly options: UpkeepOptions;
+  private connection: Connection | undefined;
+  private store: Store | undefined;
+  private endWatch: () => void = () => {};
+  /** Of two that try to open the store the later one goes on. */
+  private turn = 0;
+  private wanted: { readonly key: string; readonly text: string } | undefined;
+  private isWriting = false;
+  private isStopped = false;
+  private ticking: Timer | undefined;
+  private deadline: Timer | undefined;
+  private tries = 0;
+  private amiss = 'it does not answer';
+  private isKnown: () => void = () => {};
+  private readonly known = new Promise<void>((resolve) => {
+    this.isKnown = resolve;
+  });
+
+  constructor(options: UpkeepOptions) {
+    this.options = options;
+  }
+
+  /** Resolves when those who are there are known; rejects with a sentence when that can't be had in time. */
+  async start(): Promise<void> {
+    const { where, startMs } = this.options;
+    this.tick();
+    void this.open();
+    const late = new Promise<never>((_, reject) => {
+      this.deadline = after(startMs, () =>
+        reject(new Error(hopeless(where, this.tries, startMs, this.amiss))),
+      );
+    });
+    try {
+      await Promise.race([this.known, late]);
+    } catch (fault) {
+      await this.abandon();
+      throw fault;
+    } finally {
+      this.deadline?.cancel();
+    }
+  }
+
+  /** The node has changed: the others are to know at once. */
+  renew(): void {
+    this.tell({ type: 'self.changed' });
+  }
+
+  /** Says goodbye, as far as that can be said. */
+  async stop(): Promise<void> {
+    const { store } = this;
+    this.isStopped = true;
+    for (const effect of this.options.membership.told({ type: 'self.leaving' }, now()).effects) {
+      if (effect.type !== 'erase' || store === undefined) continue;
+      await within(goodbyeMs, store.erase(effect.key));
+    }
+    await this.abandon();
+  }
+
+  /** Ends without a word: the others will see. */
+  async abandon(): Promise<void> {
+    this.isStopped = true;
+    this.turn++;
+    this.ticking?.cancel();
+    this.endWatch();
+    if (this.connection !== undefined) await within(goodbyeMs, this.connection.close());
+  }
+
+  private tick(): void {
+    this.ticking = after(
+      this.options.tickMs,
+      () => {
+        this.tell({ type: 'tick' });
+        if (!this.isStopped) this.tick();
+      },
+      false,
+    );
+  }
+
+  /** Tries until it has the store and a watch of it. */
+  private async open(firstMs = 0): Promise<void> {
+    const turn = ++this.turn;
+    const { where: tried, log } = this.options;
+    let againMs = againFirstMs;
+    if (firstMs > 0) await pause(firstMs);
+    while (turn === this.turn && !this.isStopped) {
+      this.tries++;
+      try {
+        return await this.tryToOpen(turn);
+      } catch (fault) {
+        if (turn !== this.turn) return;
+        this.amiss = (fault as Error).message;
+        this.tell({ type: 'write.failed', reason: this.amiss });
+        log.warn('nats.unreachable', { tried, reason: this.amiss, tries: this.tries, againMs });
+        await pause(againMs);
+        againMs = Math.min(2 * againMs, againMostMs);
+      }
+    }
+  }
+
+  private async tryToOpen(turn: number): Promise<void> {
+    this.connection ??= await this.connect();
+    if (this.isStopped) return void this.connection.close();
+    const store = await this.connection.open(this.options.store);
+    if (turn !== this.turn) return;
+    this.endWatch();
+    this.store = store;
+    this.tell({ type: 'store.opened' });
+    const isOurs = (): boolean => turn === this.turn;
+    const end = await store.watch({
+      put: (key, { text, revision }) => {
+        if (isOurs()) this.tell({ type: 'entry.put', key, text, revision });
+      },
+      removed: (key) => {
+        if (isOurs()) this.tell({ type: 'entry.removed', key });
+      },
+      caughtUp: () => this.isKnown(),
+      ended: (reason) => {
+        if (isOurs()) this.lose(reason);
+      },
+    });
+    if (isOurs()) this.endWatch = end;
+    else end();
+  }
+
+  private async connect(): Promise<Connection> {
+    const isCurrent = (): boolean => this.connection === connection && !this.isStopped;
+    const connection: Connection = await this.options.connect({
+      away: (reason) => {
+        if (!isCurrent()) return;
+        this.turn++;
+        this.tell({ type: 'store.lost', reason });
+      },
+      back: () => {
+        if (isCurrent()) void this.open();
+      },
+      closed: (reason) => {
+        if (!isCurrent()) return;
+        this.connection = undefined;
+        this.lose(reason);
+      },
+    });
+    return connection;
+  }
+
+  private lose(reason: string): void {
+    this.tell({ type: 'store.lost', reason });
+    void this.open(againFirstMs);
+  }
+
+  private tell(fact: StoreFact): void {
+    if (this.isStopped) return;
+    const { membership, take, changed } = this.options;
+    const before = membership.standing().state;
+    const step = membership.told(fact, now());
+    take(step);
+    for (const effect of step.effects) this.perform(effect);
+    if (step.effects.some(({ type }) => type === 'note') || before !== membership.standing().state) changed();
+  }
+
+  private perform(effect: StoreEffect): void {
+    switch (effect.type) {
+      case 'put':
+        this.wanted = effect;
+        if (!this.isWriting) void this.write();
+        return;
+      case 'remove':
+        this.store?.remove(effect.key, effect.expected).catch(() => {
+          // What is left of it grows old and is dropped.
+        });
+        return;
+      case 'reopen':
+        void this.open();
+        return;
+      case 'note': {
+        const { event, ...fields } = effect.note;
+        if (warnings.includes(event)) this.options.log.warn(event, fields);
+        else this.options.log.info(event, fields);
+      }
+    }
+  }
+
+  /** The latest that is wanted: what is older is no use any more. */
+  private async write(): Promise<void> {
+    this.isWriting = true;
+    while (this.wanted !== undefined && this.store !== undefined && !this.isStopped) {
+      const { key, text } = this.wanted;
+      this.wanted = undefined;
+      await this.store.put(key, text).catch((fault: Error) => {
+        this.tell({
+          type: 'write.failed',
+          reason: `the node's entry could not be written: ${fault.message}`,
+        });
+      });
+    }
+    this.isWriting = false;
+  }
+}
+
+function hopeless(where: string, tries: number, startMs: number, reason: string): string {
+  const times = tries === 1 ? 'once' : `${tries} times`;
+  return (
+    `NATS can't be used at ${where}, tried ${times} in ${startMs / 1000} s: ${reason}. ` +
+    'Is it running there, with JetStream, and are --nats and the other --nats-... settings right?'
+  );
+}
+
+/** Settles in time whatever comes of it. */
+async function within(waitMs: number, asked: Promise<unknown>): Promise<void> {
+  const late = new Promise<void>((resolve) => {
+    after(waitMs, resolve, false);
+  });
+  await Promise.race([asked.catch(() => {}), late]);
+}
