@@ -29,6 +29,7 @@ export type Fact =
       /** What runs cost that were made to find that out: rows, ascending, and milliseconds. */
       readonly costs: readonly (readonly [number, number])[];
       readonly golden?: Golden;
+      readonly runsOn?: string;
     }
   | {
       readonly type: 'model.failed';

@@ -1,7 +1,7 @@
 // The bounds of the protocol itself, the same on every node. What an operator may set is in the configuration.
 
 /** Raised whenever a message's positions change. Nodes of different versions refuse each other. */
-export const protocolVersion = 2;
+export const protocolVersion = 3;
 
 export const limits = {
   nameLengthMax: 128,
@@ -17,6 +17,7 @@ export const limits = {
   pathStepsMax: 24,
   tagsMax: 32,
   batchSizesMax: 64,
+  placesShownMax: 32,
 } as const;
 
 export const limitMeanings: Readonly<Record<keyof typeof limits, string>> = {
@@ -32,5 +33,6 @@ export const limitMeanings: Readonly<Record<keyof typeof limits, string>> = {
   framesPerEnvelopeMax: 'Tensor frames of one message.',
   tagsMax: 'Tags of one worker, or that one model asks for.',
   batchSizesMax: 'Sizes of batches that one model names or is measured at.',
+  placesShownMax: 'Kinds of places that one model is told to run on.',
   pathStepsMax: 'Steps of its path that a job keeps.',
 };

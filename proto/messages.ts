@@ -87,6 +87,8 @@ export const messages = {
     rowsMax: count,
     runMs: duration,
     reason: text,
+    /** The device under it, and in brackets what else there is to be known of that. */
+    runsOn: text,
   }),
   modelReported: say(26, 'model.reported', {
     model: name,
@@ -100,6 +102,8 @@ export const messages = {
     /** How batches are formed at present, and why so. */
     policy: oneOf(...batchPolicies),
     why: text,
+    /** What it runs on in those that have it ready, and in how many of them. */
+    runsOn: listOf(tuple(text, count), limits.placesShownMax),
   }),
   /** How the model's owner wants it to be batched: said before its share is told ready. */
   modelDescribed: say(27, 'model.described', {

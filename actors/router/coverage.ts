@@ -8,14 +8,22 @@ import { ownerOf } from './owner.js';
 
 type Report = Said<'model.reported'>;
 
-export type ModelCondition = Pick<Report, 'ready' | 'loading' | 'failed' | 'reason' | 'policy' | 'why'>;
+export type ModelCondition = Omit<Report, 'type' | 'model' | 'version'>;
 
 /** No worker could load it, and none is about to try. */
 export function isUnavailable({ ready, loading, failed }: ModelCondition): boolean {
   return ready === 0 && loading === 0 && failed > 0;
 }
 
-const unknown: ModelCondition = { ready: 0, loading: 0, failed: 0, reason: '', policy: 'auto', why: '' };
+const unknown: ModelCondition = {
+  ready: 0,
+  loading: 0,
+  failed: 0,
+  reason: '',
+  policy: 'auto',
+  why: '',
+  runsOn: [],
+};
 
 export class Coverage {
   private readonly listed = new Map<string, ListedModel>();

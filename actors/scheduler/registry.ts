@@ -3,6 +3,7 @@
 import type { Batching } from '../../proto/batching.js';
 import type { MemberId } from '../../proto/ids.js';
 import { modelKey } from '../../proto/ids.js';
+import { limits } from '../../proto/limits.js';
 import type { Said, ShareState, Verdict } from '../../proto/messages.js';
 import { Directory } from '../directory.js';
 import { type Effect, note, send } from '../effects.js';
@@ -166,10 +167,10 @@ export class Registry {
     const worker = this.workers.get(from);
     if (worker === undefined || worker.epoch !== changed.epoch) return false;
     const key = modelKey(changed.model, changed.version);
-    const { state, place, rowsMax, reason } = changed;
+    const { state, place, rowsMax, reason, runsOn } = changed;
     // One stays, whatever it is: who has told of none at all may have any.
     if (state === 'unloaded' && worker.shares.size > 1) worker.shares.delete(key);
-    else worker.shares.set(key, { state, place, rowsMax, reason });
+    else worker.shares.set(key, { state, place, rowsMax, reason, runsOn });
     if (state === 'ready') this.proven.add(key);
     return true;
   }
@@ -180,6 +181,7 @@ export class Registry {
     let loading = 0;
     let failed = 0;
     let reason = '';
+    const places = new Map<string, number>();
     for (const worker of this.workers.values()) {
       const share = worker.shares.get(model);
       const lacking = needs.find((tag) => !worker.tags.has(tag));
@@ -192,7 +194,10 @@ export class Registry {
       const serves = share?.state === 'ready' || share?.state === 'retiring';
       const isConfined = worker.confinedFor !== '';
       const isOut = worker.leaving || isConfined || this.verdicts.get(worker.id) === 'down';
-      if (serves && !isOut) ready++;
+      if (serves && !isOut) {
+        ready++;
+        places.set(share.runsOn, (places.get(share.runsOn) ?? 0) + 1);
+      }
       // Who has just registered has not told of its models yet.
       const isComing = share?.state === 'loading' || share?.state === 'warming';
       if (worker.shares.size === 0 || isComing || (serves && isConfined)) loading++;
@@ -201,7 +206,8 @@ export class Registry {
         reason = share.reason;
       }
     }
-    return { ready, loading, failed, reason };
+    const runsOn = [...places].filter(([place]) => place !== '').slice(0, limits.placesShownMax);
+    return { ready, loading, failed, reason, runsOn };
   }
 }
 

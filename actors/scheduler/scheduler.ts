@@ -286,9 +286,9 @@ export class Scheduler implements Actor {
   private reviewLanes(): void {
     this.registry.changed();
     for (const lane of this.lanes.values()) {
-      const { ready, loading, failed, reason } = this.registry.count(lane.key, lane.batching.needs);
+      const { ready, loading, failed, reason, runsOn } = this.registry.count(lane.key, lane.batching.needs);
       lane.serve(ready > 0);
-      const word = `${ready} ${loading} ${failed} ${reason} ${lane.batching.policy}`;
+      const word = `${ready} ${loading} ${failed} ${reason} ${lane.batching.policy} ${runsOn}`;
       if (word === lane.word) continue;
       lane.word = word;
       this.report(lane, this.registry.links.with('router'));

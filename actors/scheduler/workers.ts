@@ -27,6 +27,7 @@ export interface Share {
   readonly place: Place;
   readonly rowsMax: number;
   readonly reason: string;
+  readonly runsOn: string;
 }
 
 /** One that retires still runs what comes. */

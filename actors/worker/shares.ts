@@ -16,6 +16,8 @@ export class WorkerShare {
   runMs = 0;
   reason = '';
   golden: Golden = 'none';
+  /** In words. */
+  runsOn = '';
   /** Rows and milliseconds of the runs that were made to find out what they cost. */
   costs: readonly (readonly [number, number])[] = [];
   /** The schedulers from which nothing more comes for it. */
@@ -36,14 +38,14 @@ export class WorkerShare {
   /** Everything that a scheduler is to know of it; its state comes last, so that a ready one is known in full. */
   toldAs(epoch: number): Told[] {
     const { model, version } = this.listed;
-    const { place, rowsMax, runMs, reason, costs } = this;
+    const { place, rowsMax, runMs, reason, costs, runsOn } = this;
     const of = { epoch, model, version };
     const told: Told[] = [{ type: 'model.described', ...of, ...this.listed.batching }];
     if (costs.length > 0) told.push({ type: 'costs.measured', ...of, runs: costs });
     const { state: own } = this.chart;
     const isGoing = own === 'leaving' || own === 'emptying';
     const state: ShareState = isGoing ? 'unloaded' : (own as ShareState);
-    told.push({ type: 'share.changed', ...of, state, place, rowsMax, runMs, reason });
+    told.push({ type: 'share.changed', ...of, state, place, rowsMax, runMs, reason, runsOn });
     return told;
   }
 }
@@ -87,6 +89,7 @@ export class Shares {
     share.runMs = fact.runMs;
     share.costs = fact.costs;
     share.golden = fact.golden ?? 'none';
+    share.runsOn = fact.runsOn ?? '';
     share.chart.move('ready');
     return share;
   }

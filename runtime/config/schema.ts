@@ -1,9 +1,12 @@
 // Every setting of a node, in the order in which people are told of them. Units stand in the names.
 import { workerChoices } from '../../proto/batching.js';
+import { devicePattern, deviceWanted, fallbacks } from '../executor/device.js';
 import { choice, decimal, flag, type Setting, several, tags, text, type ValueOf, whole } from './setting.js';
 
 export const askedRoles = ['all', 'router', 'scheduler', 'worker', 'health'] as const;
 
+const oneDevice = devicePattern.source.slice(1, -1);
+const deviceList = new RegExp(`^${oneDevice}(?:,${oneDevice}){0,63}$`);
 const endpoint = /^(ipc:\/\/\/.+|tcp:\/\/.+:\d+)?$/;
 const anyText = /^.{0,4000}$/s;
 const nameText = /^[A-Za-z0-9_-]{1,40}$/;
@@ -56,6 +59,17 @@ export const settings = {
   defaultModel: text('digits', anyText, 'a model of the repository', 'What the simple ModelService serves.'),
   workerCount: whole(2, 0, 64, 'Worker processes that this node starts.'),
   threadCount: whole(1, 1, 64, 'Compute threads of each worker.'),
+  device: text(
+    'cpu',
+    deviceList,
+    `${deviceWanted}; or several of them, separated by commas`,
+    'What models run on where their configuration says nothing else. Of several each worker of this node has the next.',
+  ),
+  fallback: choice(
+    'none',
+    fallbacks,
+    'Where a device fails: models are not served there, with the reason (none), or run on the CPU, which is told (cpu).',
+  ),
   host: text(
     '127.0.0.1',
     /^[^\s]{1,255}$/,

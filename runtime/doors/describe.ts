@@ -41,6 +41,7 @@ export function describeConfig(engine: Engine, entry: ModelEntry): Fields {
   // What clients see of a pipeline has no rows apart; how its model batches is told of that.
   const batches = entry.maxBatch > 0 && entry.pipeline === undefined;
   const { inputs, outputs } = portsOf(engine, entry);
+  const { runsOn = [] } = statusOf(engine, entry);
   const config: Fields = {
     name: entry.name,
     platform: platformOf(entry),
@@ -49,7 +50,7 @@ export function describeConfig(engine: Engine, entry: ModelEntry): Fields {
     max_batch_size: batches ? entry.maxBatch : 0,
     input: inputs.map((tensor) => tensorConfig(tensor, batches)),
     output: outputs.map((tensor) => tensorConfig(tensor, batches)),
-    instance_group: [{ name: `${entry.name}_0`, kind: 'KIND_CPU', count: 1 }],
+    instance_group: groupsOf(entry.name, runsOn),
     model_transaction_policy: { decoupled: false },
   };
   if (batches) config['dynamic_batching'] = batchingConfig(entry);
@@ -59,9 +60,18 @@ export function describeConfig(engine: Engine, entry: ModelEntry): Fields {
   config['parameters'] = {
     batching_policy: { string_value: policy },
     batching_why: { string_value: why === '' ? 'no scheduler has reported on it yet' : why },
+    ...(runsOn.length === 0 ? {} : { runs_on: { string_value: placesIn(runsOn) } }),
     ...variantParameters(entry),
   };
   return config;
+}
+
+function groupsOf(name: string, runsOn: NonNullable<ModelStatus['runsOn']>): Fields[] {
+  if (runsOn.length === 0) return [{ name: `${name}_0`, kind: 'KIND_CPU', count: 1 }];
+  return runsOn.map(([place, count], at) => {
+    const kind = /^(webgpu|cuda|tensorrt)\b/.test(place) ? 'KIND_GPU' : 'KIND_CPU';
+    return { name: `${name}_${at}`, kind, count };
+  });
 }
 
 /** What there is, and what is served where nothing else is said of a device. */
@@ -90,12 +100,22 @@ export function describeStatistics(models: Models, engine: Engine, name: string,
 }
 
 /** The repository as a bare list. */
-export function describeIndex(engine: Engine, readyOnly: boolean): ModelStatus[] {
+export function describeIndex(engine: Engine, readyOnly: boolean): Fields[] {
   return engine
     .models()
     .map((entry) => statusOf(engine, entry))
     .filter((status) => !readyOnly || status.state === 'READY')
-    .map(({ name, version, state, reason }) => ({ name, version, state, reason }));
+    .map(({ name, version, state, reason, runsOn = [] }) => {
+      const told = { name, version, state, reason };
+      return runsOn.length === 0 ? told : { ...told, runs_on: placesIn(runsOn) };
+    });
+}
+
+/** `webgpu in 1 worker, cpu in 2 workers`. */
+function placesIn(runsOn: NonNullable<ModelStatus['runsOn']>): string {
+  return runsOn
+    .map(([place, workers]) => `${place} in ${workers} worker${workers === 1 ? '' : 's'}`)
+    .join(', ');
 }
 
 function statisticsOf(engine: Engine, { name, version }: ModelEntry): Fields {

@@ -46,6 +46,8 @@ export interface ModelStatus {
   readonly version: string;
   readonly state: ModelState;
   readonly reason: string;
+  /** In words, what it runs on in each kind of place, and in how many workers. */
+  readonly runsOn?: readonly (readonly [place: string, workers: number])[];
 }
 
 /** How a model's requests are put into batches at present, and why so; the reason is empty until somebody knows. */

@@ -10,6 +10,8 @@ export interface Backend {
 }
 
 export interface LoadedModel {
+  /** What of it runs elsewhere than on the device that the order names, in words; empty or missing: nothing. */
+  readonly partly?: string;
   /**
    * Gets ready for runs of so many rows. Gives the milliseconds that one takes, 0 when that can't be told, or nothing:
    * then it is run with made-up input and timed. So is a model without it.

@@ -8,8 +8,10 @@ import type { FromThread, ToThread } from './letters.js';
 import { MemoryPool } from './memory.js';
 import type { LoadOrder } from './order.js';
 
+type Done = Extract<FromThread, { kind: 'done' }>;
+
 interface Served {
-  resolve(runMs: number): void;
+  resolve(done: Done): void;
   reject(error: Error): void;
 }
 
@@ -54,16 +56,17 @@ export class ComputeThread {
     });
   }
 
-  async load(order: LoadOrder): Promise<void> {
-    await this.#ask((id) => ({ kind: 'load', id, order }));
+  /** What of it runs elsewhere than on its device. */
+  async load(order: LoadOrder): Promise<string> {
+    return (await this.#ask((id) => ({ kind: 'load', id, order }))).partly;
   }
 
-  warmup(key: string, rows: number): Promise<number> {
-    return this.#ask((id) => ({ kind: 'warmup', id, key, rows }));
+  async warmup(key: string, rows: number): Promise<number> {
+    return (await this.#ask((id) => ({ kind: 'warmup', id, key, rows }))).runMs;
   }
 
-  measure(key: string, rows: number): Promise<number> {
-    return this.#ask((id) => ({ kind: 'measure', id, key, rows }));
+  async measure(key: string, rows: number): Promise<number> {
+    return (await this.#ask((id) => ({ kind: 'measure', id, key, rows }))).runMs;
   }
 
   async unload(key: string): Promise<void> {
@@ -101,7 +104,7 @@ export class ComputeThread {
     await this.#worker.terminate();
   }
 
-  #ask(letter: (id: number) => ToThread): Promise<number> {
+  #ask(letter: (id: number) => ToThread): Promise<Done> {
     if (this.#end !== '') return Promise.reject(new Error(this.#end));
     return new Promise((resolve, reject) => {
       this.#lettersSent += 1;
@@ -118,7 +121,7 @@ export class ComputeThread {
     if (letter.kind === 'done') {
       const served = this.#served.get(letter.id);
       this.#served.delete(letter.id);
-      if (letter.reason === '') served?.resolve(letter.runMs);
+      if (letter.reason === '') served?.resolve(letter);
       else served?.reject(new Error(letter.reason));
       return;
     }

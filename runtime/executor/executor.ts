@@ -49,12 +49,15 @@ export type Loaded =
       /** Rows, ascending, and milliseconds of measured runs; empty where a run's cost depends on more than its rows. */
       readonly costs: readonly Cost[];
       readonly golden: Golden;
+      /** In words: a device, and what else there is to be known of that. */
+      readonly runsOn: string;
+      /** Why it runs on the CPU though it was to have another device; empty or missing: it does not. */
+      readonly fallback?: string;
     }
   /** `suspect`: it was loaded, and answered its golden input otherwise than before. */
   | { readonly ok: false; readonly reason: string; readonly suspect?: boolean };
 
 export interface Executor {
-  readonly device: string;
   load(entry: ModelEntry): Promise<Loaded>;
   unload(model: string, version: string): void;
   run(run: Run, done: (result: RunResult) => void): void;

@@ -4,7 +4,10 @@ import { modelKey } from '../../proto/ids.js';
 import type { Place } from '../../proto/messages.js';
 import { after, now, settle, type Timer } from '../clock.js';
 import { editionOf, type ModelEntry } from '../models/repository.js';
+import { loadOnBest, type Wish } from './choosing.js';
 import { ComputeThread } from './compute.js';
+import type { Device } from './device.js';
+import { Devices } from './devices.js';
 import type { Cost, Executor, Loaded, Run, RunFailure, RunResult } from './executor.js';
 import { cutOutputs, fill, filledRows } from './filling.js';
 import { findWrongInput, gatherInputs } from './gather.js';
@@ -13,7 +16,7 @@ import type { GoldenInput } from './golden-input.js';
 import type { KeptCosts } from './kept.js';
 import { LearnedCosts } from './learned.js';
 import { hasOpenSizes, Measuring } from './measuring.js';
-import { type Device, type LoadOrder, orderOf } from './order.js';
+import { type LoadOrder, orderOf } from './order.js';
 import { OwnThread } from './own-thread.js';
 import { Shelf } from './shelf.js';
 
@@ -23,10 +26,10 @@ export const tiny = { oneRowMs: 0.15, allRowsMs: 0.5, fileBytes: 256 * 1024 } as
 /** A thread without models is kept a little, for models often come one after the other. */
 const threadIdleMs = 2_000;
 
-export interface ExecutorOptions {
+export interface ExecutorOptions extends Partial<Wish> {
   /** That one run may use. */
   readonly threads?: number;
-  readonly device?: Device;
+  readonly devices?: Devices;
   /** Where measured costs are kept; none: nowhere. */
   readonly kept?: KeptCosts;
   /** The folder where optimised graphs are kept; none: nowhere. */
@@ -50,10 +53,11 @@ interface Placed {
   readonly learned: LearnedCosts;
 }
 
-type Put = Pick<Placed, 'place' | 'own'> & { readonly runMs: number };
+type Put = Pick<Placed, 'place' | 'own'> & { readonly runMs: number; readonly partly?: string };
 
 class Places implements Executor {
-  readonly device: Device;
+  readonly #wish: Wish;
+  readonly #devices: Devices;
   readonly #threads: number;
   readonly #graphs: string;
   readonly #broken: ((reason: string) => void) | undefined;
@@ -73,30 +77,37 @@ class Places implements Executor {
   #isClosed = false;
   #isBroken = false;
 
-  constructor({ device = 'cpu', threads = 1, graphs = '', broken, kept, golden }: ExecutorOptions) {
-    this.device = device;
+  constructor(options: ExecutorOptions) {
+    const { device = 'cpu', fallback = 'none', devices = new Devices(), threads = 1, graphs = '' } = options;
+    this.#wish = { device, fallback };
+    this.#devices = devices;
     this.#threads = threads;
     this.#graphs = graphs;
-    this.#broken = broken;
-    this.#kept = kept;
-    this.#golden = golden;
+    this.#broken = options.broken;
+    this.#kept = options.kept;
+    this.#golden = options.golden;
   }
 
-  async load(entry: ModelEntry): Promise<Loaded> {
-    const order = orderOf(entry, { device: this.device, threads: this.#threads, graphs: this.#graphs });
+  load(entry: ModelEntry): Promise<Loaded> {
+    return loadOnBest(entry, this.#wish, this.#devices, (device) => this.#loadOn(entry, device));
+  }
+
+  async #loadOn(entry: ModelEntry, device: Device): Promise<Loaded> {
+    const order = orderOf(entry, { device, threads: this.#threads, graphs: this.#graphs });
     if (typeof order === 'string') return { ok: false, reason: order };
     if (this.#isClosed) return { ok: false, reason: 'the executor is closed' };
     let own: OwnThread | undefined;
     try {
       const put = await this.#put(order, entry);
-      const { place, runMs } = put;
+      const { place, runMs, partly = '' } = put;
       own = put.own;
       const costs = await this.#costsOf(order, put);
       const before = this.#placed.get(order.key);
       this.#placed.set(order.key, { place, own, order, costs, learned: new LearnedCosts() });
       if (before !== undefined && (before.place !== place || before.own !== own)) await this.#remove(before);
       const { golden, failed } = await this.#prove(order, runMs);
-      if (failed === '') return { ok: true, place, rowsMax: order.rowsMax, runMs, costs, golden };
+      const runsOn = partly === '' ? device : `${device} (${partly})`;
+      if (failed === '') return { ok: true, place, rowsMax: order.rowsMax, runMs, costs, golden, runsOn };
       this.unload(entry.name, editionOf(entry));
       return { ok: false, reason: `its golden input: ${failed}`, suspect: true };
     } catch (error) {
@@ -192,17 +203,16 @@ class Places implements Executor {
   async #put(order: LoadOrder, entry: ModelEntry): Promise<Put> {
     const { placement } = entry.config;
     if (order.backend === 'module') return this.#putOwn(order);
-    if (placement === 'inline' || (placement === 'auto' && order.backend === 'echo')) {
-      return this.#putInline(order);
-    }
+    const isInline = placement === 'inline' || (placement === 'auto' && order.backend === 'echo');
+    if (isInline && order.device === 'cpu') return this.#putInline(order);
     const thread = this.#useThread();
     this.#threadUsers += 1;
     try {
-      await thread.load(order);
+      const partly = await thread.load(order);
       this.#inThread.add(order.key);
       const runMs = await thread.warmup(order.key, filledRows(order.rowSizes, 1));
       if (placement !== 'auto' || !(await isTiny(order, runMs, thread)))
-        return { place: 'thread', runMs, own: undefined };
+        return { place: 'thread', runMs, own: undefined, partly };
       const placed = await this.#putInline(order);
       this.#inThread.delete(order.key);
       await thread.unload(order.key);
@@ -287,7 +297,8 @@ class Places implements Executor {
 }
 
 async function isTiny(order: LoadOrder, runMs: number, thread: ComputeThread): Promise<boolean> {
-  if (order.backend !== 'onnxruntime' || order.sizeBytes > tiny.fileBytes) return false;
+  if (order.backend !== 'onnxruntime' || order.device !== 'cpu' || order.sizeBytes > tiny.fileBytes)
+    return false;
   if (hasOpenSizes(order) || runMs === 0 || runMs > tiny.oneRowMs) return false;
   if (order.rowsMax === 1) return true;
   return (await thread.warmup(order.key, order.rowsMax)) <= tiny.allRowsMs;

@@ -25,7 +25,14 @@ export interface RunLetter {
 }
 
 export type FromThread =
-  | { readonly kind: 'done'; readonly id: number; readonly reason: string; readonly runMs: number }
+  | {
+      readonly kind: 'done';
+      readonly id: number;
+      readonly reason: string;
+      readonly runMs: number;
+      /** Of a model that was loaded: what of it runs elsewhere. */
+      readonly partly: string;
+    }
   | {
       readonly kind: 'ran';
       readonly id: number;

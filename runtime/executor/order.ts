@@ -7,6 +7,7 @@ import { goldenTolerance } from '../models/config.js';
 import { editionOf, type ModelEntry } from '../models/repository.js';
 import { variantFor } from '../models/variants.js';
 import type { BackendName } from './backend.js';
+import type { Device } from './device.js';
 import { readSimulated, type SimulatedSettings } from './simulated.js';
 
 export interface LoadOrder {
@@ -45,10 +46,6 @@ export interface LoadOrder {
   readonly settings: Readonly<Record<string, unknown>>;
   readonly loadLongestMs: number;
 }
-
-export const devices = ['cpu', 'webgpu', 'cuda'] as const;
-
-export type Device = (typeof devices)[number];
 
 export interface Machine {
   readonly device: Device;

@@ -33,12 +33,13 @@ export class Shelf {
     return this.#models.size;
   }
 
-  /** Rejects with a sentence. A model of the same key is replaced. */
-  async load(order: LoadOrder): Promise<void> {
+  /** Tells what of it runs elsewhere. Rejects with a sentence. A model of the same key is replaced. */
+  async load(order: LoadOrder): Promise<string> {
     const backend = await findBackend(order.backend);
     const model = await backend.load(order);
     await this.unload(order.key);
     this.#models.set(order.key, { order, model, outputs: namesOf(order), runs: 0, idle: undefined });
+    return model.partly ?? '';
   }
 
   /** Milliseconds of a warm run; 0 when that can't be told. */

@@ -40,8 +40,9 @@ async function run(letter: RunLetter): Promise<void> {
 async function serve(letter: Exclude<ToThread, RunLetter>): Promise<void> {
   let runMs = 0;
   let reason = '';
+  let partly = '';
   try {
-    if (letter.kind === 'load') await shelf.load(letter.order);
+    if (letter.kind === 'load') partly = await shelf.load(letter.order);
     else if (letter.kind === 'warmup') runMs = await shelf.warmup(letter.key, letter.rows);
     else if (letter.kind === 'measure') runMs = await shelf.measure(letter.key, letter.rows);
     else if (letter.kind === 'unload') await shelf.unload(letter.key);
@@ -49,7 +50,7 @@ async function serve(letter: Exclude<ToThread, RunLetter>): Promise<void> {
   } catch (error) {
     reason = error instanceof Error ? error.message : String(error);
   }
-  post({ kind: 'done', id: letter.id, reason, runMs }, []);
+  post({ kind: 'done', id: letter.id, reason, runMs, partly }, []);
   if (letter.kind === 'stop') port.close();
 }
 

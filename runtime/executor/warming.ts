@@ -40,7 +40,7 @@ async function timed(
   rows: number,
   goesOn: (runs: number) => boolean,
 ): Promise<number[]> {
-  const inputs = order.inputs.map((input) => blank(input, order.batches, rows));
+  const inputs = blankInputs(order, rows);
   const outputs = order.outputs.map(({ name }) => name);
   const times: number[] = [];
   for (let runs = 0; goesOn(runs); runs++) {
@@ -55,6 +55,10 @@ async function timed(
     if (runs > 0) times.push(now() - startedAt);
   }
   return times;
+}
+
+export function blankInputs({ inputs, batches }: LoadOrder, rows: number): Tensor[] {
+  return inputs.map((input) => blank(input, batches, rows));
 }
 
 function blank(input: TensorHeader, batches: boolean, rows: number): Tensor {

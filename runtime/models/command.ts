@@ -13,7 +13,7 @@ export const modelsHelp = `Usage: node runtime models check FOLDER [--json]
 
 check: finds every mistake in a folder of models without starting anything: a line for each, with the model, its version,
 the file and the key. Ends with 0 where there is none, with 1 where there are some.
-list: the models of a running node, with what is amiss.
+list: the models of a running node, with what they run on and what is amiss.
 load: has a running node read the folder of a model again. What is new or has changed takes over once workers have it ready;
 what served before serves until then, and goes on where the new can't be loaded.
 unload: takes a model away from a running node: nothing new gets to it, what it has is still run.
@@ -38,6 +38,7 @@ interface Listed {
   readonly version: string;
   readonly state: string;
   readonly reason: string;
+  readonly runs_on?: string;
 }
 
 /** What is to be printed. Throws a ConfigError for wrong use, another error where the node has no good answer. */
@@ -89,8 +90,8 @@ function tableOf(models: readonly Listed[]): string {
   const names = models.map(({ name, version }) => `${name}:${version}`);
   const width = Math.max(...names.map((name) => name.length));
   return models
-    .map(({ state, reason }, at) => {
-      const line = `${(names[at] as string).padEnd(width)}  ${state}`;
+    .map(({ state, reason, runs_on: place = '' }, at) => {
+      const line = `${(names[at] as string).padEnd(width)}  ${state}${place && ` on ${place}`}`;
       return reason === '' ? line : `${line}: ${reason}`;
     })
     .join('\n');

@@ -1,6 +1,7 @@
 // A model's config.yaml: what its owner may say of it. Everything has a default but what only the owner can know.
 import { limits } from '../../proto/limits.js';
 import { type Datatype, datatypes } from '../../proto/tensor.js';
+import { devicePattern, deviceWanted, fallbacks } from '../executor/device.js';
 import { readSimulated } from '../executor/simulated.js';
 import { decimal, readShape, whole, word, z } from '../shape.js';
 import { parseYaml } from '../yaml.js';
@@ -52,6 +53,20 @@ export const modelShape = z.strictObject({
     .enum(['auto', 'inline', 'thread'])
     .default('auto')
     .describe('Where it runs in a worker: tiny models on the main thread, others in the compute thread.'),
+  device: z
+    .string()
+    .regex(devicePattern, { error: deviceWanted })
+    .optional()
+    .meta({ title: deviceWanted })
+    .describe(
+      'What it runs on, with ONNX Runtime; `auto` is the best that takes it. Default: as its worker. Others than cpu: runtime/executor/DEVICES.md.',
+    ),
+  fallback: z
+    .enum(fallbacks)
+    .optional()
+    .describe(
+      'Where its device fails: not served there, with the reason (none), or on the CPU, which is told wherever it is shown. Default: as the node has it.',
+    ),
   deadlineDefaultMs: decimal(1, dayMs).optional().describe('For requests that bring no deadline.'),
   runLongestMs: decimal(10, dayMs).optional().describe('A run that takes longer is taken for hung.'),
   loadLongestMs: decimal(10, dayMs)
@@ -158,7 +173,11 @@ function contradicted({ idempotent, shareIdentical, hedge }: ModelConfig): strin
 }
 
 function misplaced(config: ModelConfig): string[] {
-  const { backend, placement, settings } = config;
+  const { backend, placement, settings, device } = config;
+  const idleDevice =
+    device !== undefined && device !== 'cpu' && (backend === 'echo' || backend === 'simulated')
+      ? [`device is ${device}, but backend is ${backend}, which runs on the CPU only; leave device out`]
+      : [];
   const idle =
     settings !== undefined && isBuiltIn(backend)
       ? [`settings are for a backend of your own, but backend is ${backend}`]
@@ -170,7 +189,13 @@ function misplaced(config: ModelConfig): string[] {
         ]
       : [];
   const stray = strayed(backend);
-  return [...idle, ...inline, ...(stray === undefined ? [] : [stray]), ...missimulated(config)];
+  return [
+    ...idle,
+    ...idleDevice,
+    ...inline,
+    ...(stray === undefined ? [] : [stray]),
+    ...missimulated(config),
+  ];
 }
 
 function missimulated({ backend, simulated }: ModelConfig): string[] {

@@ -143,7 +143,7 @@ export class NodeEngine implements Engine {
     if (condition.ready > 0) {
       const amiss = this.repository.amissWith?.(name, version) ?? '';
       const reason = amiss && `it serves as it was loaded before, for its files can't be now: ${amiss}`;
-      return { ...about, state: 'READY', reason };
+      return { ...about, state: 'READY', reason, runsOn: condition.runsOn };
     }
     if (isUnavailable(condition)) return { ...about, state: 'UNAVAILABLE', reason: condition.reason };
     const started = this.actor.chart.state !== 'starting';

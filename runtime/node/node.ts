@@ -263,7 +263,7 @@ export class Node {
   private spawn(slot: number, name: string): void {
     const member = memberId(name, incarnation());
     const join = this.plan.self.endpoint === '' ? this.plan.join : [this.plan.self.endpoint];
-    const order = workerOrder(this.config, { member, name, host: this.plan.self.id, join });
+    const order = workerOrder(this.config, slot, { member, name, host: this.plan.self.id, join });
     this.children.spawn(slot, order, this.modelsWord());
     this.member?.host.hear({ type: 'child.spawned', slot, member });
   }

@@ -6,6 +6,7 @@ import type { SupervisorSettings } from '../../actors/supervisor/supervisor.js';
 import { ownCacheFolder } from '../config/places.js';
 import type { Config } from '../config/schema.js';
 import { type DoorOptions, doorDefaults } from '../doors/door.js';
+import { readDevice } from '../executor/device.js';
 import { version } from '../version.js';
 import type { WorkerOrder } from '../worker/order.js';
 
@@ -56,13 +57,17 @@ export function supervisorSettings(config: Config, names: readonly string[]): Su
 
 export function workerOrder(
   config: Config,
+  slot: number,
   who: Pick<WorkerOrder, 'member' | 'name' | 'host' | 'join'>,
 ): WorkerOrder {
+  const devices = config.device.split(',');
   const { cluster, threadCount, inlineCreditCount, threadCreditCount, beatMs, logLevel } = config;
   return {
     ...who,
     cluster,
     cacheFolder: config.cacheFolder || ownCacheFolder(),
+    device: readDevice(devices[slot % devices.length] as string),
+    fallback: config.fallback,
     threadCount,
     inlineCreditCount,
     threadCreditCount,

@@ -5,6 +5,7 @@ import type { Abort, Probe, RunBatch } from '../../actors/effects.js';
 import type { RunFinished } from '../../actors/facts.js';
 import { Worker } from '../../actors/worker/worker.js';
 import { after, settle } from '../clock.js';
+import { Devices } from '../executor/devices.js';
 import type { Loaded, RunResult } from '../executor/executor.js';
 import { createExecutor } from '../executor/factory.js';
 import { GoldenInputs } from '../executor/golden.js';
@@ -56,11 +57,14 @@ const kept = new KeptCosts(order.cacheFolder && join(order.cacheFolder, 'costs.j
 const graphs = order.cacheFolder && join(order.cacheFolder, 'graphs');
 const records = new GoldenRecords(order.cacheFolder, (reason) => log.warn('golden.unkept', { reason }));
 const golden = new GoldenInputs(records, (event, fields) => log.info(event, fields));
-const executor = createExecutor({ threads: order.threadCount, kept, graphs, golden, broken });
+const devices = new Devices();
+const { device, fallback, threadCount: threads } = order;
+const executor = createExecutor({ device, fallback, devices, threads, kept, graphs, golden, broken });
+const runsOn = await settleDevice();
 const actor = new Worker({
   name: order.name,
-  device: executor.device,
-  tags: tagsOf(order.tags, executor.device),
+  device: runsOn,
+  tags: tagsOf(order.tags, runsOn),
   credits: { inline: order.inlineCreditCount, thread: order.threadCreditCount },
   reportMs,
   goWaitMs,
@@ -91,6 +95,17 @@ starting = false;
 for (const endpoint of order.join) member.join(endpoint);
 list();
 
+/** What models get where they ask for nothing else, tried before anybody hears of this worker. */
+async function settleDevice(): Promise<string> {
+  if (device === 'cpu') return device;
+  const { device: best, passed } = await devices.best(device);
+  const settled = best === 'none' && fallback === 'cpu' ? 'cpu' : best;
+  const fields = { wanted: device, device: settled, reason: passed };
+  if (best === 'none') log.warn('worker.device', fields);
+  else log.info('worker.device', fields);
+  return settled;
+}
+
 function list(): void {
   member.host.hear({ type: 'models.listed', models: listedModels({ models }, order.runMaxMs) });
 }
@@ -98,8 +113,10 @@ function list(): void {
 async function load(model: string, version: string): Promise<void> {
   const loaded = await loadEntry(model, version);
   if (loaded.ok) {
-    const { place, rowsMax, runMs, costs, golden } = loaded;
-    member.host.hear({ type: 'model.loaded', model, version, place, rowsMax, runMs, costs, golden });
+    const { place, rowsMax, runMs, costs, golden, runsOn, fallback = '' } = loaded;
+    if (fallback !== '') log.warn('model.fallback', { model, version, runsOn: 'cpu', reason: fallback });
+    else if (runsOn !== 'cpu') log.info('model.loaded', { model, version, runsOn });
+    member.host.hear({ type: 'model.loaded', model, version, place, rowsMax, runMs, costs, golden, runsOn });
   } else {
     const { reason, suspect = false } = loaded;
     log.error('model.failed', { model, version, reason });

@@ -1,6 +1,7 @@
 // What a node tells a worker process that it starts, as one argument, and the few words that they exchange after that.
 import type { MemberId } from '../../proto/ids.js';
 import type { Cause } from '../../proto/messages.js';
+import type { Fallback, WantedDevice } from '../executor/device.js';
 import type { LogLevel } from '../log.js';
 import type { ModelEntry } from '../models/repository.js';
 
@@ -14,6 +15,8 @@ export interface WorkerOrder {
   readonly tags: readonly string[];
   /** Where what was measured of models is kept; empty: nowhere. */
   readonly cacheFolder: string;
+  readonly device: WantedDevice;
+  readonly fallback: Fallback;
   readonly threadCount: number;
   readonly inlineCreditCount: number;
   readonly threadCreditCount: number;

@@ -193,6 +193,7 @@ describe('coverage', () => {
       failed,
       reason,
       policy: 'eager',
+      runsOn: [],
       why: '',
     }) as const;
   const listed = { ...digits, broken: '', runMaxMs: 1, batching: batchingDefaults };
@@ -232,6 +233,7 @@ describe('coverage', () => {
       failed: 1,
       reason: 'config.yaml: unknown key',
       policy: 'auto',
+      runsOn: [],
       why: '',
     });
   });

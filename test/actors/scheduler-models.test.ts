@@ -23,6 +23,7 @@ describe('word of models', () => {
       loading: 0,
       failed: 0,
       reason: '',
+      runsOn: [['cpu', 1]],
       ...manner,
     };
     assert.deepEqual(

@@ -49,7 +49,14 @@ export class SchedulerStage {
   }
 
   share(member: MemberId, epoch: number, share: Partial<Said<'share.changed'>> = {}): Effect[] {
-    const ready = { state: 'ready', place: 'thread', rowsMax: 4, runMs: 1, reason: '' } as const;
+    const ready = {
+      state: 'ready',
+      place: 'thread',
+      rowsMax: 4,
+      runMs: 1,
+      reason: '',
+      runsOn: 'cpu',
+    } as const;
     return this.hear({ type: 'share.changed', epoch, ...digits, ...ready, ...share }, member);
   }
 

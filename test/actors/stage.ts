@@ -100,7 +100,17 @@ export class RouterStage {
 
   report(ready: number, failed: number, reason = '', loading = 0): Effect[] {
     return this.hear(
-      { type: 'model.reported', ...digits, ready, loading, failed, reason, policy: 'eager', why: '' },
+      {
+        type: 'model.reported',
+        ...digits,
+        ready,
+        loading,
+        failed,
+        reason,
+        policy: 'eager',
+        why: '',
+        runsOn: [],
+      },
       scheduler,
     );
   }

@@ -26,7 +26,7 @@ function crewOf(...names: readonly string[]): Member[] {
   return names.map((name) => {
     const register = { name, device: 'cpu', tags: [], inlineCredits: 1, threadCredits: 1 };
     const worker = new WorkerRecord(name, 1, { type: 'worker.register', ...register }, new Shapes());
-    const share = { state: 'ready', place: 'thread', rowsMax: 8, reason: '' } as const;
+    const share = { state: 'ready', place: 'thread', rowsMax: 8, reason: '', runsOn: 'cpu' } as const;
     return { worker, share, preferred: false };
   });
 }

@@ -35,8 +35,9 @@ describe('a worker joins', () => {
       rowsMax: 8,
       runMs: 0.2,
       costs: [],
+      runsOn: 'cpu',
     });
-    const told = { state: 'ready', place: 'inline', rowsMax: 8, runMs: 0.2, reason: '' };
+    const told = { state: 'ready', place: 'inline', rowsMax: 8, runMs: 0.2, reason: '', runsOn: 'cpu' };
     assert.deepEqual(said(loaded, 'share.changed'), [
       { type: 'share.changed', epoch: 4, ...digits, ...told },
     ]);

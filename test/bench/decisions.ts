@@ -174,7 +174,14 @@ class System {
     for (const [index, worker] of workers.entries()) {
       for (const model of mix.models) {
         const of = { epoch: index + 1, model, version };
-        const share = { state: 'ready', place: 'thread', rowsMax, runMs: 0.1, reason: '' } as const;
+        const share = {
+          state: 'ready',
+          place: 'thread',
+          rowsMax,
+          runMs: 0.1,
+          reason: '',
+          runsOn: 'cpu',
+        } as const;
         if (mix !== plain) {
           const runs = [[1, runMs / 2] as const, [rowsMax, runMs] as const];
           this.tell(scheduler, { type: 'costs.measured', ...of, runs }, worker);

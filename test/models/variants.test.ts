@@ -4,8 +4,9 @@ import { join } from 'node:path';
 import { test } from 'node:test';
 import { describeConfig } from '../../runtime/doors/describe.js';
 import type { Engine } from '../../runtime/doors/engine.js';
+import type { Device } from '../../runtime/executor/device.js';
 import { createExecutor } from '../../runtime/executor/factory.js';
-import { type Device, orderOf } from '../../runtime/executor/order.js';
+import { orderOf } from '../../runtime/executor/order.js';
 import { readModelConfig } from '../../runtime/models/config.js';
 import { type ModelEntry, scanRepository } from '../../runtime/models/repository.js';
 import { floatRun, floatsOf, loaded, successOf } from '../executor/models.js';
@@ -65,7 +66,8 @@ test('each device has its own, with its own size', async () => {
 });
 
 test('the configuration that clients may ask for tells them', async () => {
-  const engine = { manner: () => ({ policy: 'auto', why: '' }) } as unknown as Engine;
+  const manner = () => ({ policy: 'auto', why: '' });
+  const engine = { manner, status: () => ({ state: 'READY' }) } as unknown as Engine;
   const told = async (config: string) => {
     const { variants: all, variant } = describeConfig(engine, await entryOf(config))['parameters'] as Record<
       string,

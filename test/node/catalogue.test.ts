@@ -54,7 +54,15 @@ class Stage {
     const ready = this.ready.has(edition) ? 1 : 0;
     const failed = this.failed.has(edition) ? 1 : 0;
     const loading = ready + failed === 0 ? 2 : this.loading;
-    return { ready, loading, failed, reason: failed > 0 ? 'no such operator' : '', policy: 'auto', why: '' };
+    return {
+      ready,
+      loading,
+      failed,
+      reason: failed > 0 ? 'no such operator' : '',
+      policy: 'auto',
+      why: '',
+      runsOn: [],
+    };
   }
 }
 

@@ -110,7 +110,7 @@ test('how a model is batched is what its scheduler has reported last', () => {
   const stage = RouterStage.usual();
   const engine = new NodeEngine('node-1.aaaaaa', stage.router, new Repository([]));
   const { model, version } = specOf();
-  const counts = { ready: 1, loading: 0, failed: 0, reason: '' };
+  const counts = { ready: 1, loading: 0, failed: 0, reason: '', runsOn: [] };
   const policy = 'window';
   stage.hear(
     { type: 'model.reported', model, version, ...counts, policy, why: 'its owner said so' },
@@ -157,7 +157,7 @@ test('a model that no worker may run says why instead of how it is batched', () 
   );
   const reason = 'no worker has the tag gpu that its configuration asks for';
   const report = { type: 'model.reported', model, version, ready: 0, loading: 0, failed: 1, reason } as const;
-  stage.hear({ ...report, policy: 'auto', why: 'nothing has come yet' }, scheduler);
+  stage.hear({ ...report, policy: 'auto', why: 'nothing has come yet', runsOn: [] }, scheduler);
   assert.deepEqual(engine.manner(model, version), { policy: 'auto', why: `it can't be run: ${reason}` });
 });
 

@@ -170,7 +170,7 @@ describe('the commands of the README', () => {
   test('a model is loaded again while it serves', async () => {
     const env = { ...environment, SIGNALBOX_HTTP_PORT: String(portOf(node, 'rest')) };
     const { stdout } = await run('sh', ['-c', commandOf('node runtime models load')], { cwd: root, env });
-    assert.match(stdout, /^digits:1 {2}READY$/m);
+    assert.match(stdout, /^digits:1 {2}READY on cpu in 2 workers$/m);
   });
 
   test('the Python snippet prints ten probabilities', {

@@ -53,7 +53,10 @@ describe('models change while they are asked', () => {
     assert.equal(await asking.next(), 1);
 
     put(2, scaling(2));
-    assert.equal(await command('load', 'scaled'), 'scaled:1  READY\nscaled:2  READY');
+    assert.equal(
+      await command('load', 'scaled'),
+      'scaled:1  READY on cpu in 2 workers\nscaled:2  READY on cpu in 2 workers',
+    );
     assert.equal(await asking.next(), 2, 'the new version answers who names none');
     const first = await client.infer({ ...rowOf('scaled', 5), version: '1' });
     assert.deepEqual([first.status, first.values[0]], ['OK', 5], 'the old one still answers who names it');
@@ -121,7 +124,7 @@ describe('models change while they are asked', () => {
     assert.match(refused.message, /unloaded on request/);
     await until('it is gone', async () => (await index())['other:1']?.state === 'UNAVAILABLE');
     assert.ok(await node.isReady(), 'the others serve');
-    assert.equal(await command('load', 'other'), 'other:1  READY');
+    assert.equal(await command('load', 'other'), 'other:1  READY on cpu in 2 workers');
     assert.equal((await client.infer(rowOf('other', 7))).status, 'OK');
   });
 

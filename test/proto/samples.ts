@@ -34,6 +34,7 @@ const samples: { readonly [T in MessageType]: Omit<Said<T>, 'type'> } = {
     rowsMax: 32,
     runMs: 0.25,
     reason: '',
+    runsOn: 'webgpu (2 of 25 operators on cpu: Shape)',
   },
   'model.reported': {
     model: 'digits',
@@ -44,6 +45,10 @@ const samples: { readonly [T in MessageType]: Omit<Said<T>, 'type'> } = {
     reason: 'not an ONNX file',
     policy: 'deferred',
     why: 'batches pay and four workers take turns',
+    runsOn: [
+      ['webgpu', 1],
+      ['cpu', 1],
+    ],
   },
   'model.described': {
     epoch: 3,

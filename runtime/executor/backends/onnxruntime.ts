@@ -10,10 +10,14 @@ import {
   type Tensor,
   type TensorHeader,
 } from '../../../proto/tensor.js';
+import { now } from '../../clock.js';
 import { type Backend, BackendError, type Batch, type LoadedModel } from '../backend.js';
+import { type Device, kindOf, numberOf } from '../device.js';
 import { bytesOf, readStrings, viewElements, writeStrings } from '../elements.js';
 import { isWorthKeeping, KeptGraph } from '../graphs.js';
+import { elsewhere, OperatorRecord } from '../operators.js';
 import type { LoadOrder } from '../order.js';
+import { blankInputs } from '../warming.js';
 
 const typeNames: Readonly<Record<Exclude<Datatype, 'BF16'>, OrtTensor.Type>> = {
   BOOL: 'bool',
@@ -36,31 +40,98 @@ export const onnxruntime: Backend = { load };
 
 async function load(order: LoadOrder): Promise<LoadedModel> {
   for (const tensor of [...order.inputs, ...order.outputs]) refuseBrainFloat(tensor);
-  const session = await openSession(order);
+  const { session, partly } = await openSession(order);
   const mismatch = findMismatch(order, session);
   if (mismatch !== undefined) {
     await session.release();
     throw new Error(mismatch);
   }
   return {
+    partly,
     infer: (batch) => infer(session, batch),
     unload: () => session.release(),
   };
 }
 
-async function openSession(order: LoadOrder): Promise<InferenceSession> {
+interface Opened {
+  readonly session: InferenceSession;
+  /** What of it does not run on its device; empty: nothing. */
+  readonly partly: string;
+}
+
+async function openSession(order: LoadOrder): Promise<Opened> {
   const kept = await openKept(order);
-  if (kept !== undefined) return kept;
+  if (kept !== undefined) return { session: kept, partly: '' };
   try {
-    return await InferenceSession.create(order.file, optionsOf(order));
+    if (order.device !== 'cpu') return await openOnDevice(order);
+    return { session: await InferenceSession.create(order.file, optionsOf(order)), partly: '' };
   } catch (error) {
     throw new Error(sentenceOf(error));
   }
 }
 
+/** With a look at one run, for what the device has not is computed by the CPU. */
+async function openOnDevice(order: LoadOrder): Promise<Opened> {
+  const record = await OperatorRecord.begin();
+  try {
+    const session = await InferenceSession.create(order.file, {
+      ...optionsOf(order),
+      enableProfiling: true,
+      profileFilePrefix: record.prefix,
+    });
+    try {
+      const rows = order.rowSizes[0] ?? 1;
+      const outputs = session.outputNames;
+      await infer(session, { inputs: blankInputs(order, rows), rows, outputs }).catch(() => []);
+      session.endProfiling();
+      return { session, partly: elsewhere(kindOf(order.device), await record.read()) };
+    } catch (error) {
+      await session.release();
+      throw error;
+    }
+  } finally {
+    await record.drop();
+  }
+}
+
+/** The product of a matrix with itself. */
+const productModel =
+  'CAg6RwoRCgF4CgF4EgF5IgZNYXRNdWwSBHRlc3RaFQoBeBIQCg4IARIKCgMSAW4KAxIBbmIVCgF5EhAKDggBEgoKAxIBbgoDEgFuQgQKABAR';
+const productSize = 384;
+
+/** Milliseconds of a product of matrices there. Rejects with a sentence where it can't be had, or is wrong. */
+export async function tryDevice(device: Device): Promise<number> {
+  try {
+    const options = {
+      executionProviders: [providerOf(device)],
+      logSeverityLevel: 4,
+      intraOpNumThreads: 1,
+    } as const;
+    const session = await InferenceSession.create(Buffer.from(productModel, 'base64'), options);
+    const numbers = new Float32Array(productSize ** 2).fill(0.5);
+    let ms = Number.POSITIVE_INFINITY;
+    for (let run = 0; run < 2; run++) {
+      const x = new OrtTensor('float32', numbers, [productSize, productSize]);
+      const startedAt = now();
+      const { y } = (await session.run({ x })) as { y: OrtTensor };
+      ms = Math.min(ms, now() - startedAt);
+      const wrong = (y.data as Float32Array).find((value) => value !== productSize / 4);
+      if (wrong !== undefined) throw new Error(`it computes wrong: ${wrong} instead of ${productSize / 4}`);
+    }
+    return ms;
+  } catch (error) {
+    throw new Error(sentenceOf(error));
+  }
+}
+
+function providerOf(device: Device): InferenceSession.ExecutionProviderConfig {
+  const kind = kindOf(device);
+  return kind === 'cpu' || kind === 'webgpu' ? kind : { name: kind, deviceId: numberOf(device) };
+}
+
 function optionsOf(order: LoadOrder): InferenceSession.SessionOptions {
   return {
-    executionProviders: [order.device],
+    executionProviders: [providerOf(order.device)],
     graphOptimizationLevel: 'all',
     intraOpNumThreads: order.threads,
     interOpNumThreads: 1,
@@ -179,6 +250,7 @@ function sentenceOf(error: unknown): string {
   const words = error instanceof Error ? error.message : String(error);
   const plain = words
     .replace(/^.*?Status Message: /s, '')
+    .replace(/^\/onnxruntime_src\/.* was false\. /s, '')
     .replace(/\S*\/onnxruntime\/\S+:\d+ .*?\) (?=\S)/gs, '')
     .replace(/\s+/g, ' ')
     .trim();

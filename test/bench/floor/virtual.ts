@@ -156,6 +156,7 @@ export class VirtualSystem {
           rowsMax,
           runMs: 1,
           reason: '',
+          runsOn: 'cpu',
         } as const;
         this.tell(scheduler, { type: 'share.changed', epoch, ...share }, id);
       }

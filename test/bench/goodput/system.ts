@@ -143,7 +143,8 @@ export class System {
     this.deliver();
     const { meanMs } = this.cell.model;
     const runs = warmUps.map((rows) => [rows, meanMs[rows] as number] as const);
-    const share = { model, version, state: 'ready', place: 'thread', rowsMax, runMs: 1, reason: '' } as const;
+    const ready = { state: 'ready', place: 'thread', rowsMax, runMs: 1, reason: '', runsOn: 'cpu' } as const;
+    const share = { model, version, ...ready };
     for (const [index, { id }] of this.workers.entries()) {
       const epoch = index + 1;
       this.tell(scheduler, { type: 'costs.measured', epoch, model, version, runs }, id);
