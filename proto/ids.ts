@@ -28,7 +28,10 @@ export function parseJobId(id: string): { readonly router: MemberId; readonly jo
   return { router: parts[1] ?? '', job: Number.parseInt(parts[2] as string, 36) };
 }
 
-/** Of a version whose files have changed there is another edition: `1+3fa9c2`. Workers know editions, people versions. */
+/**
+ * Of a version whose files have changed there is another edition: `1+3fa9c2`; and one of each variant that requests may
+ * choose: `1+@int8`. Workers know editions, people versions.
+ */
 export function versionOf(edition: string): string {
   const at = edition.indexOf('+');
   return at < 0 ? edition : edition.slice(0, at);

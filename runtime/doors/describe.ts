@@ -3,7 +3,7 @@ import type { ErrorCode } from '../../proto/errors.js';
 import type { Datatype } from '../../proto/tensor.js';
 import { batchingOf } from '../models/batching.js';
 import type { ModelEntry, ModelTensor } from '../models/repository.js';
-import { variantFor } from '../models/variants.js';
+import { variantFor, variantsBeside } from '../models/variants.js';
 import { versionPolicy } from '../models/versions.js';
 import type { Engine, ModelStatus, Sum } from './engine.js';
 import { type Models, statusOf } from './models.js';
@@ -82,6 +82,7 @@ function variantParameters({ config }: ModelEntry): Fields {
   return {
     variants: { string_value: Object.keys(variants).join(', ') },
     variant: { string_value: served },
+    variants_by_request: { string_value: variantsBeside(config).join(', ') },
   };
 }
 

@@ -2,18 +2,26 @@
 import { SignalboxError } from '../../proto/errors.js';
 import { bucketsOf } from '../models/batching.js';
 import { Padding } from '../models/padding.js';
+import { pick } from '../models/picked.js';
 import { editionOf, type ModelEntry } from '../models/repository.js';
+import { variantEverywhere, variantsBeside } from '../models/variants.js';
 import { nearest } from '../nearest.js';
-import type { Pipeline } from '../pipelines/declaration.js';
+import { type Pipeline, runsFor } from '../pipelines/declaration.js';
 import type { Engine, ModelStatus } from './engine.js';
 import { outerSignature, portOf, portsOf, statusBehind, tensorModelOf } from './outer.js';
+import { invalidInput, type Parameters, type ParameterValue } from './request.js';
 import { list, quote } from './sentence.js';
 import { makeSignature, type Signature } from './signature.js';
+
+/** With it a request chooses the precision of a model. */
+const variantParameter = 'variant';
+const noParameters: Parameters = new Map();
 
 export class Models {
   readonly #engine: Engine;
   readonly #signatures = new WeakMap<ModelEntry, Signature>();
   readonly #behind = new WeakMap<ModelEntry, Signature>();
+  readonly #picked = new WeakMap<ModelEntry, Map<string, Signature>>();
 
   constructor(engine: Engine) {
     this.#engine = engine;
@@ -44,14 +52,45 @@ export class Models {
     return signature;
   }
 
+  /** The same for a request that may name a variant: throws when the model does not have it for requests. */
+  chosen(signature: Signature, parameters: Parameters | undefined): Signature {
+    const variant = parameters?.get(variantParameter);
+    if (variant === undefined) return signature;
+    const { pipeline } = signature;
+    if (pipeline === undefined)
+      return this.#variant(this.known(signature.model, signature.version), signature, variant);
+    // Asked of the model behind once the steps have come to it: here it is only looked at.
+    this.behind(pipeline, parameters);
+    return signature;
+  }
+
   /** Of the tensor model behind a pipeline: throws when it can't be asked. */
-  behind(pipeline: Pipeline, runs = pipeline.runs): Signature {
-    const entry = tensorModelOf(this.#engine, pipeline, runs);
+  behind(pipeline: Pipeline, parameters: Parameters = noParameters): Signature {
+    const entry = tensorModelOf(this.#engine, pipeline, runsFor(pipeline, parameters));
     if (typeof entry === 'string') throw new SignalboxError('MODEL_UNAVAILABLE', entry);
+    const variant = parameters.get(variantParameter);
+    const usual = this.#usualBehind(entry);
+    if (variant === undefined || pipeline.runsWhen[variantParameter] !== undefined) return usual;
+    return this.#variant(entry, usual, variant);
+  }
+
+  #usualBehind(entry: ModelEntry): Signature {
     const kept = this.#behind.get(entry);
     if (kept !== undefined) return kept;
     const signature = signatureOf(entry);
     this.#behind.set(entry, signature);
+    return signature;
+  }
+
+  #variant(entry: ModelEntry, usual: Signature, wanted: ParameterValue): Signature {
+    const kept = this.#picked.get(entry) ?? new Map<string, Signature>();
+    this.#picked.set(entry, kept);
+    const variant = String(wanted);
+    let signature = kept.get(variant);
+    if (signature === undefined) {
+      signature = variantEverywhere(entry.config) === variant ? usual : signatureOf(pickedFor(entry, wanted));
+      kept.set(variant, signature);
+    }
     return signature;
   }
 
@@ -89,6 +128,25 @@ export class Models {
     this.known(name, '');
     return this.#engine.models().filter((entry) => entry.name === name);
   }
+}
+
+/** Throws where requests can't choose it. */
+function pickedFor(entry: ModelEntry, wanted: ParameterValue): ModelEntry {
+  const { name, version, config } = entry;
+  const { variants = {} } = config;
+  const subject = `model ${quote(name)} version ${version}`;
+  const known = Object.keys(variants);
+  const given = `parameter ${quote(variantParameter)} is ${quote(String(wanted))}`;
+  if (known.length === 0) throw invalidInput(`${given}, but ${subject} has no variants`);
+  if (!known.includes(String(wanted)))
+    throw invalidInput(`${given}, but the variants of ${subject} are ${list(known)}`);
+  const picked = variantsBeside(config).includes(String(wanted)) ? pick(entry, String(wanted)) : undefined;
+  if (picked !== undefined) return picked;
+  const open = [variantEverywhere(config), ...variantsBeside(config)].filter((own) => own !== undefined);
+  throw invalidInput(
+    `${given}, which ${subject} has and loads for no request: requests may choose ${list(open)}; ` +
+      'variantsByRequest in its config.yaml names those that are loaded',
+  );
 }
 
 /** What the engine says of a model, unless the repository has already said that it can't be served. */

@@ -61,7 +61,7 @@ export function orderOf(entry: ModelEntry, machine: Machine): LoadOrder | string
   const simulated = readSimulated(entry.config.simulated);
   if (typeof simulated === 'string') return simulated;
   const { file, sizeBytes, nodeCount } =
-    entry.variants?.[variantFor(entry.config, machine.device) ?? ''] ?? entry;
+    entry.variants?.[entry.variant ?? variantFor(entry.config, machine.device) ?? ''] ?? entry;
   return {
     key: modelKey(entry.name, editionOf(entry)),
     model: entry.name,

@@ -17,13 +17,14 @@ const flags: Readonly<Record<string, string>> = {
   '--text': 'TEXT',
   '--scale': 'N',
   '--quality': 'N',
+  '--variant': 'NAME',
   '--server': 'URL',
   '--models': 'FOLDER',
   '--help': '',
 };
 
-export const inferHelp = `Usage: node runtime infer MODEL --image FILE --out FILE [--scale N] [--quality N]
-       node runtime infer MODEL --text TEXT
+export const inferHelp = `Usage: node runtime infer MODEL --image FILE --out FILE [--scale N] [--quality N] [--variant NAME]
+       node runtime infer MODEL --text TEXT [--variant NAME]
 
 Sends one request and prints or writes the answer. Asks the node that runs on this machine; where none runs, one is
 started for the request and stopped after it.
@@ -32,6 +33,7 @@ started for the request and stopped after it.
   --out FILE               Where the image that comes back is written: .png, .jpg or .webp.
   --text TEXT              A text to send; what comes back is printed as JSON.
   --scale N, --quality N   Parameters of the request, for models that know them.
+  --variant NAME           A precision of the model that its config lets requests choose, such as int8.
   --server URL             The REST door of a node, and no other. [http://127.0.0.1:${settings.httpPort.fallback}]
   --models FOLDER          Where a node that is started has its models. [${settings.models.fallback}]`;
 
@@ -129,7 +131,8 @@ async function runsAt(url: string): Promise<boolean> {
 function parametersOf(given: Flags): Record<string, string> {
   const out = given.get('--out');
   const format = out === undefined ? undefined : written[extname(out).toLowerCase()];
-  const pairs = Object.entries({ scale: given.get('--scale'), quality: given.get('--quality'), format });
+  const [scale, quality, variant] = ['--scale', '--quality', '--variant'].map((flag) => given.get(flag));
+  const pairs = Object.entries({ scale, quality, variant, format });
   return Object.fromEntries(pairs.filter((pair): pair is [string, string] => pair[1] !== undefined));
 }
 

@@ -47,6 +47,8 @@ export interface ModelEntry {
   readonly pipeline?: Pipeline | undefined;
   /** By name, all with the same tensors; nothing where it has none. */
   readonly variants?: VariantFiles | undefined;
+  /** The only one of them that this entry stands for, whatever the device. */
+  readonly variant?: string | undefined;
   /** Where the version's files lie; the model's folder where it has no versions. */
   readonly folder: string;
   /** The full path of the owner's own backend; empty where it is a built-in one. */

@@ -9,6 +9,8 @@ const file = word(128).regex(/^[^/\\]*[^/\\.][^/\\]*\.onnx$/, { error: fileWante
 /** As workers name theirs, without the number behind a colon; `default` is for the others. */
 const devices = ['cpu', 'webgpu', 'cuda', 'tensorrt', 'default'] as const;
 
+const variantsByRequestMost = 64;
+
 export const variantsShape = {
   variants: z
     .record(name, file)
@@ -37,6 +39,15 @@ export const variantsShape = {
     .describe(
       'Which of them is served, everywhere or on each device: { cpu: int8, default: fp32 }. Default: the first.',
     ),
+  variantsByRequest: z
+    .union([z.literal('all'), z.array(name).max(variantsByRequestMost)], {
+      error: 'all, or a list of names under variants such as [int8]',
+    })
+    .optional()
+    .meta({ title: 'all, or names' })
+    .describe(
+      'Which others a request may choose with its parameter `variant`; each is loaded beside the one that is served. Default: none.',
+    ),
 };
 
 export interface VariantsConfig {
@@ -45,17 +56,18 @@ export interface VariantsConfig {
     | string
     | Readonly<Partial<Record<(typeof devices)[number], string | undefined>>>
     | undefined;
+  readonly variantsByRequest?: 'all' | readonly string[] | undefined;
 }
 
 /** Sentences about what the keys say, each beginning with its key. */
 export function misvaried(
-  { variants, variant }: VariantsConfig,
+  { variants, variant, variantsByRequest }: VariantsConfig,
   { backend, runs }: { readonly backend: string; readonly runs?: string | undefined },
 ): string[] {
-  if (variants === undefined)
-    return variant === undefined
-      ? []
-      : ['variant is given, but there are no variants: name their files under variants'];
+  if (variants === undefined) {
+    const idle = Object.entries({ variant, variantsByRequest }).filter(([, said]) => said !== undefined);
+    return idle.map(([key]) => `${key} is given, but there are no variants: name their files under variants`);
+  }
   if (backend !== 'onnxruntime') return [`variants are files for onnxruntime, but backend is ${backend}`];
   if (runs !== undefined)
     return [`variants are files of its own, but runs is ${runs}: name them in that model's configuration`];
@@ -63,12 +75,26 @@ export function misvaried(
   if (names.length === 0)
     return ['variants is empty; wanted are names with files, such as { fp32: model.onnx }'];
   const said = typeof variant === 'string' ? { '': variant } : (variant ?? {});
-  return Object.entries(said)
+  const keyed = Object.entries(said).map(([device, wanted]) => [
+    device === '' ? 'variant' : `variant.${device}`,
+    wanted,
+  ]);
+  const asked = variantsByRequest === 'all' ? [] : (variantsByRequest ?? []);
+  return [...keyed, ...asked.map((wanted, at) => [`variantsByRequest[${at}]`, wanted])]
     .filter(([, wanted]) => !names.includes(wanted as string))
-    .map(([device, wanted]) => {
-      const key = device === '' ? 'variant' : `variant.${device}`;
-      return `${key} is ${wanted}; wanted is one of variants: ${names.join(', ')}`;
-    });
+    .map(([key, wanted]) => `${key} is ${wanted}; wanted is one of variants: ${names.join(', ')}`);
+}
+
+/** The variant that every device serves; undefined where that depends on the device, or there is none. */
+export function variantEverywhere({ variants, variant }: VariantsConfig): string | undefined {
+  return typeof variant === 'object' ? undefined : (variant ?? Object.keys(variants ?? {})[0]);
+}
+
+/** Those that are loaded besides, for requests that name them. */
+export function variantsBeside(config: VariantsConfig): readonly string[] {
+  const { variants = {}, variantsByRequest = [] } = config;
+  const asked = variantsByRequest === 'all' ? Object.keys(variants) : variantsByRequest;
+  return [...new Set(asked)].filter((name) => name !== variantEverywhere(config));
 }
 
 /** The name of the variant that a device is to serve; undefined where the model has none. */

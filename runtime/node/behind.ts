@@ -4,7 +4,7 @@ import type { DoorOptions } from '../doors/door.js';
 import { Models } from '../doors/models.js';
 import type { Parameters } from '../doors/request.js';
 import { submissionOf } from '../doors/submission.js';
-import { type Pipeline, runsFor } from '../pipelines/declaration.js';
+import type { Pipeline } from '../pipelines/declaration.js';
 import type { Inner } from '../pipelines/passing.js';
 import { Pipelines } from '../pipelines/pipelines.js';
 import type { NodeEngine } from './engine.js';
@@ -13,7 +13,7 @@ export function createPipelines(engine: NodeEngine, config: Config, options: Doo
   const models = new Models(engine);
   const judge = { engine, options };
   const innerOf = (pipeline: Pipeline, parameters: Parameters): Inner => {
-    const signature = models.behind(pipeline, runsFor(pipeline, parameters));
+    const signature = models.behind(pipeline, parameters);
     const { model, version } = signature;
     return {
       model,

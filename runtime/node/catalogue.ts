@@ -1,6 +1,7 @@
 // What this node serves of its repository, while that changes: a version that is new or whose files have changed comes
 // beside what serves, takes over once workers have it ready, and never where none could load it.
 import { isUnavailable, type ModelCondition } from '../../actors/router/coverage.js';
+import { pickedFrom, withPicked } from '../models/picked.js';
 import { editionOf, type ModelEntry } from '../models/repository.js';
 
 type ConditionOf = (name: string, edition: string) => ModelCondition;
@@ -39,6 +40,10 @@ export class Catalogue {
 
   /** What routers go by. */
   listed(): ModelEntry[] {
+    return this.current().flatMap(withPicked);
+  }
+
+  private current(): ModelEntry[] {
     return [...this.served].flatMap(([key, entry]) =>
       entry.state !== 'available' && this.coming.has(key) ? [] : [entry],
     );
@@ -46,7 +51,8 @@ export class Catalogue {
 
   /** What workers are to have. */
   wanted(): ModelEntry[] {
-    return [...this.listed(), ...this.coming.values()].filter((entry) => entry.state === 'available');
+    const entries = [...this.current(), ...this.coming.values()];
+    return entries.filter((entry) => entry.state === 'available').flatMap(withPicked);
   }
 
   isUnloaded(name: string): boolean {
@@ -113,7 +119,7 @@ export class Catalogue {
   review(conditionOf: ConditionOf, isPatient: boolean): boolean {
     let changed = false;
     for (const [key, entry] of this.coming) {
-      const condition = conditionOf(entry.name, editionOf(entry));
+      const condition = conditionWithPicked(entry, conditionOf);
       const isReady = condition.ready > 0 && (condition.loading === 0 || !isPatient);
       if (!isReady && !isUnavailable(condition)) continue;
       changed = true;
@@ -179,6 +185,18 @@ const unloadedReason = 'it was unloaded on request; load it again to use it';
 function rankOf(entry: ModelEntry, conditionOf: ConditionOf | undefined): number {
   if (entry.state !== 'available') return 0;
   return conditionOf !== undefined && isUnavailable(conditionOf(entry.name, editionOf(entry))) ? 1 : 2;
+}
+
+/** Of an edition and its variants for requests that of the one that has come least far. */
+function conditionWithPicked(entry: ModelEntry, conditionOf: ConditionOf): ModelCondition {
+  const own = conditionOf(entry.name, editionOf(entry));
+  for (const picked of isUnavailable(own) ? [] : pickedFrom(entry)) {
+    const condition = conditionOf(picked.name, editionOf(picked));
+    if (isUnavailable(condition))
+      return { ...condition, reason: `variant ${picked.variant}: ${condition.reason}` };
+    if (condition.ready === 0 || condition.loading > 0) return condition;
+  }
+  return own;
 }
 
 /** What runs another model needs no worker of its own. */

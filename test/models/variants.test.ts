@@ -8,6 +8,7 @@ import type { Device } from '../../runtime/executor/device.js';
 import { createExecutor } from '../../runtime/executor/factory.js';
 import { orderOf } from '../../runtime/executor/order.js';
 import { readModelConfig } from '../../runtime/models/config.js';
+import { pick, withPicked } from '../../runtime/models/picked.js';
 import { type ModelEntry, scanRepository } from '../../runtime/models/repository.js';
 import { floatRun, floatsOf, loaded, successOf } from '../executor/models.js';
 import { onnxIdentity, onnxNegations } from '../executor/onnx.js';
@@ -126,5 +127,35 @@ test('a file that is missing or takes something else makes the version unavailab
   assert.match(
     other.reason,
     /other\.onnx: variant fp16 has other inputs than the others: x FP16 \[-1, 4\]; wanted are x FP32 \[-1, 4\]$/,
+  );
+});
+
+test('what requests may choose is one of the variants, and each is an entry of its own beside the usual one', async () => {
+  const says = (lines: string): unknown => readModelConfig(`${variants}${lines}`);
+  assert.equal(
+    says('variantsByRequest: [int8, int4]'),
+    'variantsByRequest[1] is int4; wanted is one of variants: fp32, int8',
+  );
+  assert.match(
+    String(says('variantsByRequest: some')),
+    /variantsByRequest is "some"; wanted is all, or a list/,
+  );
+  assert.equal(
+    readModelConfig('variantsByRequest: all'),
+    'variantsByRequest is given, but there are no variants: name their files under variants',
+  );
+  const entry = await entryOf(`${variants}variantsByRequest: all`);
+  const [usual, ...others] = withPicked(entry);
+  assert.equal(usual, entry);
+  assert.deepEqual(
+    others.map((other) => [other.edition, other.file.split('/').at(-1), other.nodeCount]),
+    [['1+@int8', 'model.int8.onnx', 3]],
+  );
+  assert.equal(pick({ ...entry, edition: '1+3fa9c2' }, 'int8')?.edition, '1+3fa9c2@int8');
+  const everywhere = await entryOf(`${variants}variant: { cpu: int8 }\nvariantsByRequest: all`);
+  assert.deepEqual(
+    withPicked(everywhere).map((other) => other.variant),
+    [undefined, 'fp32', 'int8'],
+    'what a device serves is not what every device serves',
   );
 });

@@ -29,6 +29,8 @@ export interface Given {
   readonly data: Float32Array | BigInt64Array;
   /** The `timeout` parameter. */
   readonly timeoutMs?: number;
+  /** The parameter of that name. */
+  readonly variant?: string;
   /** The client's own deadline. */
   readonly deadlineMs?: number;
 }
@@ -201,12 +203,25 @@ export function textRequestBytes(model: string, texts: readonly string[], timeou
 }
 
 function wireRequest(given: Given): object {
-  const { model, version = '', id = '', input = 'x', datatype = 'FP32', shape, data, timeoutMs } = given;
+  const {
+    model,
+    version = '',
+    id = '',
+    input = 'x',
+    datatype = 'FP32',
+    shape,
+    data,
+    timeoutMs,
+    variant,
+  } = given;
   return {
     model_name: model,
     model_version: version,
     id,
-    parameters: timeoutMs === undefined ? {} : { timeout: { int64_param: Math.round(timeoutMs * 1000) } },
+    parameters: {
+      ...(timeoutMs === undefined ? {} : { timeout: { int64_param: Math.round(timeoutMs * 1000) } }),
+      ...(variant === undefined ? {} : { variant: { string_param: variant } }),
+    },
     inputs: [{ name: input, datatype, shape }],
     raw_input_contents: [Buffer.from(data.buffer, data.byteOffset, data.byteLength)],
   };

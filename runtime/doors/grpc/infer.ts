@@ -11,6 +11,8 @@ import {
 import type { Answer, Engine, Ticket } from '../engine.js';
 import type { Flight } from '../flight.js';
 import type { Models } from '../models.js';
+import type { InferRequest } from '../request.js';
+import type { Signature } from '../signature.js';
 import { submissionOf } from '../submission.js';
 import { AnswerHeads, InferAnswer, type Message, streamRefusal } from './infer-answer.js';
 import { decodeInferRequest } from './infer-request.js';
@@ -29,11 +31,15 @@ const heads = new AnswerHeads();
 const headStartMs = 3;
 const headStartShare = 0.05;
 
+function modelOf({ models }: Floor, { model, version, parameters }: InferRequest): Signature {
+  return models.chosen(models.find(model, version), parameters);
+}
+
 export function inferUnary(floor: Floor, call: UnaryCall): void {
   const { engine, log, flight } = floor;
   try {
     const request = decodeInferRequest(call.request);
-    const signature = floor.models.find(request.model, request.version);
+    const signature = modelOf(floor, request);
     const submission = submissionOf(signature, request, budgetMs(call), floor);
     let over = false;
     const land = flight.enter();
@@ -84,7 +90,7 @@ export function inferStream(floor: Floor, call: StreamCall): void {
     try {
       const request = decodeInferRequest(bytes);
       id = request.id;
-      const signature = floor.models.find(request.model, request.version);
+      const signature = modelOf(floor, request);
       const submission = submissionOf(signature, request, budgetMs(call), floor);
       const land = flight.enter();
       const ticket: Ticket = engine.submit(submission, (answer) => {

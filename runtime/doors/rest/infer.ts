@@ -53,7 +53,8 @@ function run(
     const request = isImage(exchange.header('content-type'))
       ? imageRequest(signature, body, exchange)
       : readInferBody(signature, body, exchange.header('inference-header-content-length'));
-    const submission = submissionOf(signature, request, Number.POSITIVE_INFINITY, floor, spentMs);
+    const chosen = floor.models.chosen(signature, request.parameters);
+    const submission = submissionOf(chosen, request, Number.POSITIVE_INFINITY, floor, spentMs);
     const { budgetMs } = submission.spec;
     let over = false;
     const land = flight.enter();
