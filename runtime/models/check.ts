@@ -1,6 +1,9 @@
 // `node runtime models check`: every mistake in a folder of models, found by reading it; nothing is started.
 import { join } from 'node:path';
 import { tensorModelOf } from '../doors/outer.js';
+import type { StepDeclaration } from '../pipelines/declaration.js';
+import { stepKinds } from '../pipelines/kinds.js';
+import type { StepPlace } from '../pipelines/step.js';
 import { modelShape } from './config.js';
 import { type Mistake, type Repository, scanRepository } from './repository.js';
 import { configFile } from './stamp.js';
@@ -36,7 +39,10 @@ async function scanned(folder: string): Promise<Pick<Repository, 'models' | 'not
   try {
     const repository = await scanRepository(folder);
     const { models, notes, mistakes } = repository;
-    if (models.length > 0) return { models, notes, mistakes: [...mistakes, ...misledBy(repository)] };
+    if (models.length > 0) {
+      const more = [...misledBy(repository), ...(await unopened(repository))];
+      return { models, notes, mistakes: [...mistakes, ...more] };
+    }
     const [says = ''] = repository.notes.slice(-1);
     return { models: [], notes: repository.notes.slice(0, -1), mistakes: [whole(says)] };
   } catch (fault) {
@@ -55,6 +61,34 @@ function misledBy(repository: Repository): Mistake[] {
       ? [{ model: name, version, file, says: `runs is ${pipeline.runs}: ${says}` }]
       : [];
   });
+}
+
+/** Steps of ours are opened as for a request: what a library can't read is known only then. */
+async function unopened({ models }: Repository): Promise<Mistake[]> {
+  const found: Mistake[] = [];
+  for (const { name, version, state, pipeline } of models) {
+    if (state !== 'available' || pipeline === undefined) continue;
+    for (const side of ['before', 'after'] as const) {
+      for (const [at, step] of pipeline[side].entries()) {
+        if (step.module !== '') continue;
+        const why = await stepFault(step, pipeline);
+        const says = `${side}[${at}] (${step.name}): ${why}`;
+        const file = join(pipeline.folder, configFile);
+        if (why !== undefined) found.push({ model: name, version, file, says });
+      }
+    }
+  }
+  return found;
+}
+
+async function stepFault({ name, options }: StepDeclaration, place: StepPlace): Promise<string | undefined> {
+  try {
+    const maker = await stepKinds[name]?.load();
+    await maker?.open(options, place);
+    return undefined;
+  } catch (fault) {
+    return (fault as Error).message;
+  }
 }
 
 const keyPattern = /^([a-z][A-Za-z]*)((?:\.[A-Za-z]\w*|\[\d+\])*)(?=:? )/;

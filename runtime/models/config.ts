@@ -149,17 +149,38 @@ export function studyModelConfig(content: string): ModelConfig | readonly string
   const read = readShape(modelShape, parsed.value ?? {});
   if (!read.ok) return read.mistakes;
   const { maxBatch: said, batching } = read.value;
-  if (said !== undefined && batching?.maxBatch !== undefined && said !== batching.maxBatch)
-    return [
-      `maxBatch is ${said} and batching.maxBatch is ${batching.maxBatch}; wanted is one of them, or twice the same`,
-    ];
+  const differ = said !== undefined && batching?.maxBatch !== undefined && said !== batching.maxBatch;
   const maxBatch = said ?? batching?.maxBatch ?? 0;
   const config: ModelConfig = { ...read.value, maxBatch };
   const stray = misrun(read.value);
-  if (stray !== undefined) return [stray];
-  const unfit = batching === undefined ? [] : misbatched(batching, maxBatch);
-  const mistakes = [...misplaced(config), ...misvaried(config, config), ...contradicted(config), ...unfit];
+  const mistakes = [
+    ...(differ
+      ? [
+          `maxBatch is ${said} and batching.maxBatch is ${batching.maxBatch}; wanted is one of them, or twice the same`,
+        ]
+      : []),
+    ...(stray === undefined ? [] : [stray]),
+    ...misplaced(config),
+    ...misvaried(config, config),
+    ...contradicted(config),
+    ...(batching === undefined || differ || stray !== undefined ? [] : misbatched(batching, maxBatch)),
+  ];
   return mistakes.length === 0 ? config : mistakes;
+}
+
+/**
+ * What is left of a configuration without the keys that are wrong by themselves, so that the rest can be looked at too;
+ * undefined where nothing can be read.
+ */
+export function salvaged(content: string): ModelConfig | undefined {
+  const parsed = parseYaml(content);
+  if (!parsed.ok || typeof parsed.value !== 'object' || parsed.value === null) return undefined;
+  const fits = Object.entries(parsed.value).filter(
+    ([key, value]) => readShape(modelShape, { [key]: value }).ok,
+  );
+  const read = readShape(modelShape, Object.fromEntries(fits));
+  if (!read.ok) return undefined;
+  return { ...read.value, maxBatch: read.value.maxBatch ?? read.value.batching?.maxBatch ?? 0 };
 }
 
 /** What is run by itself and once only is run for one request. */

@@ -4,13 +4,13 @@ import type { Dirent } from 'node:fs';
 import { readdir, readFile, stat } from 'node:fs/promises';
 import { dirname, join, resolve } from 'node:path';
 import type { Datatype } from '../../proto/tensor.js';
-import { type Pipeline, readPipeline } from '../pipelines/declaration.js';
+import { type Pipeline, studyPipeline } from '../pipelines/declaration.js';
 import { agreed } from './agreement.js';
 import { findModule } from './backend.js';
-import { defaultModelConfig, type ModelConfig, studyModelConfig } from './config.js';
+import { defaultModelConfig, type ModelConfig, salvaged, studyModelConfig } from './config.js';
 import { type Graph, readOnnxFile } from './onnx.js';
 import { configFile, stampOf } from './stamp.js';
-import { readVariants, type VariantFiles } from './variant-files.js';
+import { type Fault, readVariants, type VariantFiles } from './variant-files.js';
 import { variantFor } from './variants.js';
 import { missingVersions, unchosen } from './versions.js';
 
@@ -100,6 +100,7 @@ export class Repository {
 }
 
 const modelFile = 'model.onnx';
+const missing = 'it does not exist';
 const configBytesMax = 1 << 20;
 const reasonLengthMax = 1000;
 const namePattern = /^[A-Za-z0-9._-]{1,128}$/;
@@ -159,7 +160,7 @@ async function scanModel(folder: string, name: string, found: Found): Promise<Mo
   const versions = await versionsIn(folder, inside, found.notes);
   const configPath = join(folder, configFile);
   const config = await readConfig(configPath);
-  if (isSentences(config)) return misconfigured(name, versions, configPath, config, found);
+  if (isSentences(config)) return await misconfigured(folder, name, versions, config, found);
   const needsFile = needsModelFile(config ?? defaultModelConfig);
   if (versions.length === 0 && needsFile) {
     const wanted = `${join(folder, '1', modelFile)} is where the model belongs`;
@@ -179,18 +180,31 @@ async function scanModel(folder: string, name: string, found: Found): Promise<Mo
   return config === undefined ? entries : chosen(entries, config, configPath, found);
 }
 
-/** Of all versions one sentence tells, and none can be served. */
-function misconfigured(
+/** None can be served. What the rest of the configuration and the files have wrong is told beside it. */
+async function misconfigured(
+  folder: string,
   model: string,
   versions: readonly string[],
-  file: string,
   said: readonly string[],
   found: Found,
-): ModelEntry[] {
+): Promise<ModelEntry[]> {
+  const file = join(folder, configFile);
   for (const says of said) found.mistakes.push({ model, version: '', file, says });
+  const rest = salvaged(await readFile(file, 'utf8').catch(() => ''));
+  const beside: Found = { notes: [], mistakes: [] };
+  if (rest !== undefined)
+    for (const version of versions) scanVersion(folder, join(folder, version), model, version, rest, beside);
+  // Keys that were left out are no mistakes of the files.
+  found.mistakes.push(...beside.mistakes.filter((other) => isCertain(other, file)));
   const silent = { notes: [], mistakes: [] };
   const everyVersion = versions.length === 0 ? ['1'] : versions;
   return everyVersion.map((version) => unavailable({ model, version, file }, said, silent));
+}
+
+/** Whatever the keys that are wrong were to say. */
+function isCertain(other: Mistake, configPath: string): boolean {
+  if (other.file === configPath) return /^(before|after)\[/.test(other.says);
+  return other.says !== missing;
 }
 
 /** Those that the owner left out are kept with the reason, and so is one that was listed and isn't there. */
@@ -252,35 +266,32 @@ function scanVersion(
   found: Found,
 ): ModelEntry {
   const config = said ?? defaultModelConfig;
+  const configPath = join(folder, configFile);
   const main = config.variants?.[variantFor(config, '') ?? ''] ?? modelFile;
   const file = needsModelFile(config) ? join(home, main) : '';
+  const faults: Fault[] = [];
   const module = findModule(folder, config.backend);
-  if (typeof module !== 'string') {
-    const why = `backend is ${config.backend}: ${module.path}: ${whyNot(module)}`;
-    return unavailable({ model: name, version, file: join(folder, configFile) }, [why], found, config);
-  }
+  if (typeof module !== 'string')
+    faults.push({
+      file: configPath,
+      says: [`backend is ${config.backend}: ${module.path}: ${whyNot(module)}`],
+    });
   const place = { model: name, version, folder, versionFolder: join(folder, version) };
-  const pipeline = readPipeline(config, place);
-  if (typeof pipeline === 'string') {
-    const about = { model: name, version, file: join(folder, configFile) };
-    return unavailable(about, [pipeline], found, config);
-  }
-  let graph: Graph | undefined;
-  if (file !== '') {
-    const read = readGraph(file);
-    if (typeof read === 'string') return unavailable({ model: name, version, file }, [read], found, config);
-    graph = read;
-  }
-  const tensors = config.runs === undefined ? agreed(config, graph) : noTensors;
-  if (isSentences(tensors)) {
-    const where = said === undefined ? file : join(folder, configFile);
-    return unavailable({ model: name, version, file: where }, tensors, found, config);
-  }
-  const variants = readVariants(config, tensors, (called) => join(home, called), readGraph);
-  if (isFault(variants))
-    return unavailable({ model: name, version, file: variants.file }, variants.says, found, config);
-  const { sizeBytes, nodeCount } = graph ?? { sizeBytes: 0, nodeCount: 0 };
-  const known = {
+  const pipeline = studyPipeline(config, place);
+  if (isSentences(pipeline)) faults.push({ file: configPath, says: pipeline });
+  const graph = file === '' ? undefined : readGraph(file);
+  if (typeof graph === 'string') faults.push({ file, says: [graph] });
+  const agreement =
+    config.runs !== undefined || typeof graph === 'string' ? noTensors : agreed(config, graph);
+  if (isSentences(agreement)) faults.push({ file: said === undefined ? file : configPath, says: agreement });
+  const tensors = isSentences(agreement) || typeof graph === 'string' ? undefined : agreement;
+  const variants = readVariants(config, tensors, main, (called) => join(home, called), readGraph);
+  if (isSentences(variants)) faults.push(...variants);
+  if (tensors === undefined || isSentences(variants) || isSentences(pipeline) || faults.length > 0)
+    return unserveable({ model: name, version }, faults, found, config);
+  const { sizeBytes, nodeCount } =
+    graph === undefined || typeof graph === 'string' ? { sizeBytes: 0, nodeCount: 0 } : graph;
+  const entry: ModelEntry = {
     name,
     version,
     config,
@@ -288,20 +299,17 @@ function scanVersion(
     sizeBytes,
     nodeCount,
     maxBatch: config.maxBatch,
-    module,
+    module: typeof module === 'string' ? module : '',
     variants,
+    ...tensors,
+    folder: resolve(home),
+    state: 'available',
+    reason: '',
   };
-  const entry: ModelEntry = { ...known, ...tensors, folder: resolve(home), state: 'available', reason: '' };
   return pipeline === undefined ? entry : { ...entry, pipeline };
 }
 
-function isFault(
-  variants: ReturnType<typeof readVariants>,
-): variants is Exclude<ReturnType<typeof readVariants>, VariantFiles> {
-  return Array.isArray(variants['says']);
-}
-
-function isSentences(given: unknown): given is readonly string[] {
+function isSentences<T>(given: T): given is Extract<T, readonly unknown[]> {
   return Array.isArray(given);
 }
 
@@ -327,12 +335,27 @@ async function foldersIn(parent: string, found: readonly Dirent[], notes: string
 }
 
 function whyNot(fault: NodeJS.ErrnoException): string {
-  if (fault.code === 'ENOENT') return 'it does not exist';
+  if (fault.code === 'ENOENT') return missing;
   if (fault.code === 'ENOTDIR') return 'it is not a folder';
   if (fault.code === 'EISDIR') return 'it is a folder, wanted is a file';
   if (fault.code === 'EACCES') return 'this user may not read it';
   if (fault.code === 'ELOOP') return 'it is a link that leads to itself';
   return fault.message;
+}
+
+/** Of a version with mistakes in several files each is told, and the reason has them all. */
+function unserveable(
+  about: Pick<Mistake, 'model' | 'version'>,
+  faults: readonly Fault[],
+  found: Found,
+  config: ModelConfig,
+): ModelEntry {
+  const silent = { notes: [], mistakes: [] };
+  for (const { file, says } of faults)
+    for (const one of says) found.mistakes.push({ ...about, file, says: one });
+  const [first = { file: '', says: [] }, ...others] = faults;
+  const more = others.map(({ file, says }) => `${file}: ${says.join('; ')}`);
+  return unavailable({ ...about, file: first.file }, [...first.says, ...more], silent, config);
 }
 
 function unavailable(

@@ -12,29 +12,50 @@ export interface VariantFile {
 
 export type VariantFiles = Readonly<Record<string, VariantFile>>;
 
-/** By name; or what is wrong with one. `main` are the tensors of the first that counts. */
+export interface Fault {
+  readonly file: string;
+  readonly says: readonly string[];
+}
+
+/**
+ * By name; or what is wrong with some. `main` are the tensors of the file that counts, undefined where that is amiss
+ * itself and has been told.
+ */
 export function readVariants(
   config: ModelConfig,
-  main: Tensors,
+  main: Tensors | undefined,
+  mainFile: string,
   pathOf: (file: string) => string,
   read: (path: string) => Graph | string,
-): VariantFiles | { readonly file: string; readonly says: readonly string[] } {
+): VariantFiles | readonly Fault[] {
   const found: Record<string, VariantFile> = {};
+  const faults: Fault[] = [];
   for (const [name, called] of Object.entries(config.variants ?? {})) {
     const file = pathOf(called);
     const graph = read(file);
-    if (typeof graph === 'string') return { file, says: [graph] };
-    const tensors = agreed(config, graph);
-    if (!('inputs' in tensors)) return { file, says: tensors };
-    const side = (['inputs', 'outputs'] as const).find((key) => !isDeepStrictEqual(tensors[key], main[key]));
-    if (side !== undefined) {
-      const says = `variant ${name} has other ${side} than the others: ${shown(tensors[side])}; wanted are ${shown(main[side])}`;
-      return { file, says: [says] };
-    }
+    const says = typeof graph === 'string' ? [graph] : misfits(name, config, graph, main);
+    if (says.length > 0 && (main !== undefined || called !== mainFile)) faults.push({ file, says });
+    if (typeof graph === 'string') continue;
     const { sizeBytes, nodeCount } = graph;
     found[name] = { file, sizeBytes, nodeCount };
   }
-  return found;
+  return faults.length > 0 ? faults : found;
+}
+
+function misfits(
+  name: string,
+  config: ModelConfig,
+  graph: Graph,
+  main: Tensors | undefined,
+): readonly string[] {
+  if (main === undefined) return [];
+  const tensors = agreed(config, graph);
+  if (!('inputs' in tensors)) return tensors;
+  const sides = (['inputs', 'outputs'] as const).filter((key) => !isDeepStrictEqual(tensors[key], main[key]));
+  return sides.map(
+    (side) =>
+      `variant ${name} has other ${side} than the others: ${shown(tensors[side])}; wanted are ${shown(main[side])}`,
+  );
 }
 
 function shown(tensors: Tensors['inputs']): string {

@@ -62,35 +62,48 @@ function hasPipeline({ runs, before = [], after = [] }: PipelineConfig): boolean
   return runs !== undefined || before.length > 0 || after.length > 0;
 }
 
-/** Undefined where the model has none; the sentence that says which key is wrong. */
+/** Undefined where the model has none; the sentences that say which keys are wrong. */
 export function readPipeline(config: PipelineConfig, place: StepPlace): Pipeline | string | undefined {
+  const read = studyPipeline(config, place);
+  return isSentences(read) ? read.join('; ') : read;
+}
+
+/** The same with a sentence for each mistake, which begins with its key. */
+export function studyPipeline(
+  config: PipelineConfig,
+  place: StepPlace,
+): Pipeline | readonly string[] | undefined {
   if (!hasPipeline(config)) {
-    const idle = (['takes', 'gives'] as const).find((key) => config[key] !== undefined);
-    return (
-      idle && `${idle} tells what the steps of a pipeline make of it, but there is no before, after or runs`
-    );
+    const idle = (['takes', 'gives'] as const).filter((key) => config[key] !== undefined);
+    const says = (key: string): string =>
+      `${key} tells what the steps of a pipeline make of it, but there is no before, after or runs`;
+    return idle.length === 0 ? undefined : idle.map(says);
   }
-  const before = readSteps(config.before ?? [], 'before', place);
-  if (typeof before === 'string') return before;
-  const after = readSteps(config.after ?? [], 'after', place);
-  if (typeof after === 'string') return after;
+  const amiss: string[] = [];
+  const before = readSteps(config.before ?? [], 'before', place, amiss);
+  const after = readSteps(config.after ?? [], 'after', place, amiss);
   const first = before[0];
   const last = after.at(-1);
   const takes = config.takes ?? first?.takes;
   const gives = config.gives ?? last?.gives;
-  if (first !== undefined && takes === undefined) return silent('takes', 'inputs', 'first', first.step);
-  if (last !== undefined && gives === undefined) return silent('gives', 'outputs', 'last', last.step);
+  if (first !== undefined && takes === undefined) amiss.push(silent('takes', 'inputs', 'first', first.step));
+  if (last !== undefined && gives === undefined) amiss.push(silent('gives', 'outputs', 'last', last.step));
+  if (amiss.length > 0) return amiss;
   return {
     ...place,
     runs: config.runs ?? '',
     runsWhen: config.runsWhen ?? {},
-    before: before.map(({ step }) => step),
-    after: after.map(({ step }) => step),
+    before: before.flatMap((known) => known?.step ?? []),
+    after: after.flatMap((known) => known?.step ?? []),
     takes,
     gives,
     requestsInFlightMax: config.requestsInFlightMax ?? requestsInFlightMost,
     jobsInFlightMax: config.jobsInFlightMax ?? jobsInFlightMost,
   };
+}
+
+function isSentences(read: Pipeline | readonly string[] | undefined): read is readonly string[] {
+  return Array.isArray(read);
 }
 
 function silent(key: string, what: string, which: string, step: StepDeclaration): string {
@@ -100,36 +113,43 @@ function silent(key: string, what: string, which: string, step: StepDeclaration)
   );
 }
 
-function readSteps(given: readonly unknown[], side: Side, place: StepPlace): readonly Known[] | string {
-  const steps: Known[] = [];
-  for (const [at, entry] of given.entries()) {
-    const step = readStep(entry, `${side}[${at}]`, side, place);
-    if (typeof step === 'string') return step;
-    steps.push(step);
-  }
-  return steps;
+/** Each in its place; undefined where it can't be had, which `amiss` tells. */
+function readSteps(
+  given: readonly unknown[],
+  side: Side,
+  place: StepPlace,
+  amiss: string[],
+): readonly (Known | undefined)[] {
+  return given.map((entry, at) => {
+    const read = readStep(entry, `${side}[${at}]`, side, place);
+    if ('step' in read) return read;
+    amiss.push(...read);
+    return undefined;
+  });
 }
 
-function readStep(entry: unknown, where: string, side: Side, place: StepPlace): Known | string {
+function readStep(entry: unknown, where: string, side: Side, place: StepPlace): Known | readonly string[] {
   const named = namedIn(entry);
   if (named === undefined) {
-    return `${where} is ${JSON.stringify(entry)}; wanted is the name of a step, or { name: { option: value } }`;
+    return [
+      `${where} is ${JSON.stringify(entry)}; wanted is the name of a step, or { name: { option: value } }`,
+    ];
   }
   const [name, options] = named;
   const own = ownModule.exec(name);
   if (own !== null) {
     const module = join(place.folder, own[1] as string);
-    if (!existsSync(module)) return `${where} is ${name}, but there is no file ${module}`;
+    if (!existsSync(module)) return [`${where} is ${name}, but there is no file ${module}`];
     const step = { name, module, member: own[2] ?? 'default', options };
     return { step, takes: undefined, gives: undefined };
   }
   const kind = Object.hasOwn(stepKinds, name) ? stepKinds[name] : undefined;
-  if (kind === undefined) return unknownStep(name, where, side);
-  if (kind.side !== side) return `${where} is ${name}, which is a step for ${kind.side}`;
+  if (kind === undefined) return [unknownStep(name, where, side)];
+  if (kind.side !== side) return [`${where} is ${name}, which is a step for ${kind.side}`];
   const read = readShape(kind.options, options);
-  if (!read.ok) return read.mistakes.map((mistake) => `${where} (${name}): ${mistake}`).join('; ');
-  const fault = kind.check?.(read.value, place);
-  if (fault !== undefined) return `${where} (${name}): ${fault}`;
+  if (!read.ok) return read.mistakes.map((mistake) => `${where} (${name}): ${mistake}`);
+  const faults = kind.check?.(read.value, place) ?? [];
+  if (faults.length > 0) return faults.map((fault) => `${where} (${name}): ${fault}`);
   const step = { name, module: '', member: '', options: read.value };
   return { step, takes: kind.takes?.(read.value), gives: kind.gives?.(read.value) };
 }

@@ -67,8 +67,8 @@ export interface StepKind<Shape extends z.ZodType = z.ZodType> {
   takes?(options: z.output<Shape>): readonly TensorHeader[];
   /** Of the last step: the outputs that clients see. */
   gives?(options: z.output<Shape>): readonly TensorHeader[];
-  /** The sentence that says which of its files is missing or wrong; cheap, for it is asked at every start. */
-  check?(options: z.output<Shape>, place: StepPlace): string | undefined;
+  /** Sentences that say which of its files are missing or wrong; cheap, for it is asked at every start. */
+  check?(options: z.output<Shape>, place: StepPlace): readonly string[];
   load(): Promise<StepMaker<z.output<Shape>>>;
 }
 

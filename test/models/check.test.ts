@@ -1,7 +1,7 @@
 // `node runtime models check`: every mistake of a folder on a line of its own, as it is printed and as JSON, with the exit code.
 import assert from 'node:assert/strict';
 import { spawnSync } from 'node:child_process';
-import { join } from 'node:path';
+import { join, relative } from 'node:path';
 import { test } from 'node:test';
 import { ConfigError } from '../../runtime/config/load.js';
 import type { Check } from '../../runtime/models/check.js';
@@ -46,6 +46,25 @@ const mistaken: Readonly<Record<string, readonly [string | undefined, [string, s
       ['9', 'versions', /^versions lists 9/],
     ],
   ],
+  stepping: [
+    'before: [tokenise, { tokenize: { tokensMax: 1, lengthes: [8] } }, ./absent.mjs]\nafter: [image.decode, { nothing: 1, more: 2 }]\n',
+    [
+      ['1', 'before[0]', /"tokenise", which is no step; did you mean tokenize/],
+      ['1', 'before[1]', /\(tokenize\): tokensMax is 1; wanted/],
+      ['1', 'before[1]', /\(tokenize\): lengthes is not a known key; did you mean lengths/],
+      ['1', 'before[2]', /no file .*absent\.mjs/],
+      ['1', 'after[0]', /is a step for before/],
+      ['1', 'after[1]', /wanted is the name of a step/],
+    ],
+  ],
+  twofold: [
+    'maxBach: 4\nbefore: [tokenise]\nplacement: gpu\n',
+    [
+      ['', 'maxBach', /did you mean maxBatch/],
+      ['', 'placement', /^placement is "gpu"/],
+      ['1', 'before[0]', /did you mean tokenize/],
+    ],
+  ],
   outer: ['runs: nobody', [['1', 'runs', /^runs is nobody: .*nobody/]]],
   illegible: ['maxBatch: [', [['', '', /^it is not YAML: line 1/]]],
 };
@@ -56,6 +75,10 @@ function mistakenFolder(): string {
     files[`${name}/1/model.onnx`] = identity;
     if (config !== undefined) files[`${name}/config.yaml`] = config;
   }
+  files['variants/config.yaml'] = 'variants: { a: a.onnx, b: b.onnx, c: c.onnx, d: d.onnx }';
+  files['variants/1/a.onnx'] = 'rubbish';
+  files['variants/1/b.onnx'] = identity.subarray(0, -3);
+  files['variants/1/d.onnx'] = identity;
   files['cut/1/model.onnx'] = identity;
   files['cut/2/model.onnx'] = identity.subarray(0, -3);
   files['cut/3/readme.txt'] = '';
@@ -87,9 +110,14 @@ test('all mistakes of all models are found at once, with model, version, file an
     ['2', fileOf('2'), ''],
     ['3', fileOf('3'), ''],
   ]);
+  const variants = mistakes.filter(({ model }) => model === 'variants');
+  assert.deepEqual(
+    variants.map(({ file }) => relative(join(folder, 'variants'), file)),
+    ['1/a.onnx', '1/b.onnx', '1/c.onnx'],
+  );
   assert.equal(notes.length, 1);
   assert.match(notes[0] as string, /bad name is passed over/);
-  const known = Object.values(mistaken).reduce((sum, [, wanted]) => sum + wanted.length, 2);
+  const known = Object.values(mistaken).reduce((sum, [, wanted]) => sum + wanted.length, 2 + 3);
   assert.equal(mistakes.length, known, 'and none is made up');
   assert.deepEqual(
     models.filter(({ state }) => state === 'available').map(({ name, version }) => `${name}:${version}`),
@@ -101,11 +129,11 @@ test('one line each is printed, and how many there are', async () => {
   const { text, isGood } = await modelsText(['check', mistakenFolder()], {});
   assert.equal(isGood, false);
   const lines = text.split('\n');
-  assert.equal(lines.filter((line) => line.startsWith('mistake: ')).length, 16);
+  assert.equal(lines.filter((line) => line.startsWith('mistake: ')).length, 28);
   assert.ok(lines.some((line) => /^mistake: cut:2: \/.*model\.onnx: it is not an ONNX model/.test(line)));
   assert.ok(lines.some((line) => /^mistake: misspelt: \/.*config\.yaml: maxBach is not/.test(line)));
   assert.ok(lines.some((line) => /^note: .*bad name is passed over/.test(line)));
-  assert.match(lines.at(-1) as string, /: 16 mistakes; 8 models, 4 versions to serve$/);
+  assert.match(lines.at(-1) as string, /: 28 mistakes; 11 models, 4 versions to serve$/);
 });
 
 test('the samples have none', async () => {

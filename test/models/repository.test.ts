@@ -153,12 +153,12 @@ const broken: [what: string, files: Record<string, string | Uint8Array>, says: R
   [
     'a backend of its own that is not there',
     { 'm/config.yaml': 'backend: ./mine.js' },
-    /m\/config\.yaml: backend is \.\/mine\.js: \S+\/m\/mine\.js: it does not exist$/,
+    /m\/config\.yaml: backend is \.\/mine\.js: \S+\/m\/mine\.js: it does not exist; /,
   ],
   [
     'a backend of its own that is a folder',
     { 'm/config.yaml': 'backend: ./mine.js', 'm/mine.js/1': '' },
-    /m\/config\.yaml: backend is \.\/mine\.js: \S+\/m\/mine\.js: it is not a file$/,
+    /m\/config\.yaml: backend is \.\/mine\.js: \S+\/m\/mine\.js: it is not a file; /,
   ],
   [
     'a backend of its own without inputs',

@@ -58,8 +58,8 @@ export const imageKinds = {
     options: enlargeShape,
     check: ({ scale, scales }) =>
       scales.includes(scale)
-        ? undefined
-        : `scale is ${scale}; wanted is one of scales, which are [${scales.join(', ')}]`,
+        ? []
+        : [`scale is ${scale}; wanted is one of scales, which are [${scales.join(', ')}]`],
     load: async () => (await steps()).enlarge,
   }),
   'image.recolour': stepKind({

@@ -1,10 +1,8 @@
 // The steps of a text model as its config.yaml names them: what they may be told, and what clients see of them.
-import { existsSync } from 'node:fs';
-import { join } from 'node:path';
 import { limits } from '../../../proto/limits.js';
 import { whole, word, z } from '../../shape.js';
 import { type StepKind, stepKind } from '../step.js';
-import { tokenizerConfigFile, tokenizerFile } from './files.js';
+import { tokenizerFaults } from './files.js';
 
 const tokensMost = 65_536;
 const ascending = 'ascending numbers of tokens';
@@ -59,12 +57,7 @@ const tokenize = stepKind({
     'Texts become the ids of their tokens, by `tokenizer.json` and `tokenizer_config.json` in the folder of the model.',
   options: tokenizeOptions,
   takes: ({ input }) => [{ name: input, datatype: 'BYTES', shape: [-1] }],
-  check: (_options, { folder }) => {
-    const missing = [tokenizerFile, tokenizerConfigFile].find((file) => !existsSync(join(folder, file)));
-    return missing === undefined
-      ? undefined
-      : `${join(folder, missing)} is missing, which the step tokenize reads`;
-  },
+  check: (_options, { folder }) => tokenizerFaults(folder),
   load: async () => (await import('./tokenize.js')).tokenize,
 });
 
