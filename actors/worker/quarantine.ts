@@ -39,6 +39,8 @@ export class Quarantine {
   private probing = false;
   /** Which of the models is next to be probed by schedule. */
   private turn = 0;
+  /** A turn was left out, for it had something to do: the next is not. */
+  private isOverdue = false;
   private readonly everyMs: number;
 
   constructor(
@@ -168,9 +170,15 @@ export class Quarantine {
 
   private probeBySchedule(now: number): void {
     const shares = this.golden();
-    const share = shares[this.turn++ % Math.max(1, shares.length)];
+    const share = shares[this.turn % Math.max(1, shares.length)];
     this.wants.arm('probe', now + this.everyMs);
-    if (share === undefined || this.probing || this.chart.state !== 'serving' || !this.runs.isIdle()) return;
+    if (share === undefined || this.probing || this.chart.state !== 'serving') return;
+    if (!this.runs.isIdle() && !this.isOverdue) {
+      this.isOverdue = true;
+      return;
+    }
+    this.isOverdue = false;
+    this.turn++;
     this.probe([share], now);
   }
 }

@@ -168,7 +168,7 @@ export const settings = {
     0,
     0,
     86_400_000,
-    'How often a worker that has nothing to do runs the golden input of one of its models. 0: only when in doubt.',
+    'How often a worker runs the golden input of one of its models, in turn; half as often while it has something to do. 0: only when in doubt.',
   ),
   beatMs: whole(40, 5, 10_000, 'The pace of heartbeats.'),
   suspectPhi: decimal(1.2, 0.1, 50, 'Suspicion at which a member gets no new work.'),

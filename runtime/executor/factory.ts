@@ -111,7 +111,8 @@ class Places implements Executor {
       this.unload(entry.name, editionOf(entry));
       return { ok: false, reason: `its golden input: ${failed}`, suspect: true };
     } catch (error) {
-      if (own !== undefined) this.#owns.delete(own);
+      if (this.#placed.get(order.key)?.order === order) this.unload(entry.name, editionOf(entry));
+      else if (own !== undefined) this.#owns.delete(own);
       return { ok: false, reason: error instanceof Error ? error.message : String(error) };
     }
   }

@@ -47,7 +47,10 @@ export class GoldenInputs {
     const recorded = runMs <= recordedMostMs ? await this.#records.find(order) : undefined;
     if (recorded !== undefined)
       return this.#check(order, () => madeUp(order, recorded.isBlank), recorded.answer, ask);
-    if (runMs <= madeUpMostMs) return this.#record(order, ask);
+    if (runMs <= madeUpMostMs) {
+      await this.#compare(order, ask);
+      return this.#record(order, ask);
+    }
     const reason = `a run takes ${Math.round(runMs)} ms, more than the ${madeUpMostMs} ms that a made-up input may take`;
     return this.#noneFor(order, reason);
   }
@@ -69,6 +72,18 @@ export class GoldenInputs {
     const failed = differs(known, await ask(input()));
     if (failed === '') this.#known.set(order.key, known);
     return { golden: 'passed', failed };
+  }
+
+  /** With what was recorded on the CPU, if anything was. Rejects where a device that is asked first computes otherwise. */
+  async #compare(order: LoadOrder, ask: Ask): Promise<void> {
+    const known = order.device === 'cpu' ? undefined : await this.#records.find({ ...order, device: 'cpu' });
+    if (known === undefined) return;
+    const given = await ask(madeUp(order, known.isBlank));
+    const other = differs({ order, answer: known.answer }, given);
+    if (other === '') return;
+    throw new Error(
+      `it does not compute what the CPU does: ${other}; where that is right, raise golden.tolerance, or set golden.use: off`,
+    );
   }
 
   async #record(order: LoadOrder, ask: Ask): Promise<Proof> {
@@ -98,7 +113,7 @@ export class GoldenInputs {
   }
 }
 
-function differs({ order, answer }: Known, result: RunResult): string {
+function differs({ order, answer }: Pick<Known, 'order' | 'answer'>, result: RunResult): string {
   if (!result.ok) return `its golden input ended as ${result.code}: ${result.reason}`;
   return difference(answer, answerOf(result.outputs), order.golden?.tolerance ?? 0);
 }

@@ -9,6 +9,7 @@ export const simulatedFaultMeanings = {
   nan: 'the right size, every float NaN',
   lost: 'the device is reported lost',
   sick: 'this run is right, and in all later ones of its process every float is NaN',
+  drift: 'this run is right, and in all later ones of its process every float is 1 more',
 } as const;
 
 export type SimulatedFault = keyof typeof simulatedFaultMeanings;

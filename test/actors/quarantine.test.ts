@@ -212,7 +212,7 @@ describe('a golden input that fails when its model is loaded', () => {
   });
 });
 
-test('by schedule a golden input is run while there is nothing to do', () => {
+test('by schedule a golden input is run while there is nothing to do, and at every second turn whatever there is', () => {
   const stage = WorkerStage.ready('thread', { probeEveryMs: 300 }, 'recorded');
   stage.now = 300;
   const effects = stage.fire('probe');
@@ -223,9 +223,12 @@ test('by schedule a golden input is run while there is nothing to do', () => {
   assert.deepEqual(said(stage.run(), 'worker.confined'), []);
   stage.now = 600;
   assert.deepEqual(only(stage.fire('probe'), 'probe'), [], 'it is at work');
-  stage.ran(1);
   stage.now = 900;
-  stage.fire('probe');
+  assert.deepEqual(
+    only(stage.fire('probe'), 'probe'),
+    [{ type: 'probe', models: [digits] }],
+    'its turn was left out once',
+  );
   const failed = stage.hear({ type: 'device.probed', failed: true, reason: 'y is NaN' });
   assert.equal(stage.worker.chart.state, 'quarantined');
   assert.equal(only(failed, 'abort').length, 1);

@@ -3,10 +3,12 @@ import assert from 'node:assert/strict';
 import { mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, test } from 'node:test';
+import { viewElements } from '../../runtime/executor/elements.js';
+import type { RunResult } from '../../runtime/executor/executor.js';
 import { createExecutor } from '../../runtime/executor/factory.js';
 import { GoldenInputs, madeUpMostMs } from '../../runtime/executor/golden.js';
 import { answerOf, difference } from '../../runtime/executor/golden-answer.js';
-import { madeUp } from '../../runtime/executor/golden-input.js';
+import { type GoldenInput, madeUp } from '../../runtime/executor/golden-input.js';
 import { GoldenRecords } from '../../runtime/executor/golden-records.js';
 import { orderOf } from '../../runtime/executor/order.js';
 import type { ModelEntry } from '../../runtime/models/repository.js';
@@ -112,6 +114,37 @@ describe('a model', () => {
       JSON.stringify({ inputs: numbers, outputs: [{ ...numbers[0], name: 'y' }] }),
     );
     assert.equal(await load('', { ...entryOf({ config: simulated(madeUpMostMs + 50) }), folder }), 'passed');
+  });
+});
+
+describe('on another device than the CPU', () => {
+  const order = orderOf(entryOf({ onnx: scaling(3) }), { device: 'cpu', threads: 1, graphs: '' });
+  assert.ok(typeof order === 'object');
+  /** Of a device that multiplies by so much. */
+  const asking =
+    (by: number) =>
+    async (input: GoldenInput): Promise<RunResult> => {
+      const [x] = input;
+      assert.ok(x !== undefined);
+      const values = Float32Array.from(viewElements('FP32', x.data) as Float32Array, (value) => value * by);
+      const outputs = [{ ...x, name: 'y', data: bytesOf(values) }];
+      return { key: '', ok: true, outputs, inputMs: 0, computeMs: 0, outputMs: 0 };
+    };
+
+  test('what the CPU recorded is the measure of what is recorded there', async () => {
+    const folder = temporaryPath('cache');
+    const golden = () => new GoldenInputs(new GoldenRecords(folder, () => {}), () => {});
+    const there = { ...order, device: 'webgpu' } as const;
+    const unproved = await golden().prove({ ...there, device: 'cuda:0' }, 1, asking(4));
+    assert.equal(unproved.golden, 'recorded', 'where the CPU never ran it nobody can tell');
+    assert.equal((await golden().prove(order, 1, asking(3))).golden, 'recorded');
+    await assert.rejects(
+      golden().prove(there, 1, asking(4)),
+      /not compute what the CPU does: output y is .*golden/,
+    );
+    assert.equal((await golden().prove(there, 1, asking(3.001))).golden, 'recorded');
+    assert.deepEqual(await golden().prove(there, 1, asking(3.001)), { golden: 'passed', failed: '' });
+    assert.notEqual((await golden().prove(there, 1, asking(4))).failed, '');
   });
 });
 

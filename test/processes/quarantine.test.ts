@@ -8,6 +8,8 @@ import { ModelFolder } from './repository.js';
 
 const sickens = 670;
 const isNone = 671;
+const isShort = 672;
+const drifts = 673;
 
 describe('a sick device', () => {
   const scratch = new Scratch();
@@ -15,7 +17,9 @@ describe('a sick device', () => {
   let client: GrpcClient;
   before(async () => {
     const models = new ModelFolder(scratch)
-      .simulated('watched', { alphaMs: 3, faultInput: { sick: sickens, nan: isNone } }, ['finite: true'])
+      .simulated('watched', { alphaMs: 3, faultInput: { sick: sickens, nan: isNone, garbage: isShort } }, [
+        'finite: true',
+      ])
       .simulated('bystander', { alphaMs: 1 }).folder;
     const flags = { ...apart(scratch, models), 'worker-count': 2, 'cache-folder': scratch.path('cache') };
     node = await startNode(flags);
@@ -74,18 +78,84 @@ describe('a sick device', () => {
     assert.equal(seen('worker.quarantined'), 1);
   });
 
-  test('is not what a model is that fails on some input: two runs, no worker ended, the others answered', async () => {
-    const before = seen('worker.exited');
-    const others = Array.from({ length: 12 }, (_, at) => ask('bystander', at));
-    const [guilty, same] = await Promise.all([ask('watched', isNone), waves(4)]);
-    assert.equal(guilty.code, 'RESULT_INVALID', `${guilty.message} after ${guilty.path}`);
-    assert.match(guilty.message, /2 runs gave an invalid answer \(output y is NaN .*the fault of the model/);
-    assert.equal(same.length, 32);
-    for (const told of await Promise.all(others)) assert.equal(told.status, 'OK', told.message);
-    const many = await Promise.all(Array.from({ length: 30 }, () => ask('watched', isNone)));
-    assert.ok(many.every(({ status }) => status !== 'OK'));
-    await waves(2);
-    assert.ok(seen('worker.acquitted') >= 1, node.tail());
-    assert.equal(seen('worker.exited'), before, node.tail());
+  for (const [what, input, says] of [
+    [
+      'numbers that are none',
+      isNone,
+      /2 runs gave an invalid answer \(output y is NaN .*the fault of the model/,
+    ],
+    ['the wrong size', isShort, /2 runs gave an invalid answer \(output y .*has 8 bytes, wanted are 16/],
+  ] as const)
+    test(`is not what a model is that gives ${what} on some input: two runs, no worker ended, the others answered`, async () => {
+      const before = seen('worker.exited');
+      const others = Array.from({ length: 12 }, (_, at) => ask('bystander', at));
+      const [guilty, same] = await Promise.all([ask('watched', input), waves(4)]);
+      assert.equal(guilty.code, 'RESULT_INVALID', `${guilty.message} after ${guilty.path}`);
+      assert.match(guilty.message, says);
+      assert.equal(same.length, 32);
+      for (const told of await Promise.all(others)) assert.equal(told.status, 'OK', told.message);
+      const many = await Promise.all(Array.from({ length: 30 }, () => ask('watched', input)));
+      assert.ok(many.every(({ status }) => status !== 'OK'));
+      await waves(2);
+      assert.ok(seen('worker.acquitted') >= 1, node.tail());
+      assert.equal(seen('worker.exited'), before, node.tail());
+    });
+});
+
+describe('a device that answers with wrong numbers', () => {
+  const scratch = new Scratch();
+  let node: RunningNode;
+  let client: GrpcClient;
+  before(async () => {
+    const models = new ModelFolder(scratch).simulated('watched', {
+      alphaMs: 15,
+      rowsMax: 1,
+      faultInput: { drift: drifts },
+    }).folder;
+    const flags = { ...apart(scratch, models), 'cache-folder': scratch.path('cache'), 'probe-every-ms': 250 };
+    node = await startNode(flags);
+    client = new GrpcClient(node.grpcPort);
+  });
+  after(async () => {
+    client.close();
+    await node.dispose();
+    scratch.remove();
+  });
+
+  const isQuarantined = (): boolean => node.lines.some(({ event }) => event === 'worker.quarantined');
+
+  test('is found by the next golden input under load, is out with that, and back once it passes', async () => {
+    const answers: { readonly told: Told; readonly isRight: boolean; readonly isLate: boolean }[] = [];
+    let isOver = false;
+    async function asking(first: number): Promise<void> {
+      for (let value = first; !isOver; value += 100) {
+        const isLate = isQuarantined();
+        const told = await client.infer({ ...rowOf('watched', value), deadlineMs: 20_000 });
+        answers.push({ told, isRight: told.values[0] === value, isLate });
+      }
+    }
+    const loops = Array.from({ length: 12 }, (_, at) => asking(1000 + at));
+    await until('load is under way', () => answers.length > 30);
+    assert.ok(answers.every(({ isRight }) => isRight));
+    assert.equal((await client.infer({ ...rowOf('watched', drifts), deadlineMs: 20_000 })).status, 'OK');
+    await until('it is found', isQuarantined);
+    await until('both are back', async () => node.workers().length === 2 && (await node.isReady()));
+    const before = answers.length;
+    await until('load goes on', () => answers.length > before + 60);
+    isOver = true;
+    await Promise.all(loops);
+    for (const { told } of answers) assert.equal(told.status, 'OK', `${told.message}: ${node.tail()}`);
+    assert.ok(
+      answers.some(({ isRight }) => !isRight),
+      'nobody could know before the golden input was run',
+    );
+    const wrong = answers.filter(({ isRight, isLate }) => !isRight && isLate);
+    assert.deepEqual(
+      wrong.map(({ told }) => told.path),
+      [],
+      'nobody who asked after it was found',
+    );
+    const found = node.lines.find(({ event }) => event === 'worker.quarantined');
+    assert.match(String(found?.reason), /^watched:1: output y is .*, wanted is .* within 0.01/);
   });
 });

@@ -11,6 +11,7 @@ export const simulated: Backend = { load };
 
 /** Of the device under all simulated models of this thread. */
 let isSick = false;
+let hasDrifted = false;
 
 async function load(order: LoadOrder): Promise<LoadedModel> {
   const settings = order.simulated;
@@ -31,6 +32,7 @@ async function load(order: LoadOrder): Promise<LoadedModel> {
       commit(fault);
       const outputs = batch.outputs.map((name, index) => spoil(fault, answer(order, name, index, batch)));
       isSick ||= fault === 'sick';
+      hasDrifted ||= fault === 'drift';
       return outputs;
     },
     unload: async () => undefined,
@@ -57,7 +59,11 @@ function commit(fault: SimulatedFault | undefined): void {
 function spoil(fault: SimulatedFault | undefined, tensor: Tensor): Tensor {
   if (fault === 'garbage') return { ...tensor, data: tensor.data.slice(0, tensor.data.byteLength >> 1) };
   if (fault === 'nan' || isSick) return { ...tensor, data: filled(tensor, () => Number.NaN) };
-  return tensor;
+  return hasDrifted && tensor.datatype === 'FP32' ? { ...tensor, data: oneMore(tensor) } : tensor;
+}
+
+function oneMore({ datatype, data }: Tensor): Uint8Array {
+  return bytesOf(Float32Array.from(viewElements(datatype, data) as Float32Array, (value) => value + 1));
 }
 
 function answer(order: LoadOrder, name: string, index: number, batch: Batch): Tensor {
