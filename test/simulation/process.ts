@@ -56,6 +56,8 @@ export class Process {
   stuck = false;
   /** What it computes is garbage, golden inputs too, and only a check now and then sees it. */
   sick = false;
+  /** It was sick once: what it finds out then may show after it is cured. */
+  hasBeenSick = false;
   /** What it computes takes longer until then. */
   slowUntil = 0;
   /** When it last came back from being frozen. */

@@ -174,7 +174,10 @@ export class System implements Surroundings {
   /** Nothing is sick any more. */
   cure(): void {
     this.sickened.clear();
-    for (const process of this.processes.values()) process.sick = false;
+    for (const process of this.processes.values()) {
+      process.hasBeenSick ||= process.sick;
+      process.sick = false;
+    }
   }
 
   timerNoiseMs(): number {
@@ -226,7 +229,7 @@ export class System implements Surroundings {
       }
       case 'abort': {
         if (effect.cause === 'stopped') {
-          require(process.sick || this.isLeaving(process), 'I13', () =>
+          require(process.sick || process.hasBeenSick || this.isLeaving(process), 'I13', () =>
             `${process.id} ends itself, though it is well: ${effect.reason}`);
           return this.endSoon(process, 'stopped', effect.reason);
         }
