@@ -24,9 +24,12 @@ async function main(): Promise<void> {
     const { inferText } = await import('./infer/command.js');
     return print(await inferText(rest, environment()));
   }
-  if (first === 'models') {
-    const { modelsText } = await import('./models/command.js');
-    const { text, isGood } = await modelsText(rest, environment());
+  if (first === 'models' || first === 'cluster') {
+    const textOf =
+      first === 'models'
+        ? (await import('./models/command.js')).modelsText
+        : (await import('./membership/command.js')).clusterText;
+    const { text, isGood } = await textOf(rest, environment());
     print(text);
     if (!isGood) process.exitCode = exitFailed;
     return;
@@ -58,7 +61,7 @@ try {
 } catch (fault) {
   printError(`signalbox: ${(fault as Error).message}`);
   const [first] = process.argv.slice(2);
-  const command = ['jobs', 'models', 'infer'].includes(first ?? '')
+  const command = ['jobs', 'models', 'infer', 'cluster'].includes(first ?? '')
     ? `node runtime ${first}`
     : 'node runtime';
   if (fault instanceof ConfigError) printError(`\`${command} --help\` lists what can be set.`);

@@ -15,6 +15,8 @@ export function helpText(): string {
     '  node runtime                    router, scheduler, health and two workers',
     '  node runtime --role worker      one more node with workers, joined to the local system',
     '  node runtime jobs --help        what became of the latest requests to a node that runs',
+    '  node runtime --role worker --nats nats://127.0.0.1:4222    the same, in a cluster that finds itself by NATS',
+    '  node runtime cluster --help     who is there, as a node that runs sees it',
     '  node runtime models --help      checks a folder of models; lists, loads and unloads those of a node that runs',
     '  node runtime --config node.yaml settings from a file, by the names below without dashes: httpPort, not http-port',
     '',

@@ -70,6 +70,7 @@ function readFlags(args: readonly string[]): {
         '--version',
         'jobs',
         'models',
+        'cluster',
       ]);
     else if (value === undefined) throw new ConfigError(`${flag} needs a value: ${flag} <value>`);
     else {

@@ -9,6 +9,8 @@ const oneDevice = devicePattern.source.slice(1, -1);
 const deviceList = new RegExp(`^${oneDevice}(?:,${oneDevice}){0,63}$`);
 const endpoint = /^(ipc:\/\/\/.+|tcp:\/\/.+:\d+)?$/;
 const anyText = /^.{0,4000}$/s;
+const servers =
+  /^((nats|tls):\/\/)?(\[[0-9a-fA-F:]+\]|[A-Za-z0-9._-]+)(:\d{1,5})?(,((nats|tls):\/\/)?(\[[0-9a-fA-F:]+\]|[A-Za-z0-9._-]+)(:\d{1,5})?)*$|^$/;
 const nameText = /^[A-Za-z0-9_-]{1,40}$/;
 
 export const settings = {
@@ -40,6 +42,43 @@ export const settings = {
     endpoint,
     'ipc:///path or tcp://host:port',
     'Where other nodes reach this one. Default: a socket in a folder of this user.',
+  ),
+  advertise: text(
+    '',
+    endpoint,
+    'ipc:///path or tcp://host:port',
+    'What the others are told of where they reach this node, where that is not what it listens on (`endpoint`).',
+  ),
+  nats: text(
+    '',
+    servers,
+    'nats://host:port or tls://host:port, several separated by commas',
+    'NATS servers with JetStream, by which the nodes of a cluster find each other, in place of `join`.',
+  ),
+  natsUser: text('', anyText, 'a name', 'Who this node is to NATS, with `natsPassword`.'),
+  natsPassword: text('', anyText, 'a password', 'Better in the environment than as a flag.'),
+  natsToken: text('', anyText, 'a token', 'In place of a user, where NATS asks for a token.'),
+  natsCredentials: text('', anyText, 'a file', 'A credentials file (.creds), in place of a user.'),
+  natsNkey: text('', anyText, 'a file', 'A file with the seed of an nkey, in place of a user.'),
+  natsTlsCa: text(
+    '',
+    anyText,
+    'a file',
+    'Who has to have signed the certificate of NATS, as PEM; asks for TLS.',
+  ),
+  natsTlsCert: text(
+    '',
+    anyText,
+    'a file',
+    'The certificate of this node for NATS, as PEM, with `natsTlsKey`.',
+  ),
+  natsTlsKey: text('', anyText, 'a file', 'The key of that certificate, as PEM.'),
+  natsWaitMs: whole(15_000, 100, 600_000, 'How long a start waits for NATS before it is given up.'),
+  leaseMs: whole(
+    12_000,
+    400,
+    600_000,
+    'A node that NATS has had no word of for so long is gone. It writes four times as often. Below 10 s the loss of a NATS server may look like that of nodes.',
   ),
   insecure: flag(
     false,

@@ -7,6 +7,7 @@ import type { JobEnd, JobSpec, JobStep, JobTimes } from '../../proto/job.js';
 import type { Tensor } from '../../proto/tensor.js';
 import type { ModelEntry } from '../models/repository.js';
 import type { Pipeline } from '../pipelines/declaration.js';
+import type { ClusterView } from './cluster.js';
 import type { JobList, JobQuery, JobView } from './jobs.js';
 
 export interface Submission {
@@ -105,6 +106,7 @@ export interface Engine {
   jobs(query: JobQuery): JobList;
   /** Undefined when it is not known, or not any more. */
   job(number: JobNumber): JobView | undefined;
+  cluster(): ClusterView;
   /** A door has refused a request to this model that never became a job. */
   turnedAway(name: string, version: string, code: ErrorCode): void;
 }

@@ -75,9 +75,9 @@ export class Upkeep {
     this.tell({ type: 'self.changed' });
   }
 
-  /** Says goodbye, as far as that can be said. */
+  /** Says goodbye, where there is somebody to hear it. */
   async stop(): Promise<void> {
-    const { store } = this;
+    const store = this.options.membership.standing().state === 'live' ? this.store : undefined;
     this.isStopped = true;
     for (const effect of this.options.membership.told({ type: 'self.leaving' }, now()).effects) {
       if (effect.type !== 'erase' || store === undefined) continue;

@@ -11,6 +11,7 @@ import { type JobNumber, jobId, type MemberId, modelKey, versionOf } from '../..
 import type { Message, Said } from '../../proto/messages.js';
 import { byteSize, type Tensor } from '../../proto/tensor.js';
 import { settle, wallTime } from '../clock.js';
+import type { ClusterView } from '../doors/cluster.js';
 import type {
   Answer,
   BatchManner,
@@ -53,6 +54,7 @@ export class NodeEngine implements Engine {
   private host: Host | undefined;
   private pipelines: Pipelines | undefined;
   private keeper: Keeper | undefined;
+  private look: (() => ClusterView) | undefined;
   private submitted = 0;
   private submitting = 0;
   /** The last answer of a worker whose run was counted. */
@@ -83,6 +85,16 @@ export class NodeEngine implements Engine {
     this.keeper = keeper;
   }
 
+  /** How this node sees the cluster that it is in. */
+  attachCluster(look: () => ClusterView): void {
+    this.look = look;
+  }
+
+  cluster(): ClusterView {
+    if (this.look !== undefined) return this.look();
+    throw new SignalboxError('UNSUPPORTED', 'this node is in no cluster');
+  }
+
   /** Those of models with steps before or after them go through these. */
   attachPipelines(pipelines: Pipelines): void {
     this.pipelines = pipelines;
@@ -107,6 +119,10 @@ export class NodeEngine implements Engine {
 
   ready(): boolean {
     return this.actor.ready;
+  }
+
+  get liveJobs(): number {
+    return this.actor.liveJobs;
   }
 
   unreadyReason(): string {

@@ -3,9 +3,9 @@
 import type { Actor } from '../../actors/actor.js';
 import { Pulse } from '../../actors/peer/pulse.js';
 import { LocalMembership } from '../../cluster/local.js';
-import type { Member, Membership, Step } from '../../cluster/membership.js';
+import type { Member, Membership, Standing, Step } from '../../cluster/membership.js';
 import type { MemberId, Role } from '../../proto/ids.js';
-import type { Message } from '../../proto/messages.js';
+import type { Message, Said } from '../../proto/messages.js';
 import { maySay } from '../../proto/speakers.js';
 import { after, type Timer } from '../clock.js';
 import { type Frames, Host, type Performers } from '../host/host.js';
@@ -21,7 +21,8 @@ const wordWaitMs = 250;
 export interface MemberOptions {
   readonly self: Member;
   readonly cluster: string;
-  readonly founder: boolean;
+  /** By default local, without being its founder. */
+  readonly membership?: Membership;
   readonly beatMs: number;
   readonly log: Log;
   readonly performers: Performers;
@@ -44,7 +45,7 @@ export class MemberProcess {
   constructor(options: MemberOptions) {
     this.options = options;
     const { self, log } = options;
-    this.membership = new LocalMembership(self, options.founder);
+    this.membership = options.membership ?? new LocalMembership(self, false);
     this.host = new Host({
       self: self.id,
       log,
@@ -95,6 +96,19 @@ export class MemberProcess {
 
   members(): readonly Member[] {
     return this.membership.members();
+  }
+
+  standing(): Standing {
+    return this.membership.standing();
+  }
+
+  isLinked(member: MemberId): boolean {
+    return this.linkedRoles.has(member);
+  }
+
+  /** The list comes from the node that started this process, not over a link. */
+  hearList(message: Said<'members.listed'>): void {
+    this.take(this.membership.heard(message, this.options.self.host));
   }
 
   /** Says goodbye, so that nobody has to find out. */
@@ -160,9 +174,19 @@ export class MemberProcess {
       this.options.log.warn('envelope.dropped', { link, drop, reason, count });
   }
 
-  private take(step: Step): void {
+  /** Carries out what a membership decides. */
+  take(step: Step): void {
     for (const { to, message } of step.tell) this.office.send(to, message);
-    for (const endpoint of step.dial) this.office.dial(endpoint);
+    for (const endpoint of step.dial) this.call(endpoint);
     for (const endpoint of step.hangUp) if (!this.joined.has(endpoint)) this.office.hangUp(endpoint);
+  }
+
+  /** What another member says of itself may be no address at all. */
+  private call(endpoint: string): void {
+    try {
+      this.office.dial(endpoint);
+    } catch (fault) {
+      this.options.log.warn('member.unreachable', { endpoint, reason: (fault as Error).message });
+    }
   }
 }

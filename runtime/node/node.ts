@@ -6,6 +6,8 @@ import { nodeMachine } from '../../actors/node/node.machine.js';
 import { Router } from '../../actors/router/router.js';
 import { Scheduler } from '../../actors/scheduler/scheduler.js';
 import { Supervisor } from '../../actors/supervisor/supervisor.js';
+import { LocalMembership } from '../../cluster/local.js';
+import type { NodeState } from '../../cluster/record.js';
 import { memberId } from '../../proto/ids.js';
 import { after, now } from '../clock.js';
 import { type Config, settings } from '../config/schema.js';
@@ -13,6 +15,7 @@ import type { Door } from '../doors/door.js';
 import { createGrpcDoor } from '../doors/grpc/door.js';
 import { createRestDoor } from '../doors/rest/door.js';
 import type { Log } from '../log.js';
+import { Presence } from '../membership/presence.js';
 import { scanRepository } from '../models/repository.js';
 import { ModelWatch } from '../models/watch.js';
 import type { Pipelines } from '../pipelines/pipelines.js';
@@ -24,6 +27,7 @@ import { NodeEngine } from './engine.js';
 import { Keeper } from './keeper.js';
 import { listedModels } from './listed.js';
 import { MemberProcess } from './member.js';
+import { clusterView } from './neighbours.js';
 import { incarnation, type Plan } from './plan.js';
 import {
   doorOptions,
@@ -57,6 +61,7 @@ export class Node {
   private keeper: Keeper | undefined;
   private watch: ModelWatch | undefined;
   private member: MemberProcess | undefined;
+  private presence: Presence | undefined;
   private engine: NodeEngine | undefined;
   private pipelines: Pipelines | undefined;
   private doors: { readonly name: string; readonly door: Door }[] = [];
@@ -98,6 +103,7 @@ export class Node {
         throw fault;
       }
     }
+    this.presence?.renew();
   }
 
   /** Once, when every model that can be served is. */
@@ -147,13 +153,14 @@ export class Node {
   }
 
   private async bind(): Promise<void> {
-    const { self, founder } = this.plan;
+    const { self, founder, bind } = this.plan;
+    this.presence = this.config.nats === '' ? undefined : this.presenceOf(this.config);
     const router = new Router(routerLimits(this.config), now());
     this.engine = new NodeEngine(self.id, router, this.catalogue, this.config.jobsKeptMax);
     const engine = this.engine;
     this.member = new MemberProcess({
       self,
-      founder,
+      membership: this.presence?.membership ?? new LocalMembership(self, founder),
       cluster: this.config.cluster,
       beatMs: this.config.beatMs,
       log: this.log,
@@ -171,6 +178,8 @@ export class Node {
       },
     });
     engine.attach(this.member.host);
+    const { member } = this;
+    engine.attachCluster(() => clusterView(this.config.cluster, self.id, member, this.presence));
     this.pipelines = createPipelines(engine, this.config, doorOptions(this.config));
     engine.attachPipelines(this.pipelines);
     this.keeper = this.keeperWith(router);
@@ -180,12 +189,40 @@ export class Node {
       engine.readinessChanged();
     });
     if (this.plan.serves.has('router')) this.member.add('router', router);
-    if (self.endpoint === '') return;
-    const endpoint = await this.member.office.bind(self.endpoint);
+    if (bind === '') return;
+    const endpoint = await this.member.office.bind(bind);
     this.log.info('post.bound', { endpoint });
   }
 
-  private decide(): void {
+  private presenceOf(config: Config): Presence {
+    return new Presence({
+      config,
+      self: this.plan.self,
+      log: this.log,
+      condition: () => ({
+        state: this.stateToTell(),
+        models: this.catalogue
+          .listed()
+          .flatMap(({ name, version, state }) => (state === 'available' ? [`${name}:${version}`] : [])),
+        labels: config.workerTags === '' ? [] : config.workerTags.split(','),
+        workers: this.children.list(),
+        jobs: this.engine?.liveJobs ?? 0,
+      }),
+      isLinked: (member) => this.member?.isLinked(member) ?? false,
+      take: (step) => this.member?.take(step),
+      changed: () => {
+        for (const word of this.membersWord()) this.children.tell(word);
+        this.engine?.readinessChanged();
+      },
+    });
+  }
+
+  private stateToTell(): NodeState {
+    if (this.chart.state === 'serving') return 'serving';
+    return this.chart.has('draining') ? 'draining' : 'starting';
+  }
+
+  private async decide(): Promise<void> {
     const member = this.member as MemberProcess;
     const { serves, self, join } = this.plan;
     if (serves.has('scheduler')) member.add('scheduler', new Scheduler(schedulerSettings(this.config)));
@@ -194,7 +231,9 @@ export class Node {
     this.announce();
     member.begin();
     for (const endpoint of join) member.join(endpoint);
-    if (join.length > 0) this.watchJoining(member, join.join(', '));
+    await this.presence?.start();
+    const calls = this.presence === undefined ? join.length > 0 : self.endpoint === '';
+    if (calls) this.watchJoining(member, this.presence === undefined ? join.join(', ') : this.config.nats);
   }
 
   private keeperWith(router: Router): Keeper {
@@ -221,6 +260,10 @@ export class Node {
     const models = listedModels({ models: this.catalogue.listed() }, this.config.runLongestMs);
     this.member?.host.hear({ type: 'models.listed', models });
     this.children.tell(this.modelsWord());
+  }
+
+  private membersWord(): NodeWord[] {
+    return this.presence === undefined ? [] : [{ type: 'members', listed: this.presence.list() }];
   }
 
   private modelsWord(): NodeWord {
@@ -262,9 +305,9 @@ export class Node {
 
   private spawn(slot: number, name: string): void {
     const member = memberId(name, incarnation());
-    const join = this.plan.self.endpoint === '' ? this.plan.join : [this.plan.self.endpoint];
+    const join = this.plan.bind === '' ? this.plan.join : [this.plan.bind];
     const order = workerOrder(this.config, slot, { member, name, host: this.plan.self.id, join });
-    this.children.spawn(slot, order, this.modelsWord());
+    this.children.spawn(slot, order, [this.modelsWord(), ...this.membersWord()]);
     this.member?.host.hear({ type: 'child.spawned', slot, member });
   }
 
@@ -280,6 +323,7 @@ export class Node {
     this.chart.move('stop');
     this.watch?.stop();
     this.log.info('node.draining', {});
+    this.presence?.renew();
     this.drainUntil = now() + this.config.drainMs;
     // What its steps still make of a request are new jobs to the router.
     await this.pipelines?.drain(this.config.drainMs);
@@ -320,6 +364,7 @@ export class Node {
     }
     if (this.chart.state === 'unbinding') {
       await this.pipelines?.close();
+      await this.presence?.stop();
       await this.member?.close(lingerMs);
       this.chart.move('done');
     }

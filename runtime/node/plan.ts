@@ -4,11 +4,13 @@ import type { Member } from '../../cluster/membership.js';
 import { memberId, type Role } from '../../proto/ids.js';
 import { ConfigError } from '../config/load.js';
 import { ownEndpoint, wellKnownEndpoint } from '../config/places.js';
-import { type Config, flagOf } from '../config/schema.js';
+import { type Config, flagOf, type SettingName, settings } from '../config/schema.js';
 
 export interface Plan {
   readonly self: Member;
   readonly founder: boolean;
+  /** Where it listens; empty when it does not. */
+  readonly bind: string;
   /** Nodes that it calls. */
   readonly join: readonly string[];
   readonly serves: ReadonlySet<Role>;
@@ -21,9 +23,11 @@ export function planOf(config: Config): Plan {
   if (all && asked.length > 1) throw new ConfigError('--role all is everything already: name it alone');
   const serves = new Set<Role>(all ? ['router', 'scheduler', 'health', 'worker'] : (asked as Role[]));
   const core = (['router', 'scheduler', 'health'] as const).filter((role) => serves.has(role));
-  const founder = config.join === '' && serves.has('router');
+  const byNats = config.nats !== '';
+  const founder = config.join === '' && !byNats && serves.has('router');
   const id = memberId(config.name, incarnation());
   const endpoint = config.endpoint || (founder ? wellKnownEndpoint(config.cluster) : ownEndpoint(id));
+  refuseTwoWays(config);
   if (core.length > 0 && config.endpoint === '' && config.join.startsWith('tcp://')) {
     throw new ConfigError(
       `a ${core.join(', ')} that joins over tcp needs an address that the other nodes can reach: ` +
@@ -46,12 +50,36 @@ export function planOf(config: Config): Plan {
   );
   const roles: Role[] = [...core, ...(serves.has('worker') ? (['host'] as const) : [])];
   return {
-    self: { id, roles, endpoint: core.length > 0 ? endpoint : '', host: '' },
+    self: { id, roles, endpoint: core.length > 0 ? config.advertise || endpoint : '', host: '' },
     founder,
-    join: founder ? [] : [config.join || wellKnownEndpoint(config.cluster)],
+    bind: core.length > 0 ? endpoint : '',
+    join: founder || byNats ? [] : [config.join || wellKnownEndpoint(config.cluster)],
     serves,
     workerNames,
   };
+}
+
+function refuseTwoWays(config: Config): void {
+  if (config.nats !== '' && config.join !== '') {
+    throw new ConfigError(
+      `${flagOf('nats')} and ${flagOf('join')} are two ways to find the other nodes: wanted is one of them`,
+    );
+  }
+  if (config.nats === '') {
+    const idle = (Object.keys(settings) as SettingName[]).find(
+      (name) => /^nats./.test(name) && config[name] !== settings[name].fallback,
+    );
+    if (idle !== undefined)
+      throw new ConfigError(
+        `${flagOf(idle)} says how to reach NATS, and ${flagOf('nats')} does not say where`,
+      );
+  }
+  const everywhere = /^tcp:\/\/(0\.0\.0\.0|\[::\]|\*):/;
+  if (config.advertise === '' && everywhere.test(config.endpoint) && config.nats !== '') {
+    throw new ConfigError(
+      `${flagOf('endpoint')} ${config.endpoint} is no address that others can call: say which with ${flagOf('advertise')}`,
+    );
+  }
 }
 
 export function incarnation(): string {

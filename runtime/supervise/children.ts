@@ -6,7 +6,7 @@ import type { MemberId } from '../../proto/ids.js';
 import type { Cause } from '../../proto/messages.js';
 import { after } from '../clock.js';
 import { environment } from '../config/environment.js';
-import type { NodeWord, WorkerOrder, WorkerWord } from '../worker/order.js';
+import type { LastWord, NodeWord, WorkerOrder, WorkerWord } from '../worker/order.js';
 import { MemoryKills } from './memory-kills.js';
 
 export interface Exit {
@@ -19,8 +19,10 @@ export interface Exit {
 interface Child {
   readonly process: ChildProcess;
   readonly member: MemberId;
+  /** Empty until it has said. */
+  device: string;
   /** What it said of its own end. */
-  lastWord: WorkerWord | undefined;
+  lastWord: LastWord | undefined;
 }
 
 /** ONNX Runtime reports to its makers and leaves files about, unless told not to. Whoever wants that can say so. */
@@ -39,17 +41,18 @@ export class Children {
   }
 
   /** Not once the drain has begun: whoever came then would be left behind. */
-  spawn(slot: number, order: WorkerOrder, first: NodeWord): void {
+  spawn(slot: number, order: WorkerOrder, first: readonly NodeWord[]): void {
     if (this.draining) return;
     const started = fork(entry, [JSON.stringify(order)], {
       stdio: ['ignore', 'inherit', 'inherit', 'ipc'],
       env: { ...libraryEnvironment, ...environment() },
     });
-    const child: Child = { process: started, member: order.member, lastWord: undefined };
+    const child: Child = { process: started, member: order.member, device: '', lastWord: undefined };
     this.bySlot.set(slot, child);
-    if (started.pid !== undefined) started.send(first, () => {});
+    if (started.pid !== undefined) for (const word of first) started.send(word, () => {});
     started.on('message', (word: WorkerWord) => {
-      child.lastWord = word;
+      if (word.type === 'introduced') child.device = word.device;
+      else child.lastWord = word;
     });
     const ended = (verdict: Pick<Exit, 'cause' | 'detail'>): void => {
       if (this.bySlot.get(slot) === child) this.bySlot.delete(slot);
@@ -65,6 +68,10 @@ export class Children {
 
   tell(word: NodeWord): void {
     for (const { process } of this.bySlot.values()) if (process.connected) process.send(word, () => {});
+  }
+
+  list(): { readonly id: MemberId; readonly device: string }[] {
+    return [...this.bySlot.values()].map(({ member, device }) => ({ id: member, device }));
   }
 
   has(member: MemberId): boolean {

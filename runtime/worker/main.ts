@@ -18,7 +18,7 @@ import { stampOf } from '../models/stamp.js';
 import { listedModels } from '../node/listed.js';
 import { MemberProcess } from '../node/member.js';
 import { BatchFrames, offsetsOfRows } from './batches.js';
-import type { NodeWord, WorkerOrder, WorkerWord } from './order.js';
+import type { LastWord, NodeWord, WorkerOrder, WorkerWord } from './order.js';
 import { tagsOf } from './tags.js';
 
 const reportMs = 200;
@@ -42,6 +42,7 @@ let models: readonly ModelEntry[] = [];
 const firstListed = new Promise<void>((resolve) => {
   process.on('message', (word: NodeWord) => {
     if (word.type === 'drain') return drain();
+    if (word.type === 'members') return member.hearList(word.listed);
     models = word.models;
     resolve();
     if (!starting) list();
@@ -74,7 +75,6 @@ const actor = new Worker({
 const member = new MemberProcess({
   self: { id: order.member, roles: ['worker'], endpoint: '', host: order.host },
   cluster: order.cluster,
-  founder: false,
   beatMs: order.beatMs,
   log,
   payloadOf: (message, outputsOf) => (message.type === 'batch.finished' ? frames.outputsOf(outputsOf) : []),
@@ -92,6 +92,7 @@ const member = new MemberProcess({
 member.add('worker', actor);
 await firstListed;
 starting = false;
+process.send?.({ type: 'introduced', device: executor.device } satisfies WorkerWord);
 for (const endpoint of order.join) member.join(endpoint);
 list();
 
@@ -215,7 +216,7 @@ function broken(reason: string): void {
   endSelf({ type: 'aborting', reason, cause: 'stopped' }, answersMs);
 }
 
-function endSelf(word: WorkerWord, delayMs: number): void {
+function endSelf(word: LastWord, delayMs: number): void {
   log.error('worker.aborted', { reason: word.reason });
   process.send?.(word, () => after(delayMs, end));
 }

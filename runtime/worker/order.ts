@@ -1,6 +1,6 @@
 // What a node tells a worker process that it starts, as one argument, and the few words that they exchange after that.
 import type { MemberId } from '../../proto/ids.js';
-import type { Cause } from '../../proto/messages.js';
+import type { Cause, Said } from '../../proto/messages.js';
 import type { Fallback, WantedDevice } from '../executor/device.js';
 import type { LogLevel } from '../log.js';
 import type { ModelEntry } from '../models/repository.js';
@@ -29,11 +29,21 @@ export interface WorkerOrder {
 /** From the node: the first that it says is what models there are, and again when that changes. */
 export type NodeWord =
   | { readonly type: 'drain' }
+  /** Where there is no founder to say it: who else is there. */
+  | { readonly type: 'members'; readonly listed: Said<'members.listed'> }
   | { readonly type: 'models'; readonly models: readonly ModelEntry[] };
 
+/** From the worker: what it computes on. */
+export interface Introduction {
+  readonly type: 'introduced';
+  readonly device: string;
+}
+
 /** From the worker: why it ends itself, and whether what it ran may be to blame (hung) or not (stopped). */
-export type WorkerWord = {
+export interface LastWord {
   readonly type: 'aborting';
   readonly reason: string;
   readonly cause: Extract<Cause, 'hung' | 'stopped'>;
-};
+}
+
+export type WorkerWord = Introduction | LastWord;

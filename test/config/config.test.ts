@@ -8,14 +8,15 @@ import { routerDefaults } from '../../actors/router/router.js';
 import { helpText } from '../../runtime/config/help.js';
 import { loadConfig } from '../../runtime/config/load.js';
 import { environmentOf, flagOf, settingNames, settings } from '../../runtime/config/schema.js';
+import { natsOptions } from '../../runtime/membership/access.js';
 import { planOf } from '../../runtime/node/plan.js';
 import { routerLimits } from '../../runtime/node/wiring.js';
 
 const folder = mkdtempSync(join(tmpdir(), 'signalbox-config-'));
 after(() => rmSync(folder, { recursive: true }));
 
-function file(content: string): string {
-  const path = join(folder, 'node.yaml');
+function file(content: string, name = 'node.yaml'): string {
+  const path = join(folder, name);
   writeFileSync(path, content);
   return path;
 }
@@ -127,6 +128,65 @@ test('a node with a router founds the cluster, another joins it', () => {
     () => planOf(loadConfig(joins, {}).config),
     /needs an address that the other nodes can reach/,
   );
+});
+
+test('with NATS a node founds nothing and joins nobody, and tells where it is reached', () => {
+  const plan = (...args: string[]) =>
+    planOf(loadConfig(['--nats', 'nats://127.0.0.1:4222', ...args], {}).config);
+  const found = plan();
+  assert.deepEqual([found.founder, found.join, found.bind], [false, [], found.self.endpoint]);
+  assert.notEqual(
+    found.self.endpoint,
+    planOf(loadConfig([], {}).config).self.endpoint,
+    'not the well-known one',
+  );
+  const outside = ['--endpoint', 'tcp://0.0.0.0:7000', '--insecure'];
+  const known = plan(...outside, '--advertise', 'tcp://box-7:7001');
+  assert.deepEqual([known.bind, known.self.endpoint], ['tcp://0.0.0.0:7000', 'tcp://box-7:7001']);
+  assert.throws(() => plan(...outside), /is no address that others can call: say which with --advertise/);
+  assert.throws(() => plan('--join', 'tcp://127.0.0.1:9'), /--nats and --join are two ways/);
+  assert.throws(
+    () => planOf(loadConfig(['--nats-user', 'me'], {}).config),
+    /--nats-user says how to reach NATS, and --nats does not say where/,
+  );
+  assert.throws(() => loadConfig(['--nats', 'http://x:1'], {}), /--nats is "http:\/\/x:1"; allowed is nats:/);
+  assert.throws(() => loadConfig(['--nats', 'nats://me:pass@x:1'], {}), /allowed is nats:/);
+});
+
+test('what a node shows to NATS is read from its files, and must go together', () => {
+  const options = (...args: string[]) =>
+    natsOptions(loadConfig(['--nats', 'a:1,tls://b:2', ...args], {}).config, 'me');
+  const seed = file('SEED\n');
+  assert.deepEqual(options('--nats-nkey', seed), {
+    servers: ['a:1', 'tls://b:2'],
+    name: 'me',
+    user: '',
+    password: '',
+    token: '',
+    credentials: '',
+    nkeySeed: 'SEED',
+    tls: {},
+  });
+  const signed = options(
+    '--nats-tls-ca',
+    file('CA', 'ca'),
+    '--nats-tls-cert',
+    file('C', 'cert'),
+    '--nats-tls-key',
+    file('K', 'key'),
+  );
+  assert.deepEqual(signed.tls, { ca: 'CA', cert: 'C', key: 'K' });
+  assert.throws(
+    () => options('--nats-user', 'a', '--nats-token', 't'),
+    /--nats-user and --nats-token each say who this node is/,
+  );
+  assert.throws(() => options('--nats-password', 'p'), /--nats-password goes with --nats-user/);
+  assert.throws(() => options('--nats-tls-key', seed), /--nats-tls-key goes with --nats-tls-cert/);
+  assert.throws(
+    () => options('--nats-credentials', '/nowhere'),
+    /--nats-credentials \/nowhere can't be read/,
+  );
+  assert.throws(() => options('--nats-credentials', file('')), /is empty/);
 });
 
 test('REST and gRPC are not given the same port', () => {

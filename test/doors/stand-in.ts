@@ -5,6 +5,7 @@ import { type JobNumber, jobId, type MemberId } from '../../proto/ids.js';
 import type { JobEnd } from '../../proto/job.js';
 import { type Datatype, datatypes, type Tensor } from '../../proto/tensor.js';
 import { settle } from '../../runtime/clock.js';
+import type { ClusterView } from '../../runtime/doors/cluster.js';
 import type { DoorLog } from '../../runtime/doors/door.js';
 import type {
   Answer,
@@ -52,6 +53,7 @@ export const models: readonly ModelEntry[] = [
 ];
 
 export class StandIn implements Engine {
+  view: ClusterView = { cluster: 'c', self: 'me', by: 'nats', state: 'live', reason: '', members: [] };
   /** Jobs wait until the test ends them. */
   holding = false;
   readonly held: Held[] = [];
@@ -136,6 +138,10 @@ export class StandIn implements Engine {
 
   ready(): boolean {
     return this.isReady;
+  }
+
+  cluster(): ClusterView {
+    return this.view;
   }
 
   unreadyReason(): string {

@@ -8,6 +8,7 @@ import {
   describeStatistics,
 } from '../describe.js';
 import { refusalOf, refuse } from '../door.js';
+import type { Engine } from '../engine.js';
 import { statusOf } from '../models.js';
 import { actOn, type RepositoryAction } from '../repository.js';
 import { invalidInput } from '../request.js';
@@ -147,14 +148,21 @@ function findHealth(floor: Floor, exchange: Exchange, rest: readonly string[]): 
   }
   if (rest[0] !== 'ready') return undefined;
   return get(() => {
-    if (engine.ready()) exchange.json({ ready: true });
+    if (engine.ready()) exchange.json({ ready: true, ...doubt(engine) });
     else exchange.refuse(refuse('MODEL_UNAVAILABLE', `the server is not ready: ${engine.unreadyReason()}`));
   });
+}
+
+/** It serves on, but does not know who joins and who leaves. */
+function doubt(engine: Engine): object {
+  const { state, reason } = engine.cluster();
+  return state === 'live' ? {} : { membership: state, reason };
 }
 
 /** What is ours alone and no part of the protocol. */
 function findOwn({ engine, models }: Floor, exchange: Exchange, rest: readonly string[]): Place | undefined {
   const [what, ...id] = rest;
+  if (what === 'cluster' && id.length === 0) return get(() => exchange.json(engine.cluster()));
   if (what !== 'jobs' || id.length > 2) return undefined;
   if (id.length === 0) return get(() => exchange.json(listJobs(engine, models, exchange.request.url ?? '')));
   return get(() => exchange.json(showJob(engine, id)));

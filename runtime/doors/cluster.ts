@@ -1,0 +1,29 @@
+// The cluster as one of its nodes sees it, for people and programs: who is there, what each says of itself, and how far
+// that can be trusted now.
+import type { Standing } from '../../cluster/membership.js';
+import type { NodeRecord } from '../../cluster/record.js';
+import type { MemberId, Role } from '../../proto/ids.js';
+
+export interface ClusterView {
+  readonly cluster: string;
+  /** Who was asked. */
+  readonly self: MemberId;
+  /** How its members find each other: a node that founded it keeps the list, or NATS does. */
+  readonly by: 'founder' | 'nats';
+  readonly state: Standing['state'];
+  /** Why the list may be out of date; empty when it is not. */
+  readonly reason: string;
+  readonly members: readonly MemberView[];
+}
+
+export interface MemberView {
+  readonly id: MemberId;
+  readonly roles: readonly Role[];
+  readonly endpoint: string;
+  /** Of a worker process the node that started it. */
+  readonly host: MemberId;
+  /** Whether the node that was asked has a link to it. */
+  readonly linked: boolean;
+  /** What it says of itself, where nodes do. */
+  readonly node?: Pick<NodeRecord, 'state' | 'machine' | 'build' | 'models' | 'labels' | 'workers' | 'jobs'>;
+}

@@ -1,0 +1,118 @@
+// A node's presence in a cluster that finds itself by NATS: what it says of itself there, whom it is told of, and what its
+// worker processes are told, who ask nobody themselves.
+import { hostname } from 'node:os';
+import { listedOf } from '../../cluster/local.js';
+import type { Member, Step } from '../../cluster/membership.js';
+import type { Condition, NodeRecord } from '../../cluster/record.js';
+import type { ConnectionEvents } from '../../cluster/store.js';
+import { StoredMembership } from '../../cluster/stored.js';
+import type { Said } from '../../proto/messages.js';
+import { after } from '../clock.js';
+import type { Config } from '../config/schema.js';
+import type { Log } from '../log.js';
+import { version } from '../version.js';
+import { natsOptions } from './access.js';
+import { Upkeep } from './upkeep.js';
+
+export interface PresenceOptions {
+  readonly config: Config;
+  readonly self: Member;
+  readonly log: Log;
+  readonly condition: () => Condition;
+  readonly isLinked: (member: string) => boolean;
+  readonly take: (step: Step) => void;
+  /** Who is there, or how far that can be trusted, has changed. */
+  readonly changed: () => void;
+}
+
+/** Far above every lease: only what nobody cleared away is dropped by it. */
+const keepMs = 3_600_000;
+const beatsPerLease = 4;
+const ticksPerBeat = 4;
+/** A member that is listed and not linked for so long gets a line in the log. */
+const linkWaitMs = 5000;
+
+export class Presence {
+  readonly membership: StoredMembership;
+  private readonly options: PresenceOptions;
+  private readonly upkeep: Upkeep;
+  private readonly noticed = new Set<string>();
+  private revision = 0;
+
+  constructor(options: PresenceOptions) {
+    this.options = options;
+    const { config, self, log, condition, take } = options;
+    const access = natsOptions(config, self.id);
+    const beatMs = config.leaseMs / beatsPerLease;
+    const about = { self, cluster: config.cluster, build: version, machine: hostname() };
+    this.membership = new StoredMembership({ ...about, condition, beatMs, leaseMs: config.leaseMs });
+    this.upkeep = new Upkeep({
+      membership: this.membership,
+      connect: async (events: ConnectionEvents) => {
+        // The library takes its time to load: only who asks for NATS pays for that.
+        const { connectNats } = await import('../../cluster/nats.js');
+        return connectNats(access, events);
+      },
+      store: { name: `signalbox-${config.cluster}-members`, keepMs },
+      where: config.nats,
+      startMs: config.natsWaitMs,
+      tickMs: beatMs / ticksPerBeat,
+      log,
+      take,
+      changed: () => {
+        this.revision++;
+        options.changed();
+      },
+    });
+  }
+
+  async start(): Promise<void> {
+    await this.upkeep.start();
+    this.watchLinks(new Set());
+  }
+
+  /** This node has changed. */
+  renew(): void {
+    this.upkeep.renew();
+  }
+
+  stop(): Promise<void> {
+    return this.upkeep.stop();
+  }
+
+  /** What worker processes of this node have to know of the others; to it they are linked in any case. */
+  list(): Said<'members.listed'> {
+    const others = this.membership.nodes().filter(({ member }) => member.id !== this.options.self.id);
+    return {
+      type: 'members.listed',
+      revision: this.revision,
+      members: others.map(({ member }) => listedOf(member)),
+    };
+  }
+
+  nodes(): readonly NodeRecord[] {
+    return this.membership.nodes();
+  }
+
+  /** What was missing twice gets a line, once: an address that is no good from here looks like that. */
+  private watchLinks(missedBefore: ReadonlySet<string>): void {
+    after(
+      linkWaitMs,
+      () => {
+        const { self, isLinked, log } = this.options;
+        const missed = this.nodes()
+          .map(({ member }) => member)
+          .filter((other) => other.id !== self.id && !isLinked(other.id))
+          .filter((other) => self.endpoint !== '' || other.endpoint !== '');
+        for (const { id, endpoint } of missed) {
+          if (!missedBefore.has(id) || this.noticed.has(id)) continue;
+          this.noticed.add(id);
+          const hint = `it is listed and no link to it opens: can ${endpoint === '' ? 'it reach this node' : 'it be reached there'}?`;
+          log.warn('member.unlinked', { member: id, endpoint, hint });
+        }
+        this.watchLinks(new Set(missed.map(({ id }) => id)));
+      },
+      false,
+    );
+  }
+}
