@@ -4,6 +4,7 @@ import { dirname, join } from 'node:path';
 import type { Abort, Probe, RunBatch } from '../../actors/effects.js';
 import type { RunFinished } from '../../actors/facts.js';
 import { Worker } from '../../actors/worker/worker.js';
+import type { Said } from '../../proto/messages.js';
 import { after, settle } from '../clock.js';
 import { Devices } from '../executor/devices.js';
 import type { Loaded, RunResult } from '../executor/executor.js';
@@ -39,10 +40,12 @@ process.on('SIGTERM', () => drain());
 // A node that is gone leaves nobody behind. A run in flight forbids any gentler end.
 process.on('disconnect', end);
 let models: readonly ModelEntry[] = [];
+/** Who else is there, where the node tells that. */
+let others: Said<'members.listed'> | undefined;
 const firstListed = new Promise<void>((resolve) => {
   process.on('message', (word: NodeWord) => {
     if (word.type === 'drain') return drain();
-    if (word.type === 'members') return member.hearList(word.listed);
+    if (word.type === 'members') return hearMembers(word.listed);
     models = word.models;
     resolve();
     if (!starting) list();
@@ -92,8 +95,9 @@ const member = new MemberProcess({
 member.add('worker', actor);
 await firstListed;
 starting = false;
-process.send?.({ type: 'introduced', device: executor.device } satisfies WorkerWord);
+process.send?.({ type: 'introduced', device: runsOn } satisfies WorkerWord);
 for (const endpoint of order.join) member.join(endpoint);
+if (others !== undefined) member.hearList(others);
 list();
 
 /** What models get where they ask for nothing else, tried before anybody hears of this worker. */
@@ -105,6 +109,11 @@ async function settleDevice(): Promise<string> {
   if (best === 'none') log.warn('worker.device', fields);
   else log.info('worker.device', fields);
   return settled;
+}
+
+function hearMembers(listed: Said<'members.listed'>): void {
+  others = listed;
+  if (!starting) member.hearList(listed);
 }
 
 function list(): void {

@@ -6,6 +6,7 @@ import { existsSync, readFileSync } from 'node:fs';
 import { createServer } from 'node:net';
 import { after, before, describe, test } from 'node:test';
 import { promisify } from 'node:util';
+import { skip } from '../nats/at-hand.js';
 import { root, until } from './harness.js';
 
 const readme = readFileSync(`${root}README.md`, 'utf8');
@@ -102,6 +103,11 @@ describe('the commands of the README', () => {
         'node runtime --role worker',
         'node runtime --role router,scheduler,health --endpoint tcp://',
         'node runtime --role worker --join tcp://127.0.0.1:8003',
+        'npm run nats',
+        'node runtime --role router,scheduler,health --nats nats://127',
+        'node runtime --role worker --nats nats://127.0.0.1:4222',
+        'node runtime cluster status',
+        'node runtime cluster members',
         'npm run bench -- failover',
         'npm run simulate -- --seeds 1000',
         'node runtime models check examples/models',
@@ -197,6 +203,23 @@ describe('the commands of the README', () => {
     await until('they are ready together', () => has(core, 'router.moved', { to: 'ready' }), 60_000);
     assert.equal(await interrupt(worker), 0);
     assert.equal(await interrupt(core), 0);
+  });
+
+  test('nodes find each other by NATS, and say who is there', { skip }, async () => {
+    const port = await freePort();
+    const own = { SIGNALBOX_NAME: 'by-nats' };
+    const here = (command: string): string => command.replace('4222', String(port));
+    const nats = start(`${commandOf('npm run nats')} -- --port ${port}`);
+    const core = start(here(commandOf('node runtime --role router,scheduler,health --nats')), own);
+    const worker = start(here(commandOf('node runtime --role worker --nats')), own);
+    await until('they are ready together', () => has(core, 'router.moved', { to: 'ready' }), 60_000);
+    await until('its doors are open', () => has(core, 'node.serving'));
+    const env = { ...environment, SIGNALBOX_HTTP_PORT: String(portOf(core, 'rest')) };
+    const status = await run('sh', ['-c', commandOf('node runtime cluster status')], { cwd: root, env });
+    assert.match(status.stdout, /list +kept by NATS/);
+    const members = await run('sh', ['-c', commandOf('node runtime cluster members')], { cwd: root, env });
+    assert.equal(members.stdout.split('\n').filter((line) => line.startsWith('by-nats.')).length, 2);
+    for (const one of [worker, core, nats]) assert.equal(await interrupt(one), 0);
   });
 
   test('the proofs run, here in short', async () => {
