@@ -89,7 +89,18 @@ class Places implements Executor {
   }
 
   load(entry: ModelEntry): Promise<Loaded> {
-    return loadOnBest(entry, this.#wish, this.#devices, (device) => this.#loadOn(entry, device));
+    return loadOnBest(entry, this.#wish, this.#devices, (device) => this.#inTime(entry, device));
+  }
+
+  /** What a driver does can't be broken off: where it takes too long, this process has to go. */
+  async #inTime(entry: ModelEntry, device: Device): Promise<Loaded> {
+    if (device === 'cpu') return this.#loadOn(entry, device);
+    const { name, version, config } = entry;
+    const ms = config.loadLongestMs;
+    const late = after(ms, () =>
+      this.#break(`${name}:${version} did not load on ${device} within ${ms} ms, which is loadLongestMs`),
+    );
+    return this.#loadOn(entry, device).finally(() => late.cancel());
   }
 
   async #loadOn(entry: ModelEntry, device: Device): Promise<Loaded> {
@@ -106,7 +117,8 @@ class Places implements Executor {
       this.#placed.set(order.key, { place, own, order, costs, learned: new LearnedCosts() });
       if (before !== undefined && (before.place !== place || before.own !== own)) await this.#remove(before);
       const { golden, failed } = await this.#prove(order, runMs);
-      const runsOn = partly === '' ? device : `${device} (${partly})`;
+      const more = [partly, golden === 'none' && order.golden !== undefined ? 'unproved' : ''];
+      const runsOn = placeIn(device, more);
       if (failed === '') return { ok: true, place, rowsMax: order.rowsMax, runMs, costs, golden, runsOn };
       this.unload(entry.name, editionOf(entry));
       return { ok: false, reason: `its golden input: ${failed}`, suspect: true };
@@ -303,6 +315,11 @@ async function isTiny(order: LoadOrder, runMs: number, thread: ComputeThread): P
   if (hasOpenSizes(order) || runMs === 0 || runMs > tiny.oneRowMs) return false;
   if (order.rowsMax === 1) return true;
   return (await thread.warmup(order.key, order.rowsMax)) <= tiny.allRowsMs;
+}
+
+function placeIn(device: Device, more: readonly string[]): string {
+  const told = more.filter((word) => word !== '').join('; ');
+  return told === '' ? device : `${device} (${told})`;
 }
 
 function sumOfRows(run: Run): number {

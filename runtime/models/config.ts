@@ -71,7 +71,9 @@ export const modelShape = z.strictObject({
   runLongestMs: decimal(10, dayMs).optional().describe('A run that takes longer is taken for hung.'),
   loadLongestMs: decimal(10, dayMs)
     .default(60_000)
-    .describe('A backend of your own that takes longer to load and warm up is given up.'),
+    .describe(
+      'A backend of your own, or another device than the CPU, that takes longer to load and warm up is given up; a device takes its worker along.',
+    ),
   idempotent: z
     .boolean()
     .default(true)

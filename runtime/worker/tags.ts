@@ -4,6 +4,9 @@ import { limits } from '../../proto/limits.js';
 import { tagPattern } from '../models/batching.js';
 
 export function tagsOf(given: readonly string[], device: string, host = hostname()): string[] {
-  const all = [device, `host:${host}`, ...given].filter((tag) => tagPattern.test(tag));
+  // `cuda:1` is a `cuda` too.
+  const all = [device, device.split(':')[0] as string, `host:${host}`, ...given].filter((tag) =>
+    tagPattern.test(tag),
+  );
   return [...new Set(all)].slice(0, limits.tagsMax);
 }

@@ -115,6 +115,17 @@ describe('a device that fails', () => {
   });
 });
 
+test('a device on which a model takes too long to load takes its process along', async () => {
+  const { devices } = devicesWith({ webgpu: quick });
+  const broken = new Promise<string>((resolve) => {
+    const executor = createExecutor({ device: 'webgpu', devices, broken: resolve });
+    // It has to start a thread first.
+    const entry = entryOf({ onnx: onnxIdentity('FP32', 4), config: { loadLongestMs: 1 } });
+    void executor.load(entry).then(() => executor.close());
+  });
+  assert.equal(await broken, 'model:1 did not load on webgpu within 1 ms, which is loadLongestMs');
+});
+
 describe('a real trial', () => {
   for (const device of ['cuda:0', 'tensorrt:0'] as const) {
     test(`of ${device} says what is missing and how to get it`, async (t) => {

@@ -104,7 +104,10 @@ describe('a model', () => {
     const simulated = (alphaMs: number): ModelEntry['config'] =>
       ({ backend: 'simulated', simulated: { alphaMs, betaMs: 0 } }) as unknown as ModelEntry['config'];
     const notes: string[] = [];
-    assert.equal(await load('', entryOf({ config: simulated(60_000) }), notes), 'none');
+    const executor = executorWith('', notes);
+    const loaded = await executor.load(entryOf({ config: simulated(60_000) }));
+    await executor.close();
+    assert.deepEqual(loaded.ok && [loaded.golden, loaded.runsOn], ['none', 'cpu (unproved)']);
     assert.match(notes.join(), /golden.none a run takes 60000 ms, .* give one in golden.json/);
     const folder = temporaryPath('version');
     mkdirSync(folder);

@@ -8,6 +8,7 @@ import { sample } from '../proto/samples.js';
 
 test('a worker has its device, its host and what its owner says, each once', () => {
   assert.deepEqual(tagsOf(['rack-1', 'cpu'], 'cpu', 'box.local'), ['cpu', 'host:box.local', 'rack-1']);
+  assert.deepEqual(tagsOf([], 'cuda:1', 'box'), ['cuda:1', 'cuda', 'host:box']);
 });
 
 test('what it has fits into its registration, however its host is called', () => {

@@ -258,5 +258,7 @@ function sentenceOf(error: unknown): string {
 }
 
 function saysDeviceLost(reason: string): boolean {
-  return /device (was |is )?lost|DEVICE_LOST|CUDA (failure|error)|illegal memory access/i.test(reason);
+  return /device\W{0,2} ?(was |is )?lost|DEVICE_LOST|external Instance reference|CUDA (failure|error)|illegal memory access/i.test(
+    reason,
+  );
 }
