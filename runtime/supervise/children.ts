@@ -7,6 +7,7 @@ import type { Cause } from '../../proto/messages.js';
 import { after } from '../clock.js';
 import { environment } from '../config/environment.js';
 import type { LastWord, NodeWord, WorkerOrder, WorkerWord } from '../worker/order.js';
+import { LoadDeaths } from './load-deaths.js';
 import { MemoryKills } from './memory-kills.js';
 
 export interface Exit {
@@ -34,6 +35,7 @@ export class Children {
   private readonly bySlot = new Map<number, Child>();
   private readonly exited: (exit: Exit) => void;
   private readonly memoryKills = new MemoryKills();
+  private readonly loadDeaths = new LoadDeaths();
   private draining = false;
 
   constructor(exited: (exit: Exit) => void) {
@@ -49,13 +51,12 @@ export class Children {
     });
     const child: Child = { process: started, member: order.member, device: '', lastWord: undefined };
     this.bySlot.set(slot, child);
-    if (started.pid !== undefined) for (const word of first) started.send(word, () => {});
-    started.on('message', (word: WorkerWord) => {
-      if (word.type === 'introduced') child.device = word.device;
-      else child.lastWord = word;
-    });
+    const risks: NodeWord = { type: 'risks', risks: this.loadDeaths.risks() };
+    if (started.pid !== undefined) for (const word of [risks, ...first]) started.send(word, () => {});
+    started.on('message', (word: WorkerWord) => this.hear(child, word));
     const ended = (verdict: Pick<Exit, 'cause' | 'detail'>): void => {
       if (this.bySlot.get(slot) === child) this.bySlot.delete(slot);
+      this.loadDeaths.exited(order.member, verdict.cause, verdict.detail);
       this.exited({ slot, member: order.member, ...verdict });
     };
     started.on('error', (fault) => {
@@ -64,6 +65,13 @@ export class Children {
         ended({ cause: 'crashed', detail: `it could not be started: ${fault.message}` });
     });
     started.once('exit', (code, signal) => ended(this.verdict(child, code, signal)));
+  }
+
+  private hear(child: Child, word: WorkerWord): void {
+    if (word.type === 'loading') this.loadDeaths.began(child.member, word.key);
+    else if (word.type === 'loaded') this.loadDeaths.ended(child.member, word.key);
+    else if (word.type === 'introduced') child.device = word.device;
+    else child.lastWord = word;
   }
 
   tell(word: NodeWord): void {

@@ -4,6 +4,7 @@ import { dirname, join } from 'node:path';
 import type { Abort, Probe, RunBatch } from '../../actors/effects.js';
 import type { RunFinished } from '../../actors/facts.js';
 import { Worker } from '../../actors/worker/worker.js';
+import { modelKey } from '../../proto/ids.js';
 import type { Said } from '../../proto/messages.js';
 import { after, settle } from '../clock.js';
 import { Devices } from '../executor/devices.js';
@@ -19,6 +20,7 @@ import { stampOf } from '../models/stamp.js';
 import { listedModels } from '../node/listed.js';
 import { MemberProcess } from '../node/member.js';
 import { BatchFrames, offsetsOfRows } from './batches.js';
+import { Loads } from './loads.js';
 import type { LastWord, NodeWord, WorkerOrder, WorkerWord } from './order.js';
 import { tagsOf } from './tags.js';
 
@@ -39,6 +41,12 @@ process.on('SIGINT', () => {});
 process.on('SIGTERM', () => drain());
 // A node that is gone leaves nobody behind. A run in flight forbids any gentler end.
 process.on('disconnect', end);
+const loads = new Loads(
+  (word) =>
+    new Promise((resolve) => {
+      if (process.send?.(word, () => resolve()) === undefined) resolve();
+    }),
+);
 let models: readonly ModelEntry[] = [];
 /** Who else is there, where the node tells that. */
 let others: Said<'members.listed'> | undefined;
@@ -46,6 +54,7 @@ const firstListed = new Promise<void>((resolve) => {
   process.on('message', (word: NodeWord) => {
     if (word.type === 'drain') return drain();
     if (word.type === 'members') return hearMembers(word.listed);
+    if (word.type === 'risks') return loads.know(word.risks);
     models = word.models;
     resolve();
     if (!starting) list();
@@ -121,7 +130,7 @@ function list(): void {
 }
 
 async function load(model: string, version: string): Promise<void> {
-  const loaded = await loadEntry(model, version);
+  const loaded = await loads.run(modelKey(model, version), () => loadEntry(model, version));
   if (loaded.ok) {
     const { place, rowsMax, runMs, costs, golden, runsOn, fallback = '' } = loaded;
     if (fallback !== '') log.warn('model.fallback', { model, version, runsOn: 'cpu', reason: fallback });

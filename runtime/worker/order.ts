@@ -4,6 +4,7 @@ import type { Cause, Said } from '../../proto/messages.js';
 import type { Fallback, WantedDevice } from '../executor/device.js';
 import type { LogLevel } from '../log.js';
 import type { ModelEntry } from '../models/repository.js';
+import type { LoadRisks } from '../supervise/load-deaths.js';
 
 export interface WorkerOrder {
   readonly member: MemberId;
@@ -31,6 +32,7 @@ export type NodeWord =
   | { readonly type: 'drain' }
   /** Where there is no founder to say it: who else is there. */
   | { readonly type: 'members'; readonly listed: Said<'members.listed'> }
+  | { readonly type: 'risks'; readonly risks: LoadRisks }
   | { readonly type: 'models'; readonly models: readonly ModelEntry[] };
 
 /** From the worker: what it computes on. */
@@ -46,4 +48,9 @@ export interface LastWord {
   readonly cause: Extract<Cause, 'hung' | 'stopped'>;
 }
 
-export type WorkerWord = Introduction | LastWord;
+export type WorkerWord =
+  | Introduction
+  | LastWord
+  /** A model that is about to be loaded, and one with which that has come to an end. */
+  | { readonly type: 'loading'; readonly key: string }
+  | { readonly type: 'loaded'; readonly key: string };
