@@ -27,7 +27,7 @@ export async function luminanceOf(picture: string | Uint8Array): Promise<Grey> {
 }
 
 /** What the picture would have been from farther away, as a PNG. */
-export async function smallOf(picture: string, scale: number): Promise<Buffer> {
+export async function smallOf(picture: string | Uint8Array, scale: number): Promise<Buffer> {
   const colours = (await coloursOf(picture)).map((colour) => smaller(colour, scale));
   const { height, width } = colours[0] as Grey;
   const pixels = new Uint8Array(height * width * colours.length);
