@@ -20,6 +20,8 @@ SCALE = 2
 TOP, LEFT, SIDE, ZOOM = 60, 150, 136, 2  # the part that is compared
 CONTRAST = 6  # how much stronger the difference is shown
 GAP = 6
+VIEW, VIEW_TOP, VIEW_STEPS = 96, 24, range(40, 104, 8)  # what passes by in the animation
+SHOWN_MS = 120
 
 
 def each_colour(picture, height, width):
@@ -43,6 +45,14 @@ def comparison(blurred, sharp):
     return Image.fromarray(np.concatenate(shown[:-1], axis=1))
 
 
+def passing(picture):
+    """A window that moves along the picture."""
+    return [
+        Image.fromarray(picture[VIEW_TOP : VIEW_TOP + VIEW, left : left + VIEW]).quantize(64)
+        for left in VIEW_STEPS
+    ]
+
+
 def main():
     parser = argparse.ArgumentParser(description="Writes the sample pictures and the comparison.")
     parser.add_argument("--model", type=Path, default=EXAMPLES / "models/srcnn/1/model.onnx")
@@ -56,6 +66,8 @@ def main():
     height, width = (side // SCALE for side in whole.shape[:2])
     small = each_colour(whole, height, width)
     Image.fromarray(small).save(folder / "astronaut-small.png", optimize=True)
+    first, *others = passing(small)
+    first.save(folder / "passing.gif", save_all=True, append_images=others, duration=SHOWN_MS, loop=0)
     blurred = each_colour(small, height * SCALE, width * SCALE)
     comparison(blurred, mended(blurred, args.model)).save(folder / "compare.png", optimize=True)
 

@@ -3,6 +3,8 @@
 export interface Asked {
   readonly status: number;
   readonly type: string;
+  /** Of a refusal. */
+  readonly code: string;
   readonly text: string;
   readonly bytes: Uint8Array;
 }
@@ -28,8 +30,9 @@ interface Output {
 export async function ask(url: string, path: string, request: RequestInit = {}): Promise<Asked> {
   const answer = await fetch(`${url}${path}`, request);
   const bytes = new Uint8Array(await answer.arrayBuffer());
-  const text = Buffer.from(bytes.buffer).toString('utf8');
-  return { status: answer.status, type: answer.headers.get('content-type') ?? '', text, bytes };
+  const type = answer.headers.get('content-type') ?? '';
+  const text = type.startsWith('image/') ? '' : Buffer.from(bytes.buffer).toString('utf8');
+  return { status: answer.status, type, code: answer.headers.get('signalbox-code') ?? '', text, bytes };
 }
 
 export async function metadataOf(url: string, model: string): Promise<Metadata> {
@@ -100,10 +103,10 @@ function pathOf(model: string): string {
   return version === undefined ? path : `${path}/versions/${encodeURIComponent(version)}`;
 }
 
-function refusalOf({ status, text }: Asked): Error {
+function refusalOf({ status, code, text }: Asked): Error {
   try {
     const { error } = JSON.parse(text) as { error?: unknown };
-    if (typeof error === 'string') return new Error(error);
+    if (typeof error === 'string') return Object.assign(new Error(error), { code });
   } catch {
     // Then it is not one of ours.
   }

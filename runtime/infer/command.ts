@@ -1,12 +1,10 @@
 // `node runtime infer`: one request from the command line, with an image or a text, to a running node or to one that is
 // started for it.
-import { readFile, writeFile } from 'node:fs/promises';
-import { extname } from 'node:path';
-import { now } from '../clock.js';
 import { ConfigError } from '../config/load.js';
 import { settings } from '../config/schema.js';
 import { readAddress, readArguments } from '../flags.js';
-import { ask, askElement, askImage, type Metadata, metadataOf, portsText } from './asking.js';
+import { ask, metadataOf } from './asking.js';
+import { imageErrand, type Parameters, textErrand } from './errands.js';
 
 type Environment = Readonly<Record<string, string | undefined>>;
 type Flags = ReadonlyMap<string, string>;
@@ -14,6 +12,7 @@ type Flags = ReadonlyMap<string, string>;
 const flags: Readonly<Record<string, string>> = {
   '--image': 'FILE',
   '--out': 'FILE',
+  '--frame-deadline-ms': 'N',
   '--text': 'TEXT',
   '--scale': 'N',
   '--quality': 'N',
@@ -24,25 +23,21 @@ const flags: Readonly<Record<string, string>> = {
 };
 
 export const inferHelp = `Usage: node runtime infer MODEL --image FILE --out FILE [--scale N] [--quality N] [--variant NAME]
+       node runtime infer MODEL --image FOLDER --out FOLDER [--frame-deadline-ms N]
        node runtime infer MODEL --text TEXT [--variant NAME]
 
 Sends one request and prints or writes the answer. Asks the node that runs on this machine; where none runs, one is
 started for the request and stopped after it.
 
-  --image FILE             A JPEG, PNG, WebP or GIF to send.
-  --out FILE               Where the image that comes back is written: .png, .jpg or .webp.
+  --image FILE             A JPEG, PNG, WebP or GIF to send, or a folder of such frames, taken in the order of their numbers.
+  --out FILE               Where the image that comes back is written: .png, .jpg or .webp; an animation as .gif or .webp,
+                           frame by frame as it came; for a folder a folder.
+  --frame-deadline-ms N    A frame of an animation or folder that takes longer is left out. [none]
   --text TEXT              A text to send; what comes back is printed as JSON.
   --scale N, --quality N   Parameters of the request, for models that know them.
   --variant NAME           A precision of the model that its config lets requests choose, such as int8.
   --server URL             The REST door of a node, and no other. [http://127.0.0.1:${settings.httpPort.fallback}]
   --models FOLDER          Where a node that is started has its models. [${settings.models.fallback}]`;
-
-const written: Readonly<Record<string, string>> = {
-  '.png': 'png',
-  '.jpg': 'jpeg',
-  '.jpeg': 'jpeg',
-  '.webp': 'webp',
-};
 
 /** What is to be printed. Throws a ConfigError for wrong use, another error where there is no good answer. */
 export async function inferText(args: readonly string[], environment: Environment): Promise<string> {
@@ -53,13 +48,11 @@ export async function inferText(args: readonly string[], environment: Environmen
     throw new ConfigError('infer needs the name of a model: infer MODEL --image FILE --out FILE');
   if (more.length > 0) throw new ConfigError(`infer takes one model; ${more.join(' ')} is one too many`);
   check(given);
-  const image = given.get('--image');
-  const bytes = image === undefined ? Buffer.from(given.get('--text') as string) : await contentOf(image);
+  const text = given.get('--text');
+  const errand = text === undefined ? await imageErrand(given) : textErrand(Buffer.from(text));
   const server = await serverFor(model, given, environment);
   try {
-    const metadata = await metadataOf(server.url, model);
-    if (image === undefined) return await textAnswer(server.url, metadata, bytes, given);
-    return await imageAnswer(server.url, metadata, bytes, given);
+    return await errand(server.url, await metadataOf(server.url, model), parametersOf(given));
   } finally {
     await server.stop();
   }
@@ -74,24 +67,11 @@ function check(given: Flags): void {
   }
   if (out !== undefined && image === undefined)
     throw new ConfigError('--out is for images, and --text gives none');
-  if (out !== undefined && written[extname(out).toLowerCase()] === undefined) {
-    throw new ConfigError(
-      `--out is ${JSON.stringify(out)}; wanted is a file that ends in ${Object.keys(written).join(', ')}`,
-    );
-  }
   const server = given.get('--server');
   if (server === undefined) return;
   if (given.has('--models'))
     throw new ConfigError('--models is for a node that is started, and --server names one that runs');
   readAddress('--server', server);
-}
-
-async function contentOf(file: string): Promise<Buffer> {
-  try {
-    return await readFile(file);
-  } catch (fault) {
-    throw new Error(`the image ${file} can't be read: ${(fault as Error).message}`);
-  }
 }
 
 interface Server {
@@ -128,38 +108,8 @@ async function runsAt(url: string): Promise<boolean> {
   return answer?.status === 200 && answer.text.includes('"signalbox"');
 }
 
-function parametersOf(given: Flags): Record<string, string> {
-  const out = given.get('--out');
-  const format = out === undefined ? undefined : written[extname(out).toLowerCase()];
+function parametersOf(given: Flags): Parameters {
   const [scale, quality, variant] = ['--scale', '--quality', '--variant'].map((flag) => given.get(flag));
-  const pairs = Object.entries({ scale, quality, variant, format });
+  const pairs = Object.entries({ scale, quality, variant });
   return Object.fromEntries(pairs.filter((pair): pair is [string, string] => pair[1] !== undefined));
-}
-
-async function textAnswer(url: string, metadata: Metadata, bytes: Uint8Array, given: Flags): Promise<string> {
-  const outputs = await askElement(url, metadata, bytes, parametersOf(given));
-  return outputs.map(({ data }) => JSON.stringify(data)).join('\n');
-}
-
-async function imageAnswer(
-  url: string,
-  metadata: Metadata,
-  bytes: Uint8Array,
-  given: Flags,
-): Promise<string> {
-  const out = given.get('--out');
-  const givesBytes = metadata.outputs.length === 1 && metadata.outputs[0]?.datatype === 'BYTES';
-  if (!givesBytes) {
-    if (out !== undefined)
-      throw new Error(`${metadata.name} gives no image for --out: it gives ${portsText(metadata.outputs)}`);
-    return textAnswer(url, metadata, bytes, given);
-  }
-  if (out === undefined)
-    throw new ConfigError(`${metadata.name} gives an image: --out FILE says where it is written`);
-  const beganAt = now();
-  const answer = await askImage(url, metadata, bytes, parametersOf(given));
-  if (answer === undefined) throw new Error(`${metadata.name} gave no image for --out`);
-  await writeFile(out, answer.bytes);
-  const seconds = ((now() - beganAt) / 1000).toFixed(1);
-  return `${out}: ${answer.type}, ${answer.bytes.length} bytes, after ${seconds} s`;
 }

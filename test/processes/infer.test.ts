@@ -1,14 +1,12 @@
 // `node runtime infer` as a person types it: with no server it starts one for itself, with one it asks that, and what is
 // wrong is told in a sentence.
 import assert from 'node:assert/strict';
-import { spawn } from 'node:child_process';
-import { once } from 'node:events';
 import { writeFileSync } from 'node:fs';
-import { join } from 'node:path';
 import { after, before, describe, test } from 'node:test';
 import sharp from 'sharp';
 import { painted } from '../pipelines/images.js';
-import { apart, RunningNode, root, Scratch } from './harness.js';
+import { apart, RunningNode, Scratch } from './harness.js';
+import { infer } from './infer.js';
 import { ModelFolder } from './repository.js';
 
 const pixels = (name: string): string => `[{ name: ${name}, datatype: FP32, shape: [1, 1, -1, -1] }]`;
@@ -42,20 +40,6 @@ describe('infer on the command line', () => {
     writeFileSync(image, await painted(20, 10).png().toBuffer());
   });
   after(() => scratch.remove());
-
-  async function infer(...args: string[]): Promise<{ code: number; said: string; complained: string }> {
-    const main = join(root, 'dist', 'runtime', 'main.js');
-    const child = spawn(process.execPath, [main, 'infer', ...args], {
-      cwd: root,
-      env: { PATH: process.env.PATH ?? '', HOME: process.env.HOME ?? '' },
-    });
-    let said = '';
-    let complained = '';
-    child.stdout.on('data', (text) => (said += text));
-    child.stderr.on('data', (text) => (complained += text));
-    const [code] = await once(child, 'close');
-    return { code, said, complained };
-  }
 
   test('starts a node for itself, writes the image, and leaves nothing behind', async () => {
     const out = scratch.path('out.jpg');

@@ -2,10 +2,13 @@
 // the test's own given through the environment.
 import assert from 'node:assert/strict';
 import { type ChildProcess, execFile, spawn } from 'node:child_process';
-import { existsSync, readFileSync } from 'node:fs';
+import { existsSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { createServer } from 'node:net';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { after, before, describe, test } from 'node:test';
 import { promisify } from 'node:util';
+import sharp from 'sharp';
 import { skip } from '../nats/at-hand.js';
 import { root, until } from './harness.js';
 
@@ -116,6 +119,7 @@ describe('the commands of the README', () => {
         'curl -s localhost:8000/v2/models/super_resolution/infer?scale=3',
         'node runtime infer super_resolution --image examples/images/astronaut',
         'node runtime infer minilm --text "How do I reset my password?"',
+        'node runtime infer super_resolution --image examples/images/passing.gif',
         'node runtime jobs --last 20 --failed',
         'node runtime jobs show ID',
       ].map((command) => command.slice(0, 60)),
@@ -166,6 +170,33 @@ describe('the commands of the README', () => {
       told.outputs.map(({ name, shape }) => [name, shape]),
       [['embedding', [2, 384]]],
     );
+  });
+
+  test('pictures, an animation and a sentence become what is said', async () => {
+    const port = String(portOf(node, 'rest'));
+    const folder = mkdtempSync(join(tmpdir(), 'signalbox-readme-'));
+    const here = (command: string): string =>
+      commandOf(command)
+        .replace('8000', port)
+        .replace(/larger\.(?=png|webp)/, `${folder}/larger.`);
+    const sh = async (command: string): Promise<string> => {
+      const env = { ...environment, SIGNALBOX_HTTP_PORT: port };
+      return (await run('sh', ['-c', here(command)], { cwd: root, env })).stdout;
+    };
+    const sideOf = async (name: string): Promise<number> =>
+      (await sharp(join(folder, name)).metadata()).width;
+    try {
+      await sh('curl -s localhost:8000/v2/models/super_resolution');
+      assert.equal(await sideOf('larger.png'), 768);
+      const one = 'node runtime infer super_resolution --image examples/images/';
+      assert.match(await sh(`${one}astronaut`), /larger\.png: image\/png, \d+ bytes/);
+      assert.equal(await sideOf('larger.png'), 512);
+      assert.match(await sh(`${one}passing`), /larger\.webp: 8 frames, [\d.]+ fps/);
+      assert.equal(await sideOf('larger.webp'), 192);
+      assert.equal((JSON.parse(await sh('node runtime infer minilm')) as number[]).length, 384);
+    } finally {
+      rmSync(folder, { recursive: true, force: true });
+    }
   });
 
   test('the sample models have no mistakes', async () => {

@@ -19,6 +19,10 @@ sharp.unblock({
 sharp.concurrency(1);
 sharp.cache(false);
 
+const unlimited = { limitInputPixels: false } as const;
+/** For images that are read again at once. */
+const quick = { compressionLevel: 1 } as const;
+
 export interface ReadPicture extends Picture {
   readonly format: ReadFormat;
 }
@@ -68,6 +72,52 @@ export async function writePicture(
 /** One strip of many: coded with tables that are the same for each, and not the best ones for this one. */
 export async function writeJpegStrip(picture: Picture, quality: number): Promise<Uint8Array> {
   return rawImage(picture).jpeg({ quality, optimizeCoding: false }).toBuffer();
+}
+
+export interface Animation {
+  readonly width: number;
+  readonly height: number;
+  /** How long each frame is shown; one that does not move has one. */
+  readonly delaysMs: readonly number[];
+  /** How often it is shown; 0: without end. */
+  readonly loop: number;
+}
+
+export async function readAnimation(bytes: Uint8Array): Promise<Animation> {
+  const format = formatOf(bytes);
+  if (format === undefined) throw unreadable(strangeFormat(bytes));
+  try {
+    const { width, height, pages = 1, delay = [], loop = 1 } = await sharp(bytes, unlimited).metadata();
+    const delaysMs = Array.from({ length: pages }, (_, at) => delay[at] ?? 0);
+    return { width, height, delaysMs, loop };
+  } catch (fault) {
+    throw unreadable(`it is ${format}, but ${wordsOf(fault)}`);
+  }
+}
+
+/** So many frames from one on, each as a PNG of its own. */
+export async function framesOf(bytes: Uint8Array, from: number, count: number): Promise<Uint8Array[]> {
+  try {
+    const { data, info } = await sharp(bytes, { ...unlimited, page: from, pages: count, failOn: 'error' })
+      .toColourspace('srgb')
+      .raw()
+      .toBuffer({ resolveWithObject: true });
+    const [height, channels] = [info.height / count, info.channels];
+    const size = data.length / count;
+    const frames: Uint8Array[] = [];
+    for (let at = 0; at < count; at++) {
+      const frame = data.subarray(at * size, (at + 1) * size);
+      frames.push(await rawImage({ width: info.width, height, channels, data: frame }).png(quick).toBuffer());
+    }
+    return frames;
+  } catch (fault) {
+    throw unreadable(`of its frames ${from + 1} to ${from + count}: ${wordsOf(fault)}`);
+  }
+}
+
+/** As a GIF by itself, with the 256 colours that suit it best. */
+export async function gifOf(image: Uint8Array): Promise<Uint8Array> {
+  return sharp(image, unlimited).gif().toBuffer();
 }
 
 function rawImage({ width, height, channels, data }: Picture): Sharp {
