@@ -111,10 +111,9 @@ list();
 
 /** What models get where they ask for nothing else, tried before anybody hears of this worker. */
 async function settleDevice(): Promise<string> {
-  if (device === 'cpu') return device;
   const { device: best, passed } = await devices.best(device);
   const settled = best === 'none' && fallback === 'cpu' ? 'cpu' : best;
-  const fields = { wanted: device, device: settled, reason: passed };
+  const fields = { wanted: device, device: settled, threads, reason: passed };
   if (best === 'none') log.warn('worker.device', fields);
   else log.info('worker.device', fields);
   return settled;

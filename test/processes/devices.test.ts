@@ -129,7 +129,7 @@ describe('WebGPU', { skip: noSwiftShader }, () => {
       await placeOf(node, 'both'),
       /^(webgpu in 1 worker, cpu in 1 worker|cpu in 1 worker, webgpu in 1 worker)$/,
     );
-    const said = node.lines.find(({ event }) => event === 'worker.device');
+    const said = node.lines.find(({ event, wanted }) => event === 'worker.device' && wanted === 'webgpu');
     assert.deepEqual([said?.wanted, said?.device, said?.reason], ['webgpu', 'webgpu', '']);
     const config = await http(node.httpPort, '/v2/models/gpu/config');
     assert.match(JSON.stringify(config.body), /"kind":"KIND_GPU","count":1/);

@@ -1,9 +1,12 @@
 // A sick device on real processes: nobody gets what it computes, its requests are run elsewhere, and it comes back only
 // once its golden inputs pass. A model that is itself to blame ends no worker.
 import assert from 'node:assert/strict';
+import { readdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
 import { after, before, describe, test } from 'node:test';
-import { GrpcClient, rowOf, type Told } from './client.js';
+import { GrpcClient, http, rowOf, type Told } from './client.js';
 import { apart, type RunningNode, Scratch, startNode, until } from './harness.js';
+import { Load } from './load.js';
 import { ModelFolder } from './repository.js';
 
 const sickens = 670;
@@ -157,5 +160,50 @@ describe('a device that answers with wrong numbers', () => {
     );
     const found = node.lines.find(({ event }) => event === 'worker.quarantined');
     assert.match(String(found?.reason), /^watched:1: output y is .*, wanted is .* within 0.01/);
+  });
+});
+
+describe('a fresh worker whose golden input does not pass', () => {
+  const scratch = new Scratch();
+  let node: RunningNode;
+  let client: GrpcClient;
+  before(async () => {
+    const models = new ModelFolder(scratch).simulated('watched', { alphaMs: 2 }).folder;
+    node = await startNode({ ...apart(scratch, models), 'cache-folder': scratch.path('cache') });
+    client = new GrpcClient(node.grpcPort);
+  });
+  after(async () => {
+    client.close();
+    await node.dispose();
+    scratch.remove();
+  });
+
+  const count = (event: string): number => node.lines.filter((line) => line.event === event).length;
+  const inReady = async (): Promise<string> => {
+    const { body } = await http(node.httpPort, '/v2/repository/index', {});
+    return (body as readonly { runs_on?: string }[])[0]?.runs_on ?? '';
+  };
+
+  test('answers nobody, is replaced, and the next one too, until one passes', async () => {
+    await until('both have it', async () => (await inReady()) === 'cpu in 2 workers');
+    const folder = scratch.path('cache/golden');
+    const [name = ''] = readdirSync(folder);
+    const file = join(folder, name);
+    const right = readFileSync(file, 'utf8');
+    const record = JSON.parse(right) as { outputs: { values: string }[] };
+    const other = Buffer.from(new Float64Array(4).fill(5).buffer).toString('base64');
+    for (const output of record.outputs) output.values = other;
+    writeFileSync(file, JSON.stringify(record));
+    const load = new Load(client, { model: 'watched', unary: 4 }).start();
+    process.kill(node.workers()[0]?.pid ?? 0, 'SIGKILL');
+    await until('the second one is out as well', () => count('worker.quarantined') >= 2, 40_000);
+    assert.equal(await inReady(), 'cpu in 1 worker');
+    const failed = node.lines.find(({ event }) => event === 'model.failed');
+    assert.match(String(failed?.reason), /its golden input: output y is .*, wanted is 5 within 0.01 of 5/);
+    writeFileSync(file, right);
+    await until('one passes', async () => (await inReady()) === 'cpu in 2 workers', 40_000);
+    const { errors, sent } = await load.stop();
+    assert.deepEqual(errors, [], node.tail());
+    assert.ok(sent > 100);
   });
 });
