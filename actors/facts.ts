@@ -62,6 +62,10 @@ export interface ListedModel {
   /** A run that takes longer is taken for hung. */
   readonly runMaxMs: number;
   readonly batching: Batching;
+  /** `demand`: when it is asked for first. `now`: it is to take over, others make room for it. Else as soon as it fits. */
+  readonly load?: 'start' | 'demand' | 'now';
+  /** What it takes of a worker's memory, about. */
+  readonly memoryMb?: number;
 }
 
 export interface RunFinished {

@@ -47,8 +47,22 @@ export type Verdict = (typeof verdicts)[number];
 export const causes = ['crashed', 'exhausted', 'hung', 'killed', 'stopped', 'unknown'] as const;
 export type Cause = (typeof causes)[number];
 
-/** `retiring`: it still runs what comes, and waits for the scheduler's word that nothing more will. */
-export const shareStates = ['loading', 'warming', 'ready', 'failed', 'unloaded', 'retiring'] as const;
+/**
+ * `retiring`: it still runs what comes, and waits for the scheduler's word that nothing more will. `resting`: it is loaded
+ * when it is asked for. `yielding`: it makes room for others, and waits for the word that nothing is on its way. `fading`: it
+ * rests and is not wanted any more, and waits for the word that nobody waits for it.
+ */
+export const shareStates = [
+  'loading',
+  'warming',
+  'ready',
+  'failed',
+  'unloaded',
+  'retiring',
+  'resting',
+  'yielding',
+  'fading',
+] as const;
 export type ShareState = (typeof shareStates)[number];
 
 /** Numbers that once meant something and never will again. */
@@ -98,6 +112,8 @@ export const messages = {
     loading: count,
     /** Workers that could not load it; 0 once any had it ready, for then it is not the model's fault. */
     failed: count,
+    /** Workers that load it when it is asked for. */
+    resting: count,
     reason: text,
     /** How batches are formed at present, and why so. */
     policy: oneOf(...batchPolicies),
@@ -127,6 +143,8 @@ export const messages = {
     version: name,
     runs: listOf(tuple(count, duration), limits.batchSizesMax),
   }),
+  /** To a worker where a model rests: somebody waits for it (`must`), or it would be of use there too. */
+  shareWake: say(18, 'share.wake', { epoch: count, model: name, version: name, must: flag }),
   /** To a worker that retires a model: nothing more comes for it from here. */
   shareDismissed: say(29, 'share.dismissed', { epoch: count, model: name, version: name }),
   /** In doubt it takes nothing until its golden inputs have passed; `confined` is false once they have. */

@@ -20,6 +20,7 @@ const speakers: Readonly<Record<MessageType, Role | 'anybody'>> = {
   'model.reported': 'scheduler',
   'model.described': 'worker',
   'share.dismissed': 'scheduler',
+  'share.wake': 'scheduler',
   'costs.measured': 'worker',
   'job.enqueue': 'router',
   'job.withdraw': 'router',

@@ -11,14 +11,15 @@ type Report = Said<'model.reported'>;
 export type ModelCondition = Omit<Report, 'type' | 'model' | 'version'>;
 
 /** No worker could load it, and none is about to try. */
-export function isUnavailable({ ready, loading, failed }: ModelCondition): boolean {
-  return ready === 0 && loading === 0 && failed > 0;
+export function isUnavailable({ ready, loading, failed, resting }: ModelCondition): boolean {
+  return ready === 0 && loading === 0 && resting === 0 && failed > 0;
 }
 
 const unknown: ModelCondition = {
   ready: 0,
   loading: 0,
   failed: 0,
+  resting: 0,
   reason: '',
   policy: 'auto',
   why: '',
@@ -38,7 +39,8 @@ export class Coverage {
     const reports = this.reports.get(scheduler) ?? new Map<string, Report>();
     const key = modelKey(report.model, report.version);
     // What has gone for good is not remembered.
-    if (report.ready + report.loading + report.failed === 0 && !this.listed.has(key)) reports.delete(key);
+    if (report.ready + report.loading + report.failed + report.resting === 0 && !this.listed.has(key))
+      reports.delete(key);
     else reports.set(key, report);
     this.reports.set(scheduler, reports);
   }
@@ -65,7 +67,7 @@ export class Coverage {
       if (model.broken !== '') continue;
       serveable++;
       const condition = this.condition(key, schedulers);
-      if (condition.ready > 0) served++;
+      if (condition.ready + condition.resting > 0) served++;
       else if (!isUnavailable(condition)) return `no worker has ${key} ready`;
     }
     return serveable > 0 && served === 0 ? 'no model could be loaded by any worker' : undefined;

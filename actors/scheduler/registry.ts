@@ -9,7 +9,7 @@ import { Directory } from '../directory.js';
 import { type Effect, note, send } from '../effects.js';
 import { Numbered } from '../numbered.js';
 import { crewOf, type Member } from './crew.js';
-import { type Batch, Shapes, WorkerRecord } from './workers.js';
+import { type Batch, isAtRest, Shapes, WorkerRecord } from './workers.js';
 
 export type ModelCount = Omit<Said<'model.reported'>, 'type' | 'model' | 'version' | 'policy' | 'why'>;
 
@@ -26,6 +26,8 @@ export class Registry {
   private readonly holders = new Numbered<MemberId>();
   /** Counts up with everything that changes what can be expected of the workers. */
   stamp = 0;
+  /** Some worker has a model at rest, or about to be. */
+  hasRest = false;
   private readonly crews = new Map<string, readonly Member[]>();
   private epoch = 0;
   private readonly reconcileMs: number;
@@ -55,6 +57,9 @@ export class Registry {
   changed(): void {
     this.stamp++;
     this.crews.clear();
+    this.hasRest = false;
+    for (const { shares } of this.workers.values())
+      for (const share of shares.values()) this.hasRest ||= isAtRest(share);
   }
 
   measured(from: MemberId, measured: Said<'costs.measured'>): void {
@@ -180,6 +185,7 @@ export class Registry {
     let ready = 0;
     let loading = 0;
     let failed = 0;
+    let resting = 0;
     let reason = '';
     const places = new Map<string, number>();
     for (const worker of this.workers.values()) {
@@ -198,16 +204,18 @@ export class Registry {
         ready++;
         places.set(share.runsOn, (places.get(share.runsOn) ?? 0) + 1);
       }
+      if (share !== undefined && isAtRest(share) && !isOut) resting++;
       // Who has just registered has not told of its models yet.
       const isComing = share?.state === 'loading' || share?.state === 'warming';
-      if (worker.shares.size === 0 || isComing || (serves && isConfined)) loading++;
+      if (worker.shares.size === 0 || isComing || ((serves || share?.state === 'resting') && isConfined))
+        loading++;
       if (share?.state === 'failed' && !this.proven.has(model)) {
         failed++;
         reason = share.reason;
       }
     }
     const runsOn = [...places].filter(([place]) => place !== '').slice(0, limits.placesShownMax);
-    return { ready, loading, failed, reason, runsOn };
+    return { ready, loading, failed, resting, reason, runsOn };
   }
 }
 

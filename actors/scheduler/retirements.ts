@@ -49,8 +49,10 @@ export class Retirements {
 
   private retiringOf(key: string): WorkerRecord[] {
     const workers: WorkerRecord[] = [];
-    for (const worker of this.registry.all())
-      if (worker.shares.get(key)?.state === 'retiring') workers.push(worker);
+    for (const worker of this.registry.all()) {
+      const state = worker.shares.get(key)?.state;
+      if (state === 'retiring' || state === 'fading') workers.push(worker);
+    }
     return workers;
   }
 }

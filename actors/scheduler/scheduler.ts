@@ -13,6 +13,7 @@ import { reviewManner } from './manner.js';
 import { abandoned, Registry } from './registry.js';
 import { Retirements } from './retirements.js';
 import { Turns } from './turns.js';
+import { Waking } from './waking.js';
 
 export interface SchedulerSettings {
   readonly lane: LaneLimits;
@@ -23,6 +24,8 @@ export interface SchedulerSettings {
   readonly reconcileMs: number;
   /** How long nobody must have asked for a model before a worker may let it go. */
   readonly retireQuietMs?: number;
+  /** How long a worker that was asked to load a model is given before it is asked again. */
+  readonly wakeAgainMs?: number;
 }
 
 export class Scheduler implements Actor {
@@ -52,6 +55,7 @@ export class Scheduler implements Actor {
   private readonly dispatcher: Dispatcher;
   private readonly admission: Admission;
   private readonly retirements: Retirements;
+  private readonly waking: Waking;
   private arrivals = 0;
   private settling = false;
   /** When it is to look again without having heard anything. */
@@ -64,6 +68,7 @@ export class Scheduler implements Actor {
     this.dispatcher = new Dispatcher(this.registry, this.turns, settings);
     this.admission = new Admission(this.registry, this.turns);
     this.retirements = new Retirements(this.registry, settings.retireQuietMs);
+    this.waking = new Waking(this.registry, settings.wakeAgainMs);
   }
 
   receive(heard: Heard, from: MemberId, now: number): Effect[] {
@@ -217,6 +222,7 @@ export class Scheduler implements Actor {
     }
     const wakeAt = this.dispatcher.run(this.lanes.values(), this.out, now);
     for (const lane of this.lanes.values()) lane.ease();
+    this.waking.review(this.lanes, this.out, now);
     if (wakeAt === Number.POSITIVE_INFINITY || (wakeAt >= this.wakesAt && this.wakesAt > now)) return;
     this.wakesAt = wakeAt;
     this.out.push({ type: 'arm', timer: 'dispatch', at: wakeAt });
@@ -260,7 +266,8 @@ export class Scheduler implements Actor {
     }
     const lane = this.lane(changed.model, changed.version);
     this.reviewLanes();
-    if (changed.state !== 'retiring' || before === 'retiring') return;
+    const isGoing = changed.state === 'retiring' || changed.state === 'fading';
+    if (!isGoing || before === changed.state) return;
     // Routers may have sent the last before they hear of it.
     lane.askedAt = Math.max(lane.askedAt, now);
     this.retire(now);
@@ -286,9 +293,10 @@ export class Scheduler implements Actor {
   private reviewLanes(): void {
     this.registry.changed();
     for (const lane of this.lanes.values()) {
-      const { ready, loading, failed, reason, runsOn } = this.registry.count(lane.key, lane.batching.needs);
+      const counts = this.registry.count(lane.key, lane.batching.needs);
+      const { ready, loading, failed, resting, reason, runsOn } = counts;
       lane.serve(ready > 0);
-      const word = `${ready} ${loading} ${failed} ${reason} ${lane.batching.policy} ${runsOn}`;
+      const word = `${ready} ${loading} ${failed} ${resting} ${reason} ${lane.batching.policy} ${runsOn}`;
       if (word === lane.word) continue;
       lane.word = word;
       this.report(lane, this.registry.links.with('router'));

@@ -35,6 +35,11 @@ function isServing({ state }: Share): boolean {
   return state === 'ready' || state === 'retiring';
 }
 
+/** Not in memory: it is loaded when it is asked for. One that yields is about to be. */
+export function isAtRest({ state }: Share): boolean {
+  return state === 'resting' || state === 'fading' || state === 'yielding';
+}
+
 /** What runs of one model and shape cost on one worker, and what follows for batches there. */
 export interface Outlook {
   readonly cost: CostTable;
@@ -119,12 +124,14 @@ export class WorkerRecord {
     this.credits = { inline: register.inlineCredits, thread: register.threadCredits };
   }
 
+  get takesWork(): boolean {
+    return !this.leaving && this.confinedFor === '';
+  }
+
   /** The share, when the worker has it ready and takes work at all. */
   serving(model: string): Share | undefined {
     const share = this.shares.get(model);
-    return share !== undefined && isServing(share) && !this.leaving && this.confinedFor === ''
-      ? share
-      : undefined;
+    return share !== undefined && isServing(share) && this.takesWork ? share : undefined;
   }
 
   /** Whether a batch of the lane is there, or on its way. */
@@ -136,7 +143,9 @@ export class WorkerRecord {
   /** Nothing more is sent there for it. */
   dismiss(model: string): void {
     const share = this.shares.get(model);
-    if (share?.state === 'retiring') this.shares.set(model, { ...share, state: 'unloaded' });
+    if (share === undefined) return;
+    const state = share.state === 'yielding' ? 'resting' : 'unloaded';
+    this.shares.set(model, { ...share, state });
   }
 
   hasCredit(place: Place): boolean {

@@ -2,6 +2,7 @@
 import type { MemberId } from '../../proto/ids.js';
 import type { Place, Said } from '../../proto/messages.js';
 import type { RunFinished } from '../facts.js';
+import type { WorkerShare } from './shares.js';
 
 export type MemberCode = Said<'batch.finished'>['codes'][number];
 
@@ -20,6 +21,7 @@ export class Held {
   /** Whether the router was asked for its word to start, and gave it. */
   go: 'none' | 'asked' | 'given' = 'none';
   unwanted = false;
+  share: WorkerShare | undefined = undefined;
 
   constructor(key: string, router: MemberId, run: Said<'batch.run'>, place: Place, now: number) {
     this.key = key;

@@ -76,6 +76,8 @@ export class Runs {
     const held = new Held(key, router, run, share?.place ?? 'thread', now);
     const reason = this.refusal(run, share?.ready === true);
     if (reason === undefined) {
+      if (share !== undefined) share.usedAt = now;
+      held.share = share;
       this.held.set(key, held);
       this.places.add(held);
       return this.pump(now);
@@ -244,6 +246,7 @@ export class Runs {
     const load = this.places.takeLoad();
     if (load !== undefined) {
       const { model, version } = load.listed;
+      load.loadingSince = now;
       this.wants.add({ type: 'load', model, version });
     }
     for (const place of places) {
@@ -284,6 +287,7 @@ export class Runs {
   private finish(held: Held, now: number): void {
     this.held.delete(held.key);
     this.remember(held.key);
+    if (held.share !== undefined) held.share.usedAt = now;
     const { result } = held;
     const message = finishedMessage(
       held,

@@ -8,6 +8,14 @@ import { shareMachine } from '../share/share.machine.js';
 
 type Told = Said<'model.described'> | Said<'costs.measured'> | Said<'share.changed'>;
 
+/** Conditions that schedulers need not tell apart. */
+const toldStates: Readonly<Record<string, ShareState>> = {
+  leaving: 'unloaded',
+  emptying: 'unloaded',
+  clearing: 'yielding',
+  recalled: 'loading',
+};
+
 export class WorkerShare {
   readonly listed: ListedModel;
   readonly chart: Chart = startChart(shareMachine);
@@ -20,11 +28,25 @@ export class WorkerShare {
   runsOn = '';
   /** Rows and milliseconds of the runs that were made to find out what they cost. */
   costs: readonly (readonly [number, number])[] = [];
+  /** It is to take over from another: it is not asked to make room. */
+  pinned: boolean;
+  /** Listed no more, while it makes room for others. */
+  isDelisted = false;
+  loadingSince = 0;
+  loadMs = 0;
+  readyAt = 0;
+  /** When a batch of it came last, or was over. */
+  usedAt = 0;
   /** The schedulers from which nothing more comes for it. */
   readonly dismissedBy = new Set<MemberId>();
 
   constructor(listed: ListedModel) {
     this.listed = listed;
+    this.pinned = listed.load === 'now';
+  }
+
+  get memoryMb(): number {
+    return this.listed.memoryMb ?? 0;
   }
 
   get ready(): boolean {
@@ -43,8 +65,7 @@ export class WorkerShare {
     const told: Told[] = [{ type: 'model.described', ...of, ...this.listed.batching }];
     if (costs.length > 0) told.push({ type: 'costs.measured', ...of, runs: costs });
     const { state: own } = this.chart;
-    const isGoing = own === 'leaving' || own === 'emptying';
-    const state: ShareState = isGoing ? 'unloaded' : (own as ShareState);
+    const state = toldStates[own] ?? (own as ShareState);
     told.push({ type: 'share.changed', ...of, state, place, rowsMax, runMs, reason, runsOn });
     return told;
   }
@@ -63,9 +84,14 @@ export class Shares {
     return this.shares.get(modelKey(model, version));
   }
 
-  /** The shares that are now to be loaded, and those of which something else is to be told. */
-  list(models: readonly ListedModel[]): { readonly load: WorkerShare[]; readonly changed: WorkerShare[] } {
-    const load: WorkerShare[] = [];
+  /** The shares that are new, those that are to take over and are there already, and those that are listed no more. */
+  list(models: readonly ListedModel[]): {
+    readonly fresh: WorkerShare[];
+    readonly wanted: WorkerShare[];
+    readonly changed: WorkerShare[];
+  } {
+    const fresh: WorkerShare[] = [];
+    const again: WorkerShare[] = [];
     const wanted = new Set<string>();
     this.returning.clear();
     for (const model of models) {
@@ -73,17 +99,26 @@ export class Shares {
       const key = modelKey(model.model, model.version);
       wanted.add(key);
       const share = this.shares.get(key);
-      if (share === undefined) load.push(this.add(key, model));
-      else if (!share.chart.can('load')) this.returning.set(key, model);
+      if (share === undefined) fresh.push(this.add(key, model));
+      else if (share.chart.has('going')) this.returning.set(key, model);
+      else {
+        share.isDelisted = false;
+        share.pinned = model.load === 'now';
+        if (share.chart.state === 'fading') share.chart.move('rest');
+        if (share.pinned) again.push(share);
+      }
     }
     const changed: WorkerShare[] = [];
     for (const [key, share] of this.shares) if (!wanted.has(key) && this.retire(share)) changed.push(share);
-    return { load, changed };
+    return { fresh, wanted: again, changed };
   }
 
-  loaded(fact: Extract<Fact, { type: 'model.loaded' }>): WorkerShare | undefined {
+  loaded(fact: Extract<Fact, { type: 'model.loaded' }>, now: number): WorkerShare | undefined {
     const share = this.get(fact.model, fact.version);
     if (share === undefined) return undefined;
+    share.loadMs = now - share.loadingSince;
+    share.readyAt = now;
+    share.usedAt = now;
     share.place = fact.place;
     share.rowsMax = fact.rowsMax;
     share.runMs = fact.runMs;
@@ -102,8 +137,15 @@ export class Shares {
     return share;
   }
 
-  *in(state: 'retiring' | 'emptying'): Iterable<WorkerShare> {
-    for (const share of [...this.shares.values()]) if (share.chart.state === state) yield share;
+  /** Those that wait for the schedulers' word. */
+  *dismissible(): Iterable<WorkerShare> {
+    for (const share of [...this.shares.values()]) if (share.chart.has('dismissible')) yield share;
+  }
+
+  /** Those that wait for the end of what they run. */
+  *emptying(): Iterable<WorkerShare> {
+    for (const share of [...this.shares.values()])
+      if (share.chart.state === 'emptying' || share.chart.state === 'clearing') yield share;
   }
 
   /** Forgets one that has gone: what was listed under its name meanwhile is now to be loaded. */
@@ -119,11 +161,13 @@ export class Shares {
   private add(key: string, model: ListedModel): WorkerShare {
     const share = new WorkerShare(model);
     this.shares.set(key, share);
-    share.chart.move('load');
     return share;
   }
 
-  private retire({ chart }: WorkerShare): boolean {
+  private retire(share: WorkerShare): boolean {
+    const { chart } = share;
+    share.isDelisted = true;
+    share.pinned = false;
     return chart.can('retire') && chart.move('retire');
   }
 }

@@ -7,13 +7,14 @@ import type { Effect } from '../effects.js';
 import { Enrolment, type Introduction } from './enrolment.js';
 import { type Held, heldKey } from './held.js';
 import { Quarantine, type QuarantineSettings } from './quarantine.js';
+import { Room, type RoomSettings } from './room.js';
 import { type RunSettings, Runs } from './runs.js';
 import { Shares, type WorkerShare } from './shares.js';
 import { Stock } from './stock.js';
 import { Wants } from './wants.js';
 import { workerMachine } from './worker.machine.js';
 
-export interface WorkerSettings extends Introduction, RunSettings, QuarantineSettings {
+export interface WorkerSettings extends Introduction, RunSettings, QuarantineSettings, RoomSettings {
   readonly reportMs: number;
 }
 
@@ -29,6 +30,7 @@ export class Worker implements Actor {
     'model.loaded',
     'model.failed',
     'share.dismissed',
+    'share.wake',
     'device.probed',
     'link.opened',
     'link.lost',
@@ -51,7 +53,7 @@ export class Worker implements Actor {
     this.reportMs = settings.reportMs;
     this.enrolment = new Enrolment(settings, chart, shares, wants);
     this.runs = new Runs(settings, chart, shares, this.enrolment, wants);
-    this.stock = new Stock(shares, this.runs, this.enrolment, wants);
+    this.stock = new Stock(chart, shares, new Room(settings), this.runs, this.enrolment, wants);
     this.quarantine = new Quarantine(settings, chart, shares, this.enrolment, this.runs, wants);
     this.runs.judge = (held, code, reason, now) => this.quarantine.ran(held, code, reason, now);
   }
@@ -81,13 +83,15 @@ export class Worker implements Actor {
       case 'models.listed':
         return this.stock.list(heard.models, now);
       case 'model.loaded':
-        return this.loaded(this.shares.loaded(heard), true, now);
+        return this.loaded(this.shares.loaded(heard, now), true, now);
       case 'model.failed':
         return this.failed(heard, now);
       case 'device.probed':
         return this.quarantine.probed(heard, now);
       case 'share.dismissed':
         return this.stock.dismissed(heard, from, now);
+      case 'share.wake':
+        return this.stock.wake(heard, from, now);
       default:
         return this.hearOfOthers(heard, from, now);
     }
@@ -140,6 +144,7 @@ export class Worker implements Actor {
 
   private timer(timer: string, now: number): void {
     if (timer === 'report') this.report(now);
+    else if (timer === 'room') this.stock.makeRoom(now);
     else if (timer === 'probe' || timer === 'probed' || timer === 'quarantined')
       this.quarantine.timer(timer, now);
     else this.runs.timer(timer, now);

@@ -109,6 +109,12 @@ export const settings = {
     fallbacks,
     'Where a device fails: models are not served there, with the reason (none), or run on the CPU, which is told (cpu).',
   ),
+  modelMemoryMb: whole(
+    0,
+    0,
+    2 ** 30,
+    'MB that models may take in each worker: where they need more, the one used least recently is unloaded, and loaded again when it is asked for. 0: no bound.',
+  ),
   host: text(
     '127.0.0.1',
     /^[^\s]{1,255}$/,

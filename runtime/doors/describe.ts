@@ -106,10 +106,15 @@ export function describeIndex(engine: Engine, readyOnly: boolean): Fields[] {
     .models()
     .map((entry) => statusOf(engine, entry))
     .filter((status) => !readyOnly || status.state === 'READY')
-    .map(({ name, version, state, reason, runsOn = [] }) => {
-      const told = { name, version, state, reason };
-      return runsOn.length === 0 ? told : { ...told, runs_on: placesIn(runsOn) };
-    });
+    .map(({ name, version, state, reason, runsOn = [], workers, memoryMb }) => ({
+      name,
+      version,
+      state,
+      reason,
+      ...(runsOn.length === 0 ? {} : { runs_on: placesIn(runsOn) }),
+      ...(workers === undefined ? {} : { workers }),
+      ...(memoryMb === undefined ? {} : { memory_mb: memoryMb }),
+    }));
 }
 
 /** `webgpu in 1 worker, cpu in 2 workers`. */

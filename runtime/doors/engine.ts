@@ -49,6 +49,9 @@ export interface ModelStatus {
   readonly reason: string;
   /** In words, what it runs on in each kind of place, and in how many workers. */
   readonly runsOn?: readonly (readonly [place: string, workers: number])[];
+  /** How many workers have it in memory, and what it takes there, about. */
+  readonly workers?: number;
+  readonly memoryMb?: number;
 }
 
 /** How a model's requests are put into batches at present, and why so; the reason is empty until somebody knows. */

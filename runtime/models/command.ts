@@ -39,6 +39,8 @@ interface Listed {
   readonly state: string;
   readonly reason: string;
   readonly runs_on?: string;
+  readonly workers?: number;
+  readonly memory_mb?: number;
 }
 
 /** What is to be printed. Throws a ConfigError for wrong use, another error where the node has no good answer. */
@@ -81,17 +83,23 @@ async function check(folder: string, asJson: boolean): Promise<Said> {
 async function list(given: Flags, environment: Environment): Promise<Said> {
   const base = baseUrl(given, environment);
   const models = (await ask(`${base}/v2/repository/index`, base, '{}')) as Listed[];
-  const text = given.has('--json') ? JSON.stringify(models, null, 2) : tableOf(models);
+  const text = given.has('--json') ? JSON.stringify(models, null, 2) : tableOf(models, placeOf);
   return { text, isGood: true };
 }
 
-function tableOf(models: readonly Listed[]): string {
+/** What it takes where it is. */
+function placeOf({ workers = 0, memory_mb: memoryMb = 0 }: Listed): string {
+  return workers > 0 && memoryMb > 0 ? `, about ${memoryMb} MB in each` : '';
+}
+
+function tableOf(models: readonly Listed[], more: (model: Listed) => string = () => ''): string {
   if (models.length === 0) return 'no models';
   const names = models.map(({ name, version }) => `${name}:${version}`);
   const width = Math.max(...names.map((name) => name.length));
   return models
-    .map(({ state, reason, runs_on: place = '' }, at) => {
-      const line = `${(names[at] as string).padEnd(width)}  ${state}${place && ` on ${place}`}`;
+    .map((model, at) => {
+      const { state, reason, runs_on: place = '' } = model;
+      const line = `${(names[at] as string).padEnd(width)}  ${state}${place && ` on ${place}`}${more(model)}`;
       return reason === '' ? line : `${line}: ${reason}`;
     })
     .join('\n');

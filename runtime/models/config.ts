@@ -69,6 +69,17 @@ export const modelShape = z.strictObject({
     ),
   deadlineDefaultMs: decimal(1, dayMs).optional().describe('For requests that bring no deadline.'),
   runLongestMs: decimal(10, dayMs).optional().describe('A run that takes longer is taken for hung.'),
+  load: z
+    .enum(['start', 'demand'])
+    .default('start')
+    .describe(
+      'When workers load it: at their start, as far as `modelMemoryMb` has room for it, or when it is asked for first.',
+    ),
+  memoryMb: decimal(0, 2 ** 30)
+    .optional()
+    .describe(
+      'What it takes of the memory of a worker. Default: 1 MB and one and a half times the size of its ONNX file; 0 where it has none.',
+    ),
   loadLongestMs: decimal(10, dayMs)
     .default(60_000)
     .describe(

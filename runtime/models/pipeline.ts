@@ -44,10 +44,14 @@ export const pipelineShape = {
 } as const;
 
 /** What belongs to a tensor model and not to one that runs another. */
-const ofTensors = ['inputs', 'outputs', 'maxBatch', 'batching', 'simulated'] as const;
+const ofTensors = ['inputs', 'outputs', 'maxBatch', 'batching', 'simulated', 'memoryMb'] as const;
 
 export function misrun(
-  config: { readonly runs?: string | undefined; readonly runsWhen?: unknown } & {
+  config: {
+    readonly runs?: string | undefined;
+    readonly runsWhen?: unknown;
+    readonly load?: string | undefined;
+  } & {
     readonly [K in (typeof ofTensors)[number]]?: unknown;
   },
 ): string | undefined {
@@ -57,6 +61,6 @@ export function misrun(
       ? undefined
       : 'runsWhen names models for some requests, but runs is missing: it names the model for all others';
   }
-  const stray = ofTensors.find((key) => config[key] !== undefined);
+  const stray = config.load === 'demand' ? 'load' : ofTensors.find((key) => config[key] !== undefined);
   return stray && `${stray} is said here and runs is ${runs}: it belongs into the config of ${runs}`;
 }

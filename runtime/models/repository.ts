@@ -30,6 +30,8 @@ export interface ModelEntry {
   readonly edition?: string | undefined;
   /** Tells its files and its configuration from others. */
   readonly stamp?: string | undefined;
+  /** It is to take over from what serves: workers make room for it. */
+  readonly isComing?: boolean | undefined;
   /** `unchosen`: it could be served, and its owner chose others. `unloaded`: an operator took it away. */
   readonly state: 'available' | 'unavailable' | 'unchosen' | 'unloaded';
   /** Empty when available. */

@@ -51,7 +51,8 @@ export class Catalogue {
 
   /** What workers are to have. */
   wanted(): ModelEntry[] {
-    const entries = [...this.current(), ...this.coming.values()];
+    const coming = [...this.coming.values()].map((entry) => ({ ...entry, isComing: true }));
+    const entries = [...this.current(), ...coming];
     return entries.filter((entry) => entry.state === 'available').flatMap(withPicked);
   }
 

@@ -24,6 +24,7 @@ import type {
 } from '../doors/engine.js';
 import type { JobList, JobQuery, JobView } from '../doors/jobs.js';
 import type { Frames, Host, Occasion } from '../host/host.js';
+import { memoryMbOf } from '../models/memory.js';
 import { editionOf, type ModelEntry } from '../models/repository.js';
 import type { Pipelines } from '../pipelines/pipelines.js';
 import type { Catalogue } from './catalogue.js';
@@ -42,6 +43,7 @@ interface Pending {
 
 const noFrames: Frames = [];
 const pooledBytesMax = 4096;
+const restingReason = 'no worker has it in memory at present: it is loaded when it is asked for';
 
 export class NodeEngine implements Engine {
   private readonly self: MemberId;
@@ -156,10 +158,19 @@ export class NodeEngine implements Engine {
     }
     if (this.repository.isFirst?.(name, version) === true)
       return { ...about, state: 'LOADING', reason: 'workers load it: it serves when they have it' };
-    if (condition.ready > 0) {
+    if (condition.ready + condition.resting > 0) {
       const amiss = this.repository.amissWith?.(name, version) ?? '';
-      const reason = amiss && `it serves as it was loaded before, for its files can't be now: ${amiss}`;
-      return { ...about, state: 'READY', reason, runsOn: condition.runsOn };
+      const serves = amiss && `it serves as it was loaded before, for its files can't be now: ${amiss}`;
+      const reason = serves || (condition.ready > 0 ? '' : restingReason);
+      const memoryMb = entry === undefined ? 0 : memoryMbOf(entry, '');
+      return {
+        ...about,
+        state: 'READY',
+        reason,
+        runsOn: condition.runsOn,
+        workers: condition.ready,
+        memoryMb,
+      };
     }
     if (isUnavailable(condition)) return { ...about, state: 'UNAVAILABLE', reason: condition.reason };
     const started = this.actor.chart.state !== 'starting';

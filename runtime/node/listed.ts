@@ -1,12 +1,14 @@
 // The repository as the actors are told of it.
 import type { ListedModel } from '../../actors/facts.js';
 import { batchingOf } from '../models/batching.js';
+import { memoryMbOf } from '../models/memory.js';
 import { editionOf, type ModelEntry } from '../models/repository.js';
 import { needsWorker } from './catalogue.js';
 
 export function listedModels(
   { models }: { readonly models: readonly ModelEntry[] },
   runLongestMs: number,
+  device = '',
 ): ListedModel[] {
   return models.filter(isRun).map((entry) => ({
     model: entry.name,
@@ -14,6 +16,8 @@ export function listedModels(
     broken: entry.state === 'available' ? '' : entry.reason,
     runMaxMs: entry.config.runLongestMs ?? runLongestMs,
     batching: batchingOf(entry.config.batching),
+    load: entry.isComing === true ? 'now' : entry.config.load,
+    memoryMb: memoryMbOf(entry, device),
   }));
 }
 

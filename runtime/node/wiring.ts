@@ -74,6 +74,7 @@ export function workerOrder(
     tags: config.workerTags === '' ? [] : config.workerTags.split(','),
     runMaxMs: config.runLongestMs,
     probeEveryMs: config.probeEveryMs,
+    modelMemoryMb: config.modelMemoryMb,
     beatMs,
     logLevel,
   };

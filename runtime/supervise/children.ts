@@ -28,6 +28,8 @@ interface Child {
 
 /** ONNX Runtime reports to its makers and leaves files about, unless told not to. Whoever wants that can say so. */
 const libraryEnvironment = { ORT_DISABLE_TELEMETRY: '1' };
+/** What is unloaded goes back to the system, where else it would stay with the process: large pieces are mapped by themselves. */
+const thriftyEnvironment = { MALLOC_MMAP_THRESHOLD_: String(2 ** 20) };
 
 const entry = fileURLToPath(new URL('../worker/main.js', import.meta.url));
 
@@ -47,7 +49,11 @@ export class Children {
     if (this.draining) return;
     const started = fork(entry, [JSON.stringify(order)], {
       stdio: ['ignore', 'inherit', 'inherit', 'ipc'],
-      env: { ...libraryEnvironment, ...environment() },
+      env: {
+        ...libraryEnvironment,
+        ...(order.modelMemoryMb > 0 ? thriftyEnvironment : {}),
+        ...environment(),
+      },
     });
     const child: Child = { process: started, member: order.member, device: '', lastWord: undefined };
     this.bySlot.set(slot, child);

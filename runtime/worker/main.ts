@@ -83,6 +83,7 @@ const actor = new Worker({
   goWaitMs,
   runMaxMs: order.runMaxMs,
   probeEveryMs: order.probeEveryMs,
+  memoryMb: order.modelMemoryMb,
 });
 const member = new MemberProcess({
   self: { id: order.member, roles: ['worker'], endpoint: '', host: order.host },
@@ -125,7 +126,10 @@ function hearMembers(listed: Said<'members.listed'>): void {
 }
 
 function list(): void {
-  member.host.hear({ type: 'models.listed', models: listedModels({ models }, order.runMaxMs) });
+  member.host.hear({
+    type: 'models.listed',
+    models: listedModels({ models }, order.runMaxMs, device),
+  });
 }
 
 async function load(model: string, version: string): Promise<void> {

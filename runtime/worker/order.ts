@@ -23,6 +23,8 @@ export interface WorkerOrder {
   readonly threadCreditCount: number;
   readonly runMaxMs: number;
   readonly probeEveryMs: number;
+  /** What models may take of its memory; 0: whatever they want. */
+  readonly modelMemoryMb: number;
   readonly beatMs: number;
   readonly logLevel: LogLevel;
 }

@@ -138,7 +138,7 @@ describe('a worker whose models are listed anew', () => {
     stage.hear({ type: 'models.listed', models: [listed, newer] });
     stage.hear({ type: 'models.listed', models: [listed] });
     const { model, version } = newer;
-    assert.deepEqual(stage.hear({ type: 'model.failed', model, version, reason: 'corrupt' }), []);
+    assert.deepEqual(unloaded(stage.hear({ type: 'model.failed', model, version, reason: 'corrupt' })), []);
     const effects = stage.hear({ type: 'models.listed', models: [listed, newer] });
     assert.equal(only(effects, 'load').length, 1, 'and may be loaded again');
   });

@@ -22,6 +22,7 @@ describe('word of models', () => {
       ready: 1,
       loading: 0,
       failed: 0,
+      resting: 0,
       reason: '',
       runsOn: [['cpu', 1]],
       ...manner,

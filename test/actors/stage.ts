@@ -106,6 +106,7 @@ export class RouterStage {
         ready,
         loading,
         failed,
+        resting: 0,
         reason,
         policy: 'eager',
         why: '',

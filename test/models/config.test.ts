@@ -17,6 +17,7 @@ test('an empty file means the defaults', () => {
     maxBatch: 0,
     versions: 'all',
     placement: 'auto',
+    load: 'start',
     loadLongestMs: 60_000,
     idempotent: true,
     shareIdentical: false,
@@ -33,6 +34,8 @@ versions: [1, 3]
 placement: thread
 deadlineDefaultMs: 250.5
 runLongestMs: 5000
+load: demand
+memoryMb: 12.5
 idempotent: true
 shareIdentical: true
 hedge: true
@@ -51,6 +54,8 @@ simulated: { alphaMs: 2, faultInput: { die: 666 } }
     placement: 'thread',
     deadlineDefaultMs: 250.5,
     runLongestMs: 5000,
+    load: 'demand',
+    memoryMb: 12.5,
     loadLongestMs: 60_000,
     idempotent: true,
     shareIdentical: true,

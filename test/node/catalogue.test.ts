@@ -58,6 +58,7 @@ class Stage {
       ready,
       loading,
       failed,
+      resting: 0,
       reason: failed > 0 ? 'no such operator' : '',
       policy: 'auto',
       why: '',

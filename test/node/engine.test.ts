@@ -110,7 +110,7 @@ test('how a model is batched is what its scheduler has reported last', () => {
   const stage = RouterStage.usual();
   const engine = new NodeEngine('node-1.aaaaaa', stage.router, new Repository([]));
   const { model, version } = specOf();
-  const counts = { ready: 1, loading: 0, failed: 0, reason: '', runsOn: [] };
+  const counts = { ready: 1, loading: 0, failed: 0, resting: 0, reason: '', runsOn: [] };
   const policy = 'window';
   stage.hear(
     { type: 'model.reported', model, version, ...counts, policy, why: 'its owner said so' },
@@ -156,7 +156,16 @@ test('a model that no worker may run says why instead of how it is batched', () 
     new Repository([entry(model, version, 8, ports, ports)]),
   );
   const reason = 'no worker has the tag gpu that its configuration asks for';
-  const report = { type: 'model.reported', model, version, ready: 0, loading: 0, failed: 1, reason } as const;
+  const report = {
+    type: 'model.reported',
+    model,
+    version,
+    ready: 0,
+    loading: 0,
+    failed: 1,
+    resting: 0,
+    reason,
+  } as const;
   stage.hear({ ...report, policy: 'auto', why: 'nothing has come yet', runsOn: [] }, scheduler);
   assert.deepEqual(engine.manner(model, version), { policy: 'auto', why: `it can't be run: ${reason}` });
 });

@@ -115,6 +115,7 @@ describe('the commands of the README', () => {
         'npm run simulate -- --seeds 1000',
         'node runtime models check examples/models',
         'node runtime models load digits',
+        'node runtime models list',
         'curl -s localhost:8000/v2/models/minilm/infer -d \'{"inputs":[',
         'curl -s localhost:8000/v2/models/super_resolution/infer?scale=3',
         'node runtime infer super_resolution --image examples/images/astronaut',
@@ -208,6 +209,8 @@ describe('the commands of the README', () => {
     const env = { ...environment, SIGNALBOX_HTTP_PORT: String(portOf(node, 'rest')) };
     const { stdout } = await run('sh', ['-c', commandOf('node runtime models load')], { cwd: root, env });
     assert.match(stdout, /^digits:1 {2}READY on cpu in 2 workers$/m);
+    const list = await run('sh', ['-c', commandOf('node runtime models list')], { cwd: root, env });
+    assert.match(list.stdout, /^digits:1 +READY on cpu in 2 workers, about 1 MB in each$/m);
   });
 
   test('the Python snippet prints ten probabilities', {

@@ -42,6 +42,7 @@ const samples: { readonly [T in MessageType]: Omit<Said<T>, 'type'> } = {
     ready: 2,
     loading: 3,
     failed: 1,
+    resting: 4,
     reason: 'not an ONNX file',
     policy: 'deferred',
     why: 'batches pay and four workers take turns',
@@ -64,6 +65,7 @@ const samples: { readonly [T in MessageType]: Omit<Said<T>, 'type'> } = {
     needs: ['gpu'],
     prefers: [],
   },
+  'share.wake': { epoch: 3, model: 'digits', version: '1', must: true },
   'share.dismissed': { epoch: 7, model: 'digits', version: '1+3fa9c2' },
   'costs.measured': {
     epoch: 3,

@@ -19,6 +19,11 @@ interface RunsInside {
   refusal(run: Said<'batch.run'>, ready: boolean): string | undefined;
 }
 
+interface WorkerInside {
+  readonly stock: { readonly room: unknown };
+}
+
+const insideWorker = (actor: Actor): WorkerInside => actor as unknown as WorkerInside;
 const insideRouter = (actor: Actor): RouterInside => actor as unknown as RouterInside;
 
 function deaf(kind: ActorKind, type: Heard['type'], about: string): Bug {
@@ -163,6 +168,31 @@ export const carrying: Readonly<Record<string, Bug>> = {
     plant(actor) {
       (actor as Worker).runs.uses = () => false;
     },
+  },
+  memoryIgnored: {
+    about: 'a worker loads whatever it is asked for',
+    kind: 'worker',
+    plant(actor) {
+      (insideWorker(actor).stock.room as { memoryMb: number }).memoryMb = 0;
+    },
+  },
+  wakeUnsaid: {
+    about: 'nobody is asked to load what rests',
+    kind: 'scheduler',
+    wants: (effect) => (effect.type === 'send' && effect.message.type === 'share.wake' ? [] : [effect]),
+  },
+  wakeUnthought: {
+    about: 'that somebody waits for a model at rest is not seen while another one is at rest too',
+    kind: 'scheduler',
+    after(actor) {
+      const { registry } = actor as Scheduler;
+      registry.hasRest = false;
+    },
+  },
+  yieldUnanswered: {
+    about: 'a worker that makes room is never told that nothing more comes',
+    kind: 'scheduler',
+    wants: (effect) => (effect.type === 'send' && effect.message.type === 'share.dismissed' ? [] : [effect]),
   },
   reportsUnheard: deaf('scheduler', 'worker.reported', 'a credit that was lost on the way never comes back'),
   lossUnheard: deaf('router', 'link.lost', 'the router waits for a worker that is gone'),

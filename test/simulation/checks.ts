@@ -2,6 +2,7 @@
 import type { Lane } from '../../actors/lane/lane.js';
 import type { Router } from '../../actors/router/router.js';
 import type { Scheduler } from '../../actors/scheduler/scheduler.js';
+import { isAtRest, type WorkerRecord } from '../../actors/scheduler/workers.js';
 import type { Worker } from '../../actors/worker/worker.js';
 import type { MemberId } from '../../proto/ids.js';
 import { type Place, places } from '../../proto/messages.js';
@@ -15,6 +16,7 @@ interface RouterInside {
 
 interface SchedulerInside {
   readonly settling: boolean;
+  readonly waking: { readonly wishes: ReadonlyMap<Lane, { readonly worker: WorkerRecord | undefined }> };
 }
 
 const replacedMost = 3;
@@ -64,12 +66,14 @@ function checkRouter(process: Process, { inner, timers }: Resident, { jobsMax, l
 function checkScheduler(process: Process, resident: Resident, scenario: Scenario): void {
   const scheduler = resident.inner as Scheduler;
   const { credits } = scenario;
-  const isAwake = resident.timers.has('dispatch') || (scheduler as unknown as SchedulerInside).settling;
+  const { settling, waking } = scheduler as unknown as SchedulerInside;
+  const isAwake = resident.timers.has('dispatch') || settling;
   for (const lane of scheduler.lanes.values()) {
     checkCounts(process, lane);
     if (lane.queue.count === 0) continue;
     checkBounds(process, lane, scenario);
     if (!isAwake) checkReason(process, scheduler, lane);
+    if (!settling) checkAsked(process, scheduler, lane, waking.wishes.get(lane)?.worker);
   }
   for (const worker of scheduler.registry.all()) {
     if (worker.batches.size === 0 && worker.rowsHeld === 0 && isUnused(worker.used)) continue;
@@ -136,6 +140,29 @@ function checkReason(process: Process, scheduler: Scheduler, { key, batching }: 
   const isFree = crew.length > 0 && crew.every(({ worker, share }) => worker.isIdle(share.place));
   require(!isFree, 'I10', () =>
     `${process.id} has jobs wait for ${key} beside idle workers, without a timer`);
+}
+
+/** Somebody waits for a model that rests wherever it is: then one of those workers has been asked for it. */
+function checkAsked(
+  process: Process,
+  scheduler: Scheduler,
+  { key, batching }: Lane,
+  asked: WorkerRecord | undefined,
+): void {
+  const all = [...scheduler.registry.trusted()].filter(
+    (worker) => worker.takesWork && batching.needs.every((tag) => worker.tags.has(tag)),
+  );
+  const isBusy = all.some(({ shares }) => {
+    const state = shares.get(key)?.state;
+    return state === 'ready' || state === 'retiring' || state === 'loading';
+  });
+  if (isBusy) return;
+  const resting = all.filter(({ shares }) => {
+    const share = shares.get(key);
+    return share !== undefined && isAtRest(share);
+  });
+  require(resting.length === 0 || (asked !== undefined && resting.includes(asked)), 'I10', () =>
+    `${process.id} has jobs wait for ${key}, which rests, and has asked nobody to load it`);
 }
 
 function checkWorker(process: Process, worker: Worker, { credits }: Scenario): void {

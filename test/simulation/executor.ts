@@ -86,6 +86,7 @@ export class Executor {
     const fails = this.truth.scenario.unloadable.includes(`${this.name} ${model}`);
     const { sick } = this.process;
     this.occupy(model);
+    this.checkRoom(model);
     this.later(this.random.between(1, 12), () => {
       this.loading = '';
       if (fails) this.process.hear({ type: 'model.failed', model, version, reason: 'its file is corrupt' });
@@ -168,6 +169,15 @@ export class Executor {
     require(this.loading === '', 'I4', () => `${this.process.id} loads ${model} beside ${this.loading}`);
     require(!this.running.has('thread'), 'I4', () => `${this.process.id} loads ${model} behind a run`);
     this.loading = model;
+  }
+
+  /** What is loaded and what is being loaded take no more than they may. */
+  private checkRoom(model: string): void {
+    const { memoryMb, costMb } = this.truth.scenario.room;
+    let takenMb = costMb[model] ?? 0;
+    for (const key of this.has) takenMb += costMb[key.slice(0, key.indexOf(':'))] ?? 0;
+    require(memoryMb === 0 || takenMb <= memoryMb, 'I5', () =>
+      `${this.process.id} loads ${model}: its models take ${takenMb} MB then, they may take ${memoryMb}`);
   }
 
   /** One run at a time in each place, and one under watch beside nobody. */

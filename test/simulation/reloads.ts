@@ -51,8 +51,14 @@ export class Reloads {
   }
 
   private listed(editionsOf: (model: string) => readonly string[]): ListedModel[] {
-    return this.world.scenario.models.flatMap(({ model, runMaxMs, batching }) =>
-      editionsOf(model).map((version) => ({ model, version, broken: '', runMaxMs, batching })),
+    const { models, room } = this.world.scenario;
+    return models.flatMap(({ model, runMaxMs, batching }) =>
+      editionsOf(model).map((version) => {
+        const usual = room.demanded.includes(model) ? 'demand' : 'start';
+        const load = version === this.coming.get(model) ? 'now' : usual;
+        const memoryMb = room.costMb[model] ?? 0;
+        return { model, version, broken: '', runMaxMs, batching, load, memoryMb } as const;
+      }),
     );
   }
 

@@ -84,6 +84,13 @@ export interface NetworkPlan {
   readonly reorder: number;
 }
 
+export interface RoomPlan {
+  /** 0: whatever they want. */
+  readonly memoryMb: number;
+  readonly costMb: Readonly<Record<string, number>>;
+  readonly demanded: readonly string[];
+}
+
 export interface Scenario {
   readonly seed: number;
   readonly layout: string;
@@ -94,6 +101,8 @@ export interface Scenario {
   readonly faults: readonly FaultPlan[];
   /** Models whose files change. */
   readonly reloads: readonly { readonly at: number; readonly model: string }[];
+  /** What models may take of a worker's memory, and of each what it takes, and whether it comes only when asked for. */
+  readonly room: RoomPlan;
   /** Nothing goes wrong, and all costs are known and hold: then whoever is admitted is in time. */
   readonly steady: boolean;
   readonly choice: WorkerChoice;
@@ -216,6 +225,16 @@ function reloadsOf(random: Random, models: readonly ModelPlan[]): { at: number; 
   }));
 }
 
+/** Every model fits by itself, beside others or not. */
+function roomOf(random: Random, models: readonly ModelPlan[], steady: boolean): RoomPlan {
+  const costMb: Record<string, number> = {};
+  for (const { model } of models) costMb[model] = random.pick([1, 1, 2]);
+  const isBounded = !steady && random.chance(0.25);
+  const isLazy = !steady && random.chance(0.25);
+  const demanded = models.map(({ model }) => model).filter(() => isLazy && random.chance(0.6));
+  return { memoryMb: isBounded ? random.whole(2, 4) : 0, costMb, demanded };
+}
+
 function slowOf(random: Random): Record<string, number> {
   return random.chance(0.25) ? { [random.pick(workerNames)]: random.pick([2, 5, 10]) } : {};
 }
@@ -235,6 +254,7 @@ export function scenarioOf(seed: number): Scenario {
     jobs: jobsOf(random.fork(4), models, steady),
     faults: steady ? [] : faultsOf(random.fork(5)),
     reloads: steady ? [] : reloadsOf(random.fork(7), models),
+    room: roomOf(random.fork(8), models, steady),
     steady,
     choice: random.pick(choices),
     credits: { inline: random.whole(1, 2), thread: random.whole(1, 3) },

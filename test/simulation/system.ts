@@ -131,6 +131,7 @@ export class System implements Surroundings {
         admission: true,
         reconcileMs,
         retireQuietMs,
+        wakeAgainMs: reportMs,
       });
       process.add('scheduler', withBug(scheduler, 'scheduler', id, this.bug), scheduler);
     }
@@ -284,7 +285,9 @@ export class System implements Surroundings {
     worker.sick = this.isSickAgain(name);
     const credits = this.scenario.credits;
     const introduction = { name, device: 'simulated', tags: tags[name] ?? [], credits };
-    const actor = new Worker({ ...introduction, reportMs, goWaitMs, runMaxMs, shownMs });
+    const { memoryMb } = this.scenario.room;
+    const room = { memoryMb, wishKeptMs: 5 * reportMs, firstUseMs: 20 };
+    const actor = new Worker({ ...introduction, reportMs, goWaitMs, runMaxMs, shownMs, ...room });
     worker.add('worker', withBug(actor, 'worker', id, this.bug), actor);
     const ends = { crash: (process: Process, detail: string) => this.end(process, 'crashed', detail) };
     const random = this.random.fork(this.incarnation);

@@ -15,7 +15,7 @@ const shortened =
 
 /** Unit or bound with which the name of a number ends. Phi is the unit of suspicion. */
 const units =
-  /(?:Us|Ms|Seconds|Bytes|Rows|Pixels|Percent|Ratio|Factor|PerSecond|Share|Phi|Max|Min|Count|Port)$/;
+  /(?:Us|Ms|Seconds|Bytes|Mb|Rows|Pixels|Percent|Ratio|Factor|PerSecond|Share|Phi|Max|Min|Count|Port)$/;
 const numericKey = /^[ \t]+([a-zA-Z_$][\w$]*):\s*[\w$.]+\(\s*-?[\d.]/gm;
 const numericValue = /^[ \t]+([a-zA-Z_$][\w$]*):\s*(?:z\.(?:coerce\.)?(?:number|int)\b|[\d(])/gm;
 const configSchema = /^runtime\/config\/schema[^/]*\.ts$/;

@@ -1,0 +1,101 @@
+// Models at rest: one that somebody waits for is loaded by the worker that can spare the room best, and by the others where
+// they have room to spare; and a worker that makes room for others hears when nothing of a model is on its way there.
+import { type Effect, send } from '../effects.js';
+import type { Lane } from '../lane/lane.js';
+import type { Registry } from './registry.js';
+import { isAtRest, type WorkerRecord } from './workers.js';
+
+/** A wish is said again, for it may have been lost, and the worker forgets it. */
+const againUsualMs = 200;
+/** A model that is served already is offered to others so many times as seldom. */
+const spareTimes = 5;
+
+interface Wish {
+  /** Who is to make room; undefined where others serve. */
+  worker: WorkerRecord | undefined;
+  at: number;
+}
+
+export class Waking {
+  private readonly registry: Registry;
+  private readonly againMs: number;
+  private readonly wishes = new Map<Lane, Wish>();
+
+  constructor(registry: Registry, againMs = againUsualMs) {
+    this.registry = registry;
+    this.againMs = againMs;
+  }
+
+  review(lanes: Map<string, Lane>, out: Effect[], now: number): void {
+    for (const lane of this.wishes.keys()) if (lane.queue.count === 0) this.wishes.delete(lane);
+    if (!this.registry.hasRest) return;
+    for (const lane of lanes.values()) {
+      this.letGo(lane, out);
+      if (lane.queue.count > 0) this.consider(lane, lanes, out, now);
+    }
+  }
+
+  private consider(lane: Lane, lanes: Map<string, Lane>, out: Effect[], now: number): void {
+    const resting = this.restingFor(lane);
+    if (resting.length === 0) return;
+    const isServed = this.registry.crew(lane.key, lane.batching).length > 0 || this.isComing(lane);
+    const wish = this.wishes.get(lane);
+    const pauseMs = isServed ? this.againMs * spareTimes : this.againMs;
+    const isKept = isServed || (wish?.worker !== undefined && resting.includes(wish.worker));
+    if (wish !== undefined && isKept && now - wish.at < pauseMs) return;
+    const worker = isServed ? undefined : isKept ? wish?.worker : this.chosen(resting, lanes);
+    this.wishes.set(lane, { worker, at: now });
+    const { model, version } = lane;
+    for (const other of resting) {
+      const must = other === worker;
+      out.push(send(other.id, { type: 'share.wake', epoch: other.epoch, model, version, must }));
+    }
+  }
+
+  /** Who has been asked for least already; of those the one with the model that nobody has asked for longest. */
+  private chosen(workers: readonly WorkerRecord[], lanes: Map<string, Lane>): WorkerRecord | undefined {
+    let best: WorkerRecord | undefined;
+    let fewest = Number.POSITIVE_INFINITY;
+    let oldest = Number.POSITIVE_INFINITY;
+    for (const worker of workers) {
+      let asked = 0;
+      for (const wish of this.wishes.values()) if (wish.worker === worker) asked++;
+      let since = Number.POSITIVE_INFINITY;
+      for (const [key, { state }] of worker.shares)
+        if (state === 'ready') since = Math.min(since, lanes.get(key)?.askedAt ?? Number.NEGATIVE_INFINITY);
+      if (asked > fewest || (asked === fewest && since >= oldest && best !== undefined)) continue;
+      best = worker;
+      fewest = asked;
+      oldest = since;
+    }
+    return best;
+  }
+
+  private restingFor({ key, batching }: Lane): WorkerRecord[] {
+    const resting: WorkerRecord[] = [];
+    for (const worker of this.registry.trusted()) {
+      const share = worker.shares.get(key);
+      if (share === undefined || !isAtRest(share) || !worker.takesWork) continue;
+      if (batching.needs.every((tag) => worker.tags.has(tag))) resting.push(worker);
+    }
+    return resting;
+  }
+
+  private isComing({ key, batching }: Lane): boolean {
+    for (const worker of this.registry.trusted()) {
+      const state = worker.shares.get(key)?.state;
+      if (state !== 'loading' && state !== 'warming') continue;
+      if (worker.takesWork && batching.needs.every((tag) => worker.tags.has(tag))) return true;
+    }
+    return false;
+  }
+
+  /** Nothing more is sent to who yields; when the last has come back it may unload. */
+  private letGo({ key, model, version }: Lane, out: Effect[]): void {
+    for (const worker of this.registry.all()) {
+      if (worker.shares.get(key)?.state !== 'yielding' || worker.holds(key)) continue;
+      worker.dismiss(key);
+      out.push(send(worker.id, { type: 'share.dismissed', epoch: worker.epoch, model, version }));
+    }
+  }
+}
