@@ -31,7 +31,5 @@ export function createPipelines(engine: NodeEngine, config: Config, options: Doo
     queueBytesMax: config.pipelineQueueBytesMax,
     hungMs: config.hungKillMs,
   };
-  return new Pipelines(bounds, innerOf, (pipeline, { end }) => {
-    if (end.code !== undefined) engine.turnedAway(pipeline.model, pipeline.version, end.code);
-  });
+  return new Pipelines(bounds, innerOf);
 }

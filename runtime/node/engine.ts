@@ -8,6 +8,7 @@ import { endOf } from '../../actors/router/endings.js';
 import type { Router } from '../../actors/router/router.js';
 import { type ErrorCode, SignalboxError } from '../../proto/errors.js';
 import { type JobNumber, jobId, type MemberId, modelKey, versionOf } from '../../proto/ids.js';
+import type { JobSpec, JobStep } from '../../proto/job.js';
 import type { Message, Said } from '../../proto/messages.js';
 import { byteSize, type Tensor } from '../../proto/tensor.js';
 import { settle, wallTime } from '../clock.js';
@@ -26,6 +27,7 @@ import type { JobList, JobQuery, JobView } from '../doors/jobs.js';
 import type { Frames, Host, Occasion } from '../host/host.js';
 import { memoryMbOf } from '../models/memory.js';
 import { editionOf, type ModelEntry } from '../models/repository.js';
+import type { Pipeline } from '../pipelines/declaration.js';
 import type { Pipelines } from '../pipelines/pipelines.js';
 import type { Catalogue } from './catalogue.js';
 import { type Asked, Journal } from './journal.js';
@@ -107,8 +109,21 @@ export class NodeEngine implements Engine {
     { pipeline, parameters }: Passage,
     reply: (answer: Answer) => void,
   ): Ticket {
-    if (this.pipelines !== undefined) return this.pipelines.submit(pipeline, submission, parameters, reply);
-    throw new SignalboxError('UNSUPPORTED', 'this node has no pipelines');
+    if (this.pipelines === undefined) throw new SignalboxError('UNSUPPORTED', 'this node has no pipelines');
+    const job = ++this.submitted;
+    return this.pipelines.submit(pipeline, submission, parameters, (answer) => {
+      this.passed(job, submission.spec, pipeline, answer);
+      reply({ ...answer, jobId: jobId(this.self, job) });
+    });
+  }
+
+  /** Its runs are those of the tensor model, which are counted where that has them. */
+  private passed(job: JobNumber, spec: JobSpec, { runs }: Pipeline, { end, path }: Answer): void {
+    const endedAt = wallTime();
+    const steps = path();
+    if (end.code !== undefined) this.statistics.failed(spec.model, spec.version, end.code);
+    else if (runs !== '') this.statistics.passed(spec.model, spec.version, steps, endedAt);
+    this.journal.keep(job, spec, end, recordOf(steps), undefined, endedAt);
   }
 
   router(): MemberId {
@@ -282,6 +297,11 @@ function settledManner(entry: ModelEntry, condition: ModelCondition): BatchManne
   if (!entry.config.idempotent)
     return { policy, why: 'it does not batch (idempotent is false): each request runs by itself' };
   return condition.why === '' && policy !== 'auto' ? own : undefined;
+}
+
+/** Made apart from the answer, which would be kept in memory with it. */
+function recordOf(steps: readonly JobStep[]): Reply['record'] {
+  return { path: () => steps };
 }
 
 function restored({ restore }: Submission, outputs: readonly Tensor[]): readonly Tensor[] {

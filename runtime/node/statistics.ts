@@ -2,6 +2,7 @@
 import type { Slice } from '../../actors/effects.js';
 import type { ErrorCode } from '../../proto/errors.js';
 import { modelKey, versionOf } from '../../proto/ids.js';
+import type { JobStep } from '../../proto/job.js';
 import type { ModelCounters } from '../doors/engine.js';
 
 class Sum {
@@ -59,6 +60,16 @@ export class Statistics {
     batch.computeInput.add(computeInputMs);
     batch.computeInfer.add(computeMs);
     batch.computeOutput.add(computeOutputMs);
+  }
+
+  /** A request that was answered by the steps of a model and another model's runs. */
+  passed(model: string, version: string, path: readonly JobStep[], wallMs: number): void {
+    const counters = this.countersOf(model, version);
+    const begun = path.find(({ state }) => state === 'before');
+    counters.lastInferenceMs = wallMs;
+    counters.inferenceCount++;
+    counters.success.add(path.at(-1)?.afterMs ?? 0);
+    counters.queue.add(begun?.afterMs ?? 0);
   }
 
   /** One that was not, and why. */

@@ -27,7 +27,7 @@ export interface PassingRequest {
 export interface PassingWatcher {
   /** How long a thread may hold on to a request that has ended before it is taken for hung. */
   readonly hungMs: number;
-  ended(passing: Passing, answer: Answer): void;
+  ended(passing: Passing): void;
   /** No thread has it any more: its place is free. */
   released(passing: Passing): void;
 }
@@ -51,7 +51,6 @@ export class Passing {
   readonly #jobs = new Map<number, Ticket>();
   #thread: PipelineThread | undefined;
   #hung: Timer | undefined;
-  #lastJob = '';
   #asked = 0;
   #answered = 0;
   #isOver = false;
@@ -163,7 +162,6 @@ export class Passing {
   #answer(piece: number, answer: Answer): void {
     this.#jobs.delete(piece);
     if (this.#isOver) return;
-    this.#lastJob = answer.jobId;
     const { end, outputs } = answer;
     if (end.ending === 'completed') {
       this.#answered++;
@@ -173,7 +171,7 @@ export class Passing {
       sweep.passed(bytesIn(outputs));
       return;
     }
-    const which = this.#asked > 1 ? ` (job ${piece + 1} of ${this.#asked} so far)` : '';
+    const which = this.#asked > 1 ? ` (job ${piece + 1} of ${this.#asked} so far, ${answer.jobId})` : '';
     const message = `${this.#subject()}${which}: ${end.message}`;
     this.#end({ ...end, code: isErrorCode(end.code) ? end.code : 'INTERNAL', message }, []);
   }
@@ -204,8 +202,8 @@ export class Passing {
     this.#jobs.clear();
     if (end.ending !== 'completed' && this.#thread !== undefined) this.#drop(this.#thread);
     const path = this.#path;
-    const answer: Answer = { jobId: this.#lastJob, end, outputs, times: undefined, path: () => path };
-    this.#watcher.ended(this, answer);
+    const answer: Answer = { jobId: '', end, outputs, times: undefined, path: () => path };
+    this.#watcher.ended(this);
     // Never before `submit` has returned.
     if (this.#thread === undefined) settle(() => this.#reply(answer));
     else this.#reply(answer);

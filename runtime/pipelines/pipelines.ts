@@ -26,7 +26,6 @@ interface Lane {
 export class Pipelines {
   readonly #bounds: PipelineBounds;
   readonly #innerOf: InnerOf;
-  readonly #over: (pipeline: Pipeline, answer: Answer) => void;
   readonly #pool: PipelinePool;
   readonly #lanes = new Map<string, Lane>();
   readonly #passing = new Set<Passing>();
@@ -37,15 +36,13 @@ export class Pipelines {
   #isDraining = false;
   #drained: () => void = () => {};
 
-  /** `over` hears of each request that has ended. */
-  constructor(bounds: PipelineBounds, innerOf: InnerOf, over: (pipeline: Pipeline, answer: Answer) => void) {
+  constructor(bounds: PipelineBounds, innerOf: InnerOf) {
     this.#bounds = bounds;
     this.#innerOf = innerOf;
-    this.#over = over;
     this.#pool = new PipelinePool(bounds.threadCount);
     this.#watcher = {
       hungMs: bounds.hungMs,
-      ended: (passing, answer) => this.#ended(passing, answer),
+      ended: (passing) => this.#ended(passing),
       released: (passing) => this.#released(passing),
     };
   }
@@ -116,10 +113,9 @@ export class Pipelines {
     passing.begin(this.#pool.thread());
   }
 
-  #ended(passing: Passing, answer: Answer): void {
+  #ended(passing: Passing): void {
     this.#passing.delete(passing);
     if (!passing.hasBegun) this.#leave(this.#laneOf(passing.pipeline), passing);
-    this.#over(passing.pipeline, answer);
     if (this.#passing.size === 0) this.#drained();
   }
 

@@ -67,7 +67,6 @@ export class Played {
 export interface Scene {
   readonly pipelines: Pipelines;
   readonly played: Played;
-  readonly ended: Answer[];
   declare(config: string): Pipeline;
   ask(
     pipeline: Pipeline,
@@ -87,17 +86,11 @@ export async function scene(steps: string, own: Partial<PipelineBounds> = {}): P
   await writeFile(join(folder, 'package.json'), '{"type":"module"}');
   await writeFile(join(folder, 'steps.js'), steps);
   const played = new Played();
-  const ended: Answer[] = [];
-  const pipelines = new Pipelines(
-    { ...bounds, ...own },
-    () => played.inner(),
-    (_, answer) => ended.push(answer),
-  );
+  const pipelines = new Pipelines({ ...bounds, ...own }, () => played.inner());
   const place = { model: 'tried', version: '1', folder, versionFolder: folder };
   return {
     pipelines,
     played,
-    ended,
     declare: (config) => {
       const read = readModelConfig(config);
       const pipeline = typeof read === 'string' ? read : readPipeline(read, place);

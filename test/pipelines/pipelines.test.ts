@@ -121,7 +121,7 @@ test("a job's failure, a deadline and a cancel end the request, and with it its 
   played.jobs[1]?.finish([], { ending: 'failed', code: 'WORKERS_LOST', message: 'all gone' });
   const failed = (await failing.answer).end;
   assert.equal(failed.code, 'WORKERS_LOST');
-  assert.match(failed.message, /model "tried" \(job 2 of 2 so far\): all gone/);
+  assert.match(failed.message, /model "tried" \(job 2 of 2 so far, r\/1\): all gone/);
   assert.notEqual(played.jobs[0]?.cancelled, '');
 
   const cancelling = ask(pipeline, [bytes('x', 1)], { priority: 0 });

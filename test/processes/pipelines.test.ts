@@ -105,6 +105,36 @@ describe('models with steps of their owner', () => {
     assert.equal(body.error, 'model "outer": ./steps.mjs#count: the text is empty');
   });
 
+  test('have jobs of their own, whose stories are told, and are counted', async () => {
+    const url = `http://127.0.0.1:${node.httpPort}/v2/models/outer/infer`;
+    const jobOf = async (text: string): Promise<Record<string, unknown>> => {
+      const inputs = [{ name: 'text', datatype: 'BYTES', shape: [1], data: [text] }];
+      const headers = { 'signalbox-trace': '1' };
+      const answer = await fetch(url, { method: 'POST', headers, body: JSON.stringify({ inputs }) });
+      const id = answer.headers.get('signalbox-job') ?? '';
+      const { body } = await http(node.httpPort, `/v2/signalbox/jobs/${id}`);
+      return { ...(body as Record<string, unknown>), isIt: (body as { id: string }).id === id };
+    };
+    const statistics = async () => {
+      const { body } = await http(node.httpPort, '/v2/models/outer/stats');
+      const [{ inference_count, inference_stats }] = (body as { model_stats: [Counted] }).model_stats;
+      return { count: inference_count, ...inference_stats };
+    };
+    const was = await statistics();
+    const good = await jobOf('four');
+    assert.deepEqual([good['isIt'], good['model'], good['ending']], [true, 'outer', 'completed']);
+    const states = (good['path'] as { state: string }[]).map(({ state }) => state);
+    assert.deepEqual(states, ['waiting', 'before', 'running', 'completed']);
+    const bad = await jobOf('');
+    assert.deepEqual([bad['isIt'], bad['ending'], bad['code']], [true, 'failed', 'INPUT_INVALID']);
+    const is = await statistics();
+    assert.deepEqual(
+      [is.count - was.count, is.success.count - was.success.count, is.fail.count - was.fail.count],
+      [1, 1, 1],
+    );
+    assert.ok(is.success.ns > was.success.ns);
+  });
+
   test('end by their deadline, with a word on where they were', async () => {
     const { status, body } = await infer('late', 'abc', { timeout: 400_000 });
     assert.equal(status, 504);
@@ -137,6 +167,11 @@ describe('models with steps of their owner', () => {
     assert.equal((await ended).code, 0);
   });
 });
+
+interface Counted {
+  readonly inference_count: number;
+  readonly inference_stats: Record<'success' | 'fail', { readonly count: number; readonly ns: number }>;
+}
 
 const ownPorts = [
   'inputs: [{ name: x, datatype: FP32, shape: [-1, 4] }]',
