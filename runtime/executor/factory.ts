@@ -6,7 +6,7 @@ import { after, now, settle, type Timer } from '../clock.js';
 import { editionOf, type ModelEntry } from '../models/repository.js';
 import { loadOnBest, type Wish } from './choosing.js';
 import { ComputeThread } from './compute.js';
-import type { Device } from './device.js';
+import { type Device, kindOf } from './device.js';
 import { Devices } from './devices.js';
 import type { Cost, Executor, Loaded, Run, RunFailure, RunResult } from './executor.js';
 import { cutOutputs, fill, filledRows } from './filling.js';
@@ -22,6 +22,9 @@ import { Shelf } from './shelf.js';
 
 /** What a model may cost at most to run on the main thread: everything else there waits as long. */
 export const tiny = { oneRowMs: 0.15, allRowsMs: 0.5, fileBytes: 256 * 1024 } as const;
+
+/** TensorRT builds an engine of the model whenever it is loaded. */
+const buildFactor = 10;
 
 /** A thread without models is kept a little, for models often come one after the other. */
 const threadIdleMs = 2_000;
@@ -96,9 +99,9 @@ class Places implements Executor {
   async #inTime(entry: ModelEntry, device: Device): Promise<Loaded> {
     if (device === 'cpu') return this.#loadOn(entry, device);
     const { name, version, config } = entry;
-    const ms = config.loadLongestMs;
+    const ms = config.loadLongestMs * (kindOf(device) === 'tensorrt' ? buildFactor : 1);
     const late = after(ms, () =>
-      this.#break(`${name}:${version} did not load on ${device} within ${ms} ms, which is loadLongestMs`),
+      this.#break(`${name}:${version} did not load on ${device} within ${ms} ms (loadLongestMs)`),
     );
     return this.#loadOn(entry, device).finally(() => late.cancel());
   }

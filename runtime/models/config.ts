@@ -221,7 +221,9 @@ function misplaced(config: ModelConfig): string[] {
       ? [
           `placement is inline, but backend is ${backend}; a backend of your own has a thread of its own: leave placement out`,
         ]
-      : [];
+      : placement === 'inline' && device !== undefined && device !== 'cpu'
+        ? [`placement is inline, but device is ${device}, which has the compute thread; leave placement out`]
+        : [];
   const stray = strayed(backend);
   return [
     ...idle,

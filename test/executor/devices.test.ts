@@ -1,6 +1,7 @@
 // Devices: which is chosen, what becomes of a model whose device fails, and that both are said.
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
+import { loadConfig } from '../../runtime/config/load.js';
 import { loadOnBest } from '../../runtime/executor/choosing.js';
 import { type Device, devicePattern, readDevice } from '../../runtime/executor/device.js';
 import { Devices, type Probed } from '../../runtime/executor/devices.js';
@@ -8,6 +9,7 @@ import type { Loaded } from '../../runtime/executor/executor.js';
 import { createExecutor } from '../../runtime/executor/factory.js';
 import { elsewhere } from '../../runtime/executor/operators.js';
 import { readModelConfig } from '../../runtime/models/config.js';
+import { workerOrder } from '../../runtime/node/wiring.js';
 import { entryOf } from './models.js';
 import { onnxIdentity } from './onnx.js';
 
@@ -123,7 +125,7 @@ test('a device on which a model takes too long to load takes its process along',
     const entry = entryOf({ onnx: onnxIdentity('FP32', 4), config: { loadLongestMs: 1 } });
     void executor.load(entry).then(() => executor.close());
   });
-  assert.equal(await broken, 'model:1 did not load on webgpu within 1 ms, which is loadLongestMs');
+  assert.equal(await broken, 'model:1 did not load on webgpu within 1 ms (loadLongestMs)');
 });
 
 describe('a real trial', () => {
@@ -171,6 +173,24 @@ describe('the key device', () => {
     assert.match(config, /device .*cpu, webgpu, cuda:N, tensorrt:N .* auto/);
     const echo = readModelConfig('{ backend: echo, device: webgpu, inputs: [], outputs: [] }');
     assert.match(String(echo), /device is webgpu, but backend is echo, which runs on the CPU only/);
+    const inline = readModelConfig('{ device: webgpu, placement: inline }');
+    assert.match(String(inline), /placement is inline, but device is webgpu, .* leave placement out/);
     assert.match(String(readModelConfig('fallback: gpu')), /fallback .*none.*cpu/);
   });
+});
+
+test('the devices of a node are dealt to its workers in turn', () => {
+  const { config } = loadConfig(['--device', 'webgpu,cuda,tensorrt:1', '--fallback', 'cpu'], {});
+  const who = { member: 'worker-1.aaaaaa', name: 'worker-1', host: 'node.aaaaaa', join: [] };
+  const orders = [0, 1, 2, 3].map((slot) => workerOrder(config, slot, who));
+  assert.deepEqual(
+    orders.map(({ device }) => device),
+    ['webgpu', 'cuda:0', 'tensorrt:1', 'webgpu'],
+  );
+  assert.equal(orders[0]?.fallback, 'cpu');
+  assert.equal(loadConfig([], {}).config.device, 'cpu');
+  assert.throws(
+    () => loadConfig(['--device', 'cpu,gpu'], {}),
+    /--device is "cpu,gpu"; allowed is cpu, webgpu, cuda:N/,
+  );
 });
