@@ -30,7 +30,7 @@ export interface NatsOptions {
 }
 
 const connectMs = 4000;
-const askMs = 2000;
+const askMs = 1000;
 const reconnectMs = 250;
 const pingMs = 2000;
 const pingsMissedMax = 2;

@@ -114,6 +114,7 @@ export class StoredMembership implements Membership {
         return quiet(this.freeze(fact.reason));
       case 'write.failed':
         this.leases.blame(fact.reason);
+        this.writtenAt = Number.NEGATIVE_INFINITY;
         return quiet([]);
       case 'entry.put':
         return this.put(fact, now);

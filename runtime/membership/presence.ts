@@ -71,6 +71,11 @@ export class Presence {
     this.watchLinks(new Set());
   }
 
+  /** A start is not to wait any longer: the node stops. */
+  hurry(): void {
+    this.upkeep.hurry();
+  }
+
   /** This node has changed. */
   renew(): void {
     this.upkeep.renew();

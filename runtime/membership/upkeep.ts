@@ -23,7 +23,7 @@ export interface UpkeepOptions {
 }
 
 const againFirstMs = 250;
-const againMostMs = 5000;
+const againMostMs = 1000;
 const goodbyeMs = 1000;
 const warnings: readonly Note['event'][] = ['cluster.frozen', 'member.refused'];
 
@@ -68,6 +68,11 @@ export class Upkeep {
     } finally {
       this.deadline?.cancel();
     }
+  }
+
+  /** A start is not to wait any longer: the node stops. */
+  hurry(): void {
+    this.isKnown();
   }
 
   /** The node has changed: the others are to know at once. */

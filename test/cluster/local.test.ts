@@ -52,6 +52,13 @@ function hear(side: Membership, ...listed: readonly Member[]): Step {
   return side.heard({ type: 'members.listed', revision: 1, members }, founder.id);
 }
 
+test('who is listed twice before a link opens is called once', () => {
+  const side = new LocalMembership(second, false);
+  side.opened(founder);
+  assert.deepEqual(hear(side, founder, second, third).dial, [third.endpoint]);
+  assert.deepEqual(hear(side, founder, second, third).dial, []);
+});
+
 test('who was called and is neither listed nor linked any more is hung up on', () => {
   const side = new LocalMembership(second, false);
   side.opened(founder);

@@ -121,6 +121,11 @@ test('another cluster, another protocol and rubbish are refused by name, once', 
   assert.match(await refusal('w', writeRecord(record)), /the entry of w has no good member/);
   await store.put('x', writeRecord(record));
   assert.equal(noted('a: member.joined x').length, 1, 'and taken once it fits');
+  assert.match(
+    await refusal('x', writeRecord({ ...record, cluster: 'village' })),
+    /village/,
+    'and refused anew',
+  );
 });
 
 test('a record says what of it is amiss', () => {
@@ -146,6 +151,24 @@ test('a record says what of it is amiss', () => {
   ];
   for (const [change, what] of amiss) assert.equal(read(change), `the entry of x has no good ${what}`);
   assert.equal(readRecord('x', '[]', 'town'), 'the entry of x is no record of a node');
+});
+
+test('who hears nothing of itself asks for the watch anew, and again after a while', () => {
+  const membership = membershipOf(first, lease);
+  const reopens = (now: number): number =>
+    membership.told({ type: 'tick' }, now).effects.filter(({ type }) => type === 'reopen').length;
+  membership.told({ type: 'store.opened' }, 0);
+  assert.deepEqual([3000, 6001, 9000, 12_002].map(reopens), [0, 1, 0, 1]);
+  membership.told({ type: 'store.lost', reason: 'gone' }, 12_100);
+  assert.equal(reopens(30_000), 0, 'there is nothing to watch');
+});
+
+test('who leaves writes no more', () => {
+  const membership = membershipOf(first, lease);
+  membership.told({ type: 'store.opened' }, 0);
+  assert.deepEqual(membership.told({ type: 'self.leaving' }, 10).effects, [{ type: 'erase', key: 'a' }]);
+  membership.told({ type: 'entry.removed', key: 'a' }, 20);
+  assert.deepEqual(membership.told({ type: 'tick' }, 4000).effects, []);
 });
 
 test('who may not write says why', () => {

@@ -177,6 +177,9 @@ describe('nodes that find each other by NATS', { skip }, () => {
       lost.output,
       /NATS can't be used at nats:\/\/127\.0\.0\.1:1, tried \d times in 0\.6 s: nobody listens there/,
     );
+    const waiting = start('worker', 'waiting', { nats: 'nats://127.0.0.1:1' });
+    await waiting.event('nats.unreachable');
+    assert.equal((await waiting.stop()).code, 0, 'whoever does not want to wait need not');
     const both = start('worker', 'both', { join: 'ipc:///tmp/x' });
     assert.equal((await both.ended).code, 2);
     assert.match(both.output, /--nats and --join are two ways to find the other nodes/);
