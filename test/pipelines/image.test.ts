@@ -104,6 +104,57 @@ describe('the image pipeline', () => {
     assert.ok((await sizeOf(20)) < (await sizeOf(95)) / 2);
   });
 
+  test('an animation goes through frame by frame, where the model allows that, and comes out as one', async () => {
+    const delays = [40, 50, 60];
+    const frames = await Promise.all(
+      delays.map((_, at) =>
+        painted(24 + at, 16)
+          .resize(24, 16, { fit: 'fill' })
+          .ensureAlpha()
+          .raw()
+          .toBuffer(),
+      ),
+    );
+    const raw = { width: 24, height: 48, channels: 4, pageHeight: 16 } as const;
+    const moving = sharp(Buffer.concat(frames), { raw });
+    const gif = await moving.clone().gif({ delay: delays, loop: 2 }).toBuffer();
+    const webp = await moving.clone().webp({ delay: delays, loop: 0, lossless: true }).toBuffer();
+    const still = await painted(20, 10).png().toBuffer();
+    const all = made.declare(config('{ scales: [2] }', '{ framesMax: 3 }'));
+    const shown = async (image?: Buffer) => {
+      const { format, width, height, pages, delay, loop } = await sharp(image).metadata();
+      return [format, width, height, pages, delay, loop];
+    };
+    const [first, second] = await enlarged([gif, still], {}, all);
+    assert.deepEqual(await shown(first), ['gif', 48, 32, 3, delays, 2]);
+    assert.equal((await sharp(second).metadata()).format, 'png');
+    const [same] = await enlarged([webp], { quality: 100 }, all);
+    assert.deepEqual(await shown(same), ['webp', 48, 32, 3, delays, 0]);
+    const [other] = await enlarged([gif], { format: 'webp' }, all);
+    assert.deepEqual(await shown(other), ['webp', 48, 32, 3, delays, 2]);
+    const before = made.played.jobs.length;
+    for (const [image, through, parameters] of [
+      [gif, all, { format: 'png' }],
+      [webp, pipeline, { format: 'png' }],
+      [gif, pipeline, {}],
+    ] as const) {
+      const [one] = await enlarged([image], parameters, through);
+      const { format, pages } = await sharp(one).metadata();
+      assert.deepEqual([format, pages], ['png', undefined]);
+    }
+    assert.equal(made.played.jobs.length - before, 3);
+    const few = made.declare(config('{}', '{ framesMax: 2 }'));
+    const { end } = await made.ask(few, [bytesTensor('image', gif)]).answer;
+    assert.equal(end.code, 'PAYLOAD_TOO_LARGE');
+    assert.match(end.message, /image\.decode: the image has 3 frames; allowed are 2 \(framesMax\)/);
+    // Each frame is what it would be as an image.
+    const file = await sharp(same, { page: 2 }).removeAlpha().raw().toBuffer();
+    const [alone] = await enlarged([await sharp(webp, { page: 2 }).png().toBuffer()], {}, all);
+    const wanted = await sharp(alone).removeAlpha().raw().toBuffer();
+    const far = file.reduce((sum, value, at) => sum + Math.abs(value - (wanted[at] as number)), 0);
+    assert.ok(far / file.length < 4, `the last frame is off by ${far / file.length} in the mean`);
+  });
+
   test('keeps alpha and grey, turns upright, and takes CMYK and 16 bits', async () => {
     const shape = async (image: Buffer): Promise<number[]> => {
       const { info } = await pixels((await enlarged([image], { format: 'png' }))[0] as Buffer);

@@ -1,7 +1,8 @@
 // Where frames go: files of a folder under the names that they came with, or an animation that is written while they come.
 import { mkdir, open, rename, rm, writeFile } from 'node:fs/promises';
 import { basename, extname, join } from 'node:path';
-import { type AnimationFormat, AnimationWriter } from '../../pipelines/image/animation.js';
+import { AnimationWriter } from '../../pipelines/image/animation.js';
+import type { MovingFormat } from '../../pipelines/image/formats.js';
 import type { Frame, PassedFrame } from './stream.js';
 
 export interface FrameSink {
@@ -17,6 +18,7 @@ const endings: Readonly<Record<string, string>> = {
   'image/png': '.png',
   'image/jpeg': '.jpg',
   'image/webp': '.webp',
+  'image/gif': '.gif',
 };
 
 export async function folderSink(folder: string): Promise<FrameSink> {
@@ -41,7 +43,7 @@ interface Held {
 }
 
 /** A frame that came too late is made up for by the one before it, which is shown for longer. */
-export async function animationSink(file: string, format: AnimationFormat, loop: number): Promise<FrameSink> {
+export async function animationSink(file: string, format: MovingFormat, loop: number): Promise<FrameSink> {
   const { gifOf, readAnimation } = await import('../../pipelines/image/codec.js');
   const begun = `${file}.part`;
   const handle = await open(begun, 'w');

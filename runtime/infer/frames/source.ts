@@ -8,8 +8,6 @@ import type { Frame } from './stream.js';
 export type Frames = AsyncIterable<Frame>;
 
 const imageFile = /^[^.].*\.(png|jpe?g|webp|gif)$/i;
-/** Unpacked at a time, in all frames together. */
-const unpackedPixels = 16_000_000;
 
 /** `frame2.png` goes before `frame10.png`. */
 export async function folderFrames(folder: string): Promise<Frames> {
@@ -27,12 +25,10 @@ async function* filesIn(folder: string, names: readonly string[]): Frames {
   for (const name of names) yield { name, bytes: await readFile(join(folder, name)), delayMs: 0 };
 }
 
-export async function* animationFrames(
-  bytes: Uint8Array,
-  { width, height, delaysMs }: Animation,
-): AsyncGenerator<Frame> {
-  const { framesOf } = await import('../../pipelines/image/codec.js');
-  const together = Math.max(1, Math.floor(unpackedPixels / (width * height)));
+export async function* animationFrames(bytes: Uint8Array, animation: Animation): AsyncGenerator<Frame> {
+  const { framesOf, framesTogether } = await import('../../pipelines/image/codec.js');
+  const { delaysMs } = animation;
+  const together = framesTogether(animation);
   for (let from = 0; from < delaysMs.length; from += together) {
     const count = Math.min(together, delaysMs.length - from);
     for (const [at, frame] of (await framesOf(bytes, from, count)).entries()) {

@@ -1,9 +1,8 @@
 // Animations of any length, taken apart and put together frame by frame: at no time is more of one in memory than a few of its
 // frames, and what they were packed in.
+import type { MovingFormat } from './formats.js';
 import { gifEnd, gifHead, gifPart, goesBeforeNext } from './gif.js';
 import { webpHead, webpHeadBytes, webpPart } from './webp.js';
-
-export type AnimationFormat = 'gif' | 'webp';
 
 export interface FrameHead {
   readonly width: number;
@@ -25,7 +24,7 @@ export interface AnimationFile {
 
 /** Frames as still files of its format, all of one size. */
 export class AnimationWriter {
-  readonly #format: AnimationFormat;
+  readonly #format: MovingFormat;
   readonly #head: FrameHead;
   readonly #file: AnimationFile;
   #bytes = 0;
@@ -33,13 +32,13 @@ export class AnimationWriter {
   /** Held back until it is known what comes behind it. */
   #last: AnimationPart | undefined;
 
-  private constructor(format: AnimationFormat, head: FrameHead, file: AnimationFile) {
+  private constructor(format: MovingFormat, head: FrameHead, file: AnimationFile) {
     this.#format = format;
     this.#head = head;
     this.#file = file;
   }
 
-  static async open(format: AnimationFormat, head: FrameHead, file: AnimationFile): Promise<AnimationWriter> {
+  static async open(format: MovingFormat, head: FrameHead, file: AnimationFile): Promise<AnimationWriter> {
     const writer = new AnimationWriter(format, head, file);
     await writer.#append(format === 'gif' ? gifHead(head) : webpHead(head, false, webpHeadBytes));
     return writer;

@@ -2,7 +2,7 @@
 // is spent on it where its header says enough.
 import sharp, { type Sharp } from 'sharp';
 import { StepError } from '../step.js';
-import { formatOf, type ImageFormat, type ReadFormat, strangeFormat } from './formats.js';
+import { formatOf, type ImageFormat, strangeFormat } from './formats.js';
 import { copyOf } from './gathered.js';
 import type { Picture } from './picture.js';
 
@@ -24,7 +24,7 @@ const unlimited = { limitInputPixels: false } as const;
 const quick = { compressionLevel: 1 } as const;
 
 export interface ReadPicture extends Picture {
-  readonly format: ReadFormat;
+  readonly format: ImageFormat;
 }
 
 /** Upright, in sRGB, 8 bits a channel; grey stays grey and alpha is kept. */
@@ -33,7 +33,7 @@ export async function readPicture(bytes: Uint8Array, pixelsMax: number): Promise
   if (format === undefined) throw unreadable(strangeFormat(bytes));
   try {
     const { width, height, space, hasAlpha } = await sharp(bytes, { limitInputPixels: false }).metadata();
-    if (width * height > pixelsMax) throw tooLarge(width, height, pixelsMax);
+    checkPixels({ width, height }, pixelsMax);
     const isGrey = space === 'b-w' || space === 'grey16';
     const { data, info } = await sharp(bytes, { limitInputPixels: pixelsMax, failOn: 'error' })
       .autoOrient()
@@ -60,6 +60,7 @@ export async function writePicture(
   try {
     if (format === 'png') return await image.png({ compressionLevel: 6 }).toBuffer();
     if (format === 'webp') return await image.webp({ quality }).toBuffer();
+    if (format === 'gif') return await image.gif().toBuffer();
     return await image.jpeg({ quality }).toBuffer();
   } catch (fault) {
     throw new StepError(
@@ -95,24 +96,38 @@ export async function readAnimation(bytes: Uint8Array): Promise<Animation> {
   }
 }
 
-/** So many frames from one on, each as a PNG of its own. */
-export async function framesOf(bytes: Uint8Array, from: number, count: number): Promise<Uint8Array[]> {
+/** Unpacked at a time, in all frames together. */
+const unpackedPixels = 16_000_000;
+
+export function framesTogether({ width, height }: Sides): number {
+  return Math.max(1, Math.floor(unpackedPixels / (width * height)));
+}
+
+/** So many frames from one on. */
+export async function readFrames(bytes: Uint8Array, from: number, count: number): Promise<Picture[]> {
   try {
     const { data, info } = await sharp(bytes, { ...unlimited, page: from, pages: count, failOn: 'error' })
       .toColourspace('srgb')
       .raw()
       .toBuffer({ resolveWithObject: true });
-    const [height, channels] = [info.height / count, info.channels];
+    const { width, channels } = info;
     const size = data.length / count;
-    const frames: Uint8Array[] = [];
-    for (let at = 0; at < count; at++) {
-      const frame = data.subarray(at * size, (at + 1) * size);
-      frames.push(await rawImage({ width: info.width, height, channels, data: frame }).png(quick).toBuffer());
-    }
-    return frames;
+    return Array.from({ length: count }, (_, at) => {
+      const frame = copyOf(data.subarray(at * size, (at + 1) * size));
+      return { width, height: info.height / count, channels, data: frame };
+    });
   } catch (fault) {
     throw unreadable(`of its frames ${from + 1} to ${from + count}: ${wordsOf(fault)}`);
   }
+}
+
+/** The same, each as a PNG of its own. */
+export async function framesOf(bytes: Uint8Array, from: number, count: number): Promise<Uint8Array[]> {
+  const files: Uint8Array[] = [];
+  for (const frame of await readFrames(bytes, from, count)) {
+    files.push(await rawImage(frame).png(quick).toBuffer());
+  }
+  return files;
 }
 
 /** As a GIF by itself, with the 256 colours that suit it best. */
@@ -138,8 +153,11 @@ function unreadable(why: string): StepError {
   return new StepError('INPUT_INVALID', `the image can't be read: ${why}`);
 }
 
-function tooLarge(width: number, height: number, pixelsMax: number): StepError {
-  return new StepError(
+type Sides = Pick<Picture, 'width' | 'height'>;
+
+export function checkPixels({ width, height }: Sides, pixelsMax: number): void {
+  if (width * height <= pixelsMax) return;
+  throw new StepError(
     'PAYLOAD_TOO_LARGE',
     `the image has ${width}x${height} pixels, which are ${width * height}; allowed are ${pixelsMax} (pixelsMax)`,
   );

@@ -1,13 +1,16 @@
 // Which kind of image bytes are, told by how they begin: what is no image is refused before any decoder sees it.
 
-export const imageFormats = ['png', 'jpeg', 'webp'] as const;
+export const imageFormats = ['png', 'jpeg', 'webp', 'gif'] as const;
 export type ImageFormat = (typeof imageFormats)[number];
 
-/** What may come: GIF too, of which the first frame counts. */
-export const readFormats = [...imageFormats, 'gif'] as const;
-export type ReadFormat = (typeof readFormats)[number];
+/** Those that can hold several frames. */
+export type MovingFormat = 'gif' | 'webp';
 
-const beginnings: readonly [format: ReadFormat, at: number, signs: string][] = [
+export function isMoving(format: string): format is MovingFormat {
+  return format === 'gif' || format === 'webp';
+}
+
+const beginnings: readonly [format: ImageFormat, at: number, signs: string][] = [
   ['png', 0, '\x89PNG\r\n\x1a\n'],
   ['jpeg', 0, '\xff\xd8\xff'],
   ['webp', 8, 'WEBP'],
@@ -22,7 +25,7 @@ const others: readonly [name: string, pattern: RegExp][] = [
   ['BMP', /^BM/],
 ];
 
-export function formatOf(bytes: Uint8Array): ReadFormat | undefined {
+export function formatOf(bytes: Uint8Array): ImageFormat | undefined {
   const head = headOf(bytes);
   return beginnings.find(([, at, signs]) => head.startsWith(signs, at))?.[0];
 }
@@ -33,7 +36,7 @@ export function strangeFormat(bytes: Uint8Array): string {
   const head = headOf(bytes);
   const known = others.find(([, pattern]) => pattern.test(head))?.[0];
   const is = known === undefined ? 'it does not begin like an image' : `it is ${known}`;
-  return `${is}; taken are ${readFormats.join(', ')}`;
+  return `${is}; taken are ${imageFormats.join(', ')}`;
 }
 
 function headOf(bytes: Uint8Array): string {

@@ -54,3 +54,25 @@ export class Gathered {
     return whole;
   }
 }
+
+/** A file in memory, whose head may be written once more at its end. */
+export class StoredFile {
+  readonly #gathered = new Gathered();
+  #head: Uint8Array | undefined;
+
+  async append(bytes: Uint8Array): Promise<void> {
+    if (this.#head === undefined) this.#head = bytes;
+    else this.#gathered.add(bytes);
+  }
+
+  async rewriteHead(bytes: Uint8Array): Promise<void> {
+    this.#head = bytes;
+  }
+
+  taken(room: number): Uint8Array {
+    const head = this.#head ?? new Uint8Array(0);
+    const whole = this.#gathered.taken(room + head.length);
+    whole.set(head, room);
+    return whole;
+  }
+}

@@ -10,6 +10,11 @@ const decodeShape = z.strictObject({
     .default(32_000_000)
     .describe('Pixels of an image; a larger one is refused.'),
   imagesMax: whole(1, 1024).default(16).describe('Images of one request.'),
+  framesMax: whole(1, 100_000)
+    .default(1)
+    .describe(
+      'Frames of an animated GIF or WebP, each of which goes through by itself. 1: the first counts.',
+    ),
 });
 const enlargeShape = z.strictObject({
   scale: whole(1, scaleMax)
@@ -32,7 +37,7 @@ const encodeShape = z.strictObject({
     .enum(['same', ...imageFormats])
     .default('same')
     .describe(
-      'How it is written, unless the parameter `format` says: `same` as it came, and what WebP can not hold (40 megapixels) as another.',
+      'How it is written, unless the parameter `format` says: `same` as it came, and what WebP can not hold (40 megapixels) as another, one GIF as PNG.',
     ),
   quality: whole(1, 100).default(90).describe('Of JPEG and WebP, unless the parameter `quality` says.'),
   tensor: word(128).default('image').describe('The output that clients see.'),
@@ -71,7 +76,7 @@ export const imageKinds = {
   }),
   'image.encode': stepKind({
     side: 'after',
-    meaning: 'Pixels to PNG, JPEG or WebP bytes.',
+    meaning: 'Pixels to PNG, JPEG, WebP or GIF bytes, frames to an animation.',
     options: encodeShape,
     gives: ({ tensor }) => [{ name: tensor, datatype: 'BYTES', shape: [-1] }],
     load: async () => (await steps()).encode,

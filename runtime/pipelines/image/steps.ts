@@ -4,9 +4,10 @@ import { BufferSweep } from '../../heap.js';
 import { parameterOf } from '../parameter.js';
 import { StepError, type StepMaker, type StepRequest } from '../step.js';
 import { Enlarger } from './bicubic.js';
-import { readPicture } from './codec.js';
-import { type ImageFormat, imageFormats } from './formats.js';
-import type { DecodeOptions, EncodeOptions, EnlargeOptions } from './kinds.js';
+import { checkPixels, framesTogether, readAnimation, readFrames, readPicture } from './codec.js';
+import { formatOf, isMoving } from './formats.js';
+import { type Given, givenKey, listIn, outlinesKey, pictureOf, tensorOf } from './kept.js';
+import type { DecodeOptions, EnlargeOptions } from './kinds.js';
 import {
   Bands,
   Brightness,
@@ -17,7 +18,9 @@ import {
   type Tile,
   tilesOf,
 } from './picture.js';
-import { bandedPixels, canBeWritten, type PictureWriter, pictureWriter } from './writer.js';
+import { bandedPixels } from './writer.js';
+
+export { encode } from './encode.js';
 
 /** An image on its way: what it was, and what it is to become. */
 interface Enlarging {
@@ -28,24 +31,13 @@ interface Enlarging {
 }
 
 const enlargingKey = 'image.enlarging';
-const formatsKey = 'image.formats';
-const outlinesKey = 'image.outlines';
 
 /** Of what the image library decoded and was copied. */
 const sweep = new BufferSweep(16 << 20, 'major');
 
-function listIn<T>(request: StepRequest, key: string): T[] {
-  let list = request.kept.get(key) as T[] | undefined;
-  if (list === undefined) {
-    list = [];
-    request.kept.set(key, list);
-  }
-  return list;
-}
-
-/** BYTES, an image an element, to UINT8 [height, width, channels], one piece an image. */
+/** BYTES, an image an element, to UINT8 [height, width, channels], one piece an image, or one a frame of what moves. */
 export const decode: StepMaker<DecodeOptions> = {
-  open: ({ pixelsMax, imagesMax }) => ({
+  open: ({ pixelsMax, imagesMax, framesMax }) => ({
     async *apply([given], request) {
       const { data, shape } = given as Tensor;
       const count = elementCount(shape);
@@ -56,19 +48,59 @@ export const decode: StepMaker<DecodeOptions> = {
         );
       }
       const offsets = bytesElementOffsets(data, count) as number[];
+      const frames = takesFrames(request) ? framesMax : 1;
       for (let at = 0; at < count; at++) {
         const bytes = data.subarray((offsets[at] as number) + 4, offsets[at + 1]);
-        const { format, ...picture } = await readPicture(bytes, pixelsMax).catch((fault: Error) => {
-          if (count > 1) fault.message = `image ${at + 1} of ${count}: ${fault.message}`;
+        try {
+          for await (const picture of picturesIn(request, bytes, pixelsMax, frames)) {
+            sweep.passed(picture.data.length);
+            yield [tensorOf(picture)];
+          }
+        } catch (fault) {
+          if (count > 1 && fault instanceof Error)
+            fault.message = `image ${at + 1} of ${count}: ${fault.message}`;
           throw fault;
-        });
-        listIn<string>(request, formatsKey).push(format);
-        sweep.passed(picture.data.length);
-        yield [tensorOf(picture)];
+        }
       }
     },
   }),
 };
+
+/** Where the answer is to be a JPEG or a PNG, one frame is all that it shows. */
+function takesFrames({ parameters }: StepRequest): boolean {
+  const format = String(parameters.get('format') ?? 'same').toLowerCase();
+  return format === 'same' || isMoving(format);
+}
+
+async function* picturesIn(
+  request: StepRequest,
+  bytes: Uint8Array,
+  pixelsMax: number,
+  framesMax: number,
+): AsyncGenerator<Picture> {
+  const given = listIn<Given>(request, givenKey);
+  const came = formatOf(bytes);
+  const animation =
+    framesMax > 1 && came !== undefined && isMoving(came) ? await readAnimation(bytes) : undefined;
+  const count = animation?.delaysMs.length ?? 1;
+  if (animation === undefined || count === 1) {
+    const { format, ...picture } = await readPicture(bytes, pixelsMax);
+    given.push({ format });
+    yield picture;
+    return;
+  }
+  if (count > framesMax) {
+    const message = `the image has ${count} frames; allowed are ${framesMax} (framesMax)`;
+    throw new StepError('PAYLOAD_TOO_LARGE', message);
+  }
+  checkPixels(animation, pixelsMax);
+  given.push({ format: came ?? '', animation });
+  const together = framesTogether(animation);
+  for (let from = 0; from < count; from += together) {
+    request.check();
+    yield* await readFrames(bytes, from, Math.min(together, count - from));
+  }
+}
 
 /** The brightness of the image, enlarged, 0 to 1, tile by tile; made when the model has room for it. */
 export const enlarge: StepMaker<EnlargeOptions> = {
@@ -111,57 +143,6 @@ export const recolour: StepMaker<unknown> = {
     },
   }),
 };
-
-export const encode: StepMaker<EncodeOptions> = {
-  open: ({ format: byDefault, quality: usual, tensor: name }) => ({
-    async *join(pieces, request) {
-      const asked = String(parameterOf(request, 'format', byDefault, ['same', 'jpg', ...imageFormats]));
-      const quality = Number(parameterOf(request, 'quality', usual, { from: 1, to: 100 }));
-      let writer: PictureWriter | undefined;
-      let rowsLeft = 0;
-      for await (const [tensor] of pieces) {
-        const band = pictureOf(tensor as Tensor);
-        if (writer === undefined) {
-          const outline = outlineOf(band, listIn<Outline>(request, outlinesKey).shift());
-          const came = listIn<string>(request, formatsKey).shift() ?? '';
-          writer = pictureWriter(outline, writtenAs(asked, came, outline), quality);
-          rowsLeft = outline.height;
-        }
-        request.check();
-        await writer.rows(band.data);
-        rowsLeft -= band.height;
-        if (rowsLeft > 0) continue;
-        yield [elementOf(name, await writer.end(elementHead))];
-        writer = undefined;
-      }
-    },
-  }),
-};
-
-const elementHead = 4;
-
-function elementOf(name: string, data: Uint8Array): Tensor {
-  new DataView(data.buffer, data.byteOffset).setUint32(0, data.length - elementHead, true);
-  return { name, datatype: 'BYTES', shape: [1], data };
-}
-
-/** Of the whole that a band belongs to; what a step in between has made of a whole image is one itself. */
-function outlineOf(band: Picture, whole: Outline | undefined): Outline {
-  if (whole === undefined || whole.width * whole.height < bandedPixels) return band;
-  if (whole.width === band.width && whole.channels === band.channels) return whole;
-  throw new StepError(
-    'MODEL_FAILED',
-    `a band of an image has ${band.width} columns of ${band.channels}, wanted are ${whole.width} of ${whole.channels}`,
-  );
-}
-
-/** What comes in as something that is not written goes out as PNG, and what its format can't hold as another. */
-function writtenAs(asked: string, came: string, outline: Outline): ImageFormat {
-  const format = asked === 'same' ? came : asked === 'jpg' ? 'jpeg' : asked;
-  const wanted = imageFormats.find((known) => known === format) ?? 'png';
-  if (asked !== 'same' || canBeWritten(outline, wanted)) return wanted;
-  return outline.channels % 2 === 1 && canBeWritten(outline, 'jpeg') ? 'jpeg' : 'png';
-}
 
 /** Tiles put in their places; the colours of each are enlarged when it comes. */
 class Recoloured {
@@ -292,18 +273,4 @@ function firstRow(top: number, scale: number): number {
 
 function clamped(value: number): number {
   return value <= 0 ? 0 : value >= 255 ? 255 : (value + 0.5) | 0;
-}
-
-function tensorOf({ width, height, channels, data }: Picture): Tensor {
-  return { name: 'image', datatype: 'UINT8', shape: [height, width, channels], data };
-}
-
-function pictureOf({ shape, datatype, data }: Tensor): Picture {
-  const [height = 0, width = 0, channels = 0] = shape;
-  if (datatype === 'UINT8' && shape.length === 3 && channels >= 1 && channels <= 4)
-    return { width, height, channels, data };
-  throw new StepError(
-    'MODEL_FAILED',
-    `wanted is an image as UINT8 [height, width, 1 to 4], given is ${datatype} [${shape}]`,
-  );
 }

@@ -1,7 +1,7 @@
 // Writes an image whose rows come band by band. A large one is coded as they come, so that it is never in memory as a whole.
 import { StepError } from '../step.js';
 import { writeJpegStrip, writePicture } from './codec.js';
-import type { ImageFormat } from './formats.js';
+import { type ImageFormat, isMoving } from './formats.js';
 import { Gathered } from './gathered.js';
 import type { Outline, Picture } from './picture.js';
 import { PngRows } from './png.js';
@@ -10,13 +10,18 @@ import { fileEnd, stripPart, stripRows } from './strips.js';
 /** From here on images are handed on in bands and written as these come. */
 export const bandedPixels = 8_000_000;
 
-/** What a format can hold, and of WebP what can be written within memory: it needs the image as a whole. */
-const sideMax: Readonly<Record<ImageFormat, number>> = { png: 1_000_000, jpeg: 65_500, webp: 16_383 };
-const webpPixelsMax = 40_000_000;
+/** What a format can hold, and of WebP and GIF what can be written within memory: they need the image as a whole. */
+const sideMax: Readonly<Record<ImageFormat, number>> = {
+  png: 1_000_000,
+  jpeg: 65_500,
+  webp: 16_383,
+  gif: 65_535,
+};
+const wholePixelsMax = 40_000_000;
 
 export function canBeWritten({ width, height }: Outline, format: ImageFormat): boolean {
   if (Math.max(width, height) > sideMax[format]) return false;
-  return format !== 'webp' || width * height <= webpPixelsMax;
+  return !isMoving(format) || width * height <= wholePixelsMax;
 }
 
 export interface PictureWriter {
@@ -29,13 +34,13 @@ export interface PictureWriter {
 export function pictureWriter(outline: Outline, format: ImageFormat, quality: number): PictureWriter {
   const { width, height } = outline;
   if (!canBeWritten(outline, format)) {
-    const webp = format === 'webp' ? ` and ${webpPixelsMax} pixels` : '';
+    const pixels = isMoving(format) ? ` and ${wholePixelsMax} pixels` : '';
     throw new StepError(
       'INPUT_INVALID',
-      `${width}x${height} pixels can't be written as ${format}, which takes ${sideMax[format]} a side${webp}`,
+      `${width}x${height} pixels can't be written as ${format}, which takes ${sideMax[format]} a side${pixels}`,
     );
   }
-  if (format === 'webp' || width * height < bandedPixels) return new WholeWriter(outline, format, quality);
+  if (isMoving(format) || width * height < bandedPixels) return new WholeWriter(outline, format, quality);
   return format === 'png' ? new PngWriter(outline) : new JpegWriter(outline, quality);
 }
 

@@ -22,7 +22,7 @@ import { onNode } from '../scene.js';
 
 const scale = 2;
 const place: StepPlace = { model: '', version: '', folder: '', versionFolder: '' };
-const decoding = { pixelsMax: 32_000_000, imagesMax: 1 };
+const decoding = { pixelsMax: 32_000_000, imagesMax: 1, framesMax: 1 };
 const enlarging = { scale, scales: [scale], tileSide: 256, halo: 6, tensor: 'input' };
 const encoding = { format: 'same', quality: 90, tensor: 'image' } as const;
 interface Steps {
