@@ -6,7 +6,8 @@ import type { FuzzScene } from './scene.js';
 import { Tally } from './tally.js';
 
 const inFlight = 4;
-const timeoutUs = 20_000_000;
+/** One that says it is 65,000 pixels high takes its time, and the machine has others too. */
+const timeoutUs = 60_000_000;
 
 /** Until the time is up; the cases count from `seed`. */
 export async function fuzzPictures(scene: FuzzScene, seed: number, until: number): Promise<Tally> {

@@ -6,6 +6,12 @@ import { tokenizerFaults } from './files.js';
 
 const tokensMost = 65_536;
 const ascending = 'ascending numbers of tokens';
+/** Short texts are many, and a token too much is a large part of them: below 24 none is filled up. */
+const shortLengths = Array.from({ length: 21 }, (_, at) => at + 4);
+const lengthsUsual = [
+  ...shortLengths,
+  ...[26, 28, 30, 32, 36, 40, 48, 56, 64, 72, 80, 96, 112, 128, 160, 192, 224, 256],
+];
 const tensorName = word(limits.nameLengthMax);
 
 const tokenizeOptions = z.strictObject({
@@ -28,9 +34,7 @@ const tokenizeOptions = z.strictObject({
     .refine((lengths) => lengths.every((length, at) => at === 0 || length > (lengths[at - 1] as number)), {
       error: ascending,
     })
-    .default([
-      4, 6, 8, 10, 12, 14, 16, 18, 20, 24, 28, 32, 40, 48, 56, 64, 80, 96, 112, 128, 160, 192, 224, 256,
-    ])
+    .default(lengthsUsual)
     .describe(
       'Texts are filled up to the next of these numbers of tokens, and only those of one length run together.',
     ),
