@@ -124,7 +124,7 @@ export class Upkeep {
       } catch (fault) {
         if (turn !== this.turn) return;
         this.amiss = (fault as Error).message;
-        this.tell({ type: 'write.failed', reason: this.amiss });
+        this.tell({ type: 'write.failed', reason: `NATS at ${tried} can't be used: ${this.amiss}` });
         log.warn('nats.unreachable', { tried, reason: this.amiss, tries: this.tries, againMs });
         await pause(againMs);
         againMs = Math.min(2 * againMs, againMostMs);

@@ -30,6 +30,23 @@ test('live and ready', async () => {
   assert.deepEqual(json, { error: 'the server is not ready: no worker is ready' });
 });
 
+test('a list of members that is not kept makes nobody unready, and is told of', async () => {
+  const { engine } = scene;
+  const live = engine.view;
+  assert.deepEqual((await scene.get('/v2/health/ready')).json, { ready: true });
+  engine.view = { ...live, state: 'frozen', reason: 'NATS is away' };
+  const { status, json } = await scene.get('/v2/health/ready');
+  assert.deepEqual([status, json], [200, { ready: true, membership: 'frozen', reason: 'NATS is away' }]);
+  engine.isReady = false;
+  assert.match(
+    (await scene.get('/v2/health/ready')).json.error,
+    /no worker is ready; its list of members is frozen: NATS/,
+  );
+  assert.deepEqual((await scene.get('/v2/signalbox/cluster')).json, engine.view);
+  assert.equal((await scene.get('/v2/signalbox/cluster/x')).status, 404);
+  engine.view = live;
+});
+
 test('metadata, configuration, statistics: numbers, never texts', async () => {
   const metadata = await scene.get('/v2/models/digits');
   assert.deepEqual(metadata.json.inputs, [{ name: 'image', datatype: 'FP32', shape: [-1, 64] }]);

@@ -8,7 +8,6 @@ import {
   describeStatistics,
 } from '../describe.js';
 import { refusalOf, refuse } from '../door.js';
-import type { Engine } from '../engine.js';
 import { statusOf } from '../models.js';
 import { actOn, type RepositoryAction } from '../repository.js';
 import { invalidInput } from '../request.js';
@@ -148,15 +147,16 @@ function findHealth(floor: Floor, exchange: Exchange, rest: readonly string[]): 
   }
   if (rest[0] !== 'ready') return undefined;
   return get(() => {
-    if (engine.ready()) exchange.json({ ready: true, ...doubt(engine) });
-    else exchange.refuse(refuse('MODEL_UNAVAILABLE', `the server is not ready: ${engine.unreadyReason()}`));
+    const { state, reason } = engine.cluster();
+    const isKnown = state === 'live';
+    // It serves on with a list that is not kept, but does not hear of who joins and who leaves.
+    if (engine.ready())
+      return exchange.json({ ready: true, ...(isKnown ? {} : { membership: state, reason }) });
+    const doubt = isKnown ? '' : `; its list of members is ${state}: ${reason}`;
+    exchange.refuse(
+      refuse('MODEL_UNAVAILABLE', `the server is not ready: ${engine.unreadyReason()}${doubt}`),
+    );
   });
-}
-
-/** It serves on, but does not know who joins and who leaves. */
-function doubt(engine: Engine): object {
-  const { state, reason } = engine.cluster();
-  return state === 'live' ? {} : { membership: state, reason };
 }
 
 /** What is ours alone and no part of the protocol. */
