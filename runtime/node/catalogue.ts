@@ -195,7 +195,7 @@ function conditionWithPicked(entry: ModelEntry, conditionOf: ConditionOf): Model
     const condition = conditionOf(picked.name, editionOf(picked));
     if (isUnavailable(condition))
       return { ...condition, reason: `variant ${picked.variant}: ${condition.reason}` };
-    if (condition.ready === 0 || condition.loading > 0) return condition;
+    if (condition.ready + condition.resting === 0 || condition.loading > 0) return condition;
   }
   return own;
 }

@@ -26,6 +26,7 @@ import type {
 import type { JobList, JobQuery, JobView } from '../doors/jobs.js';
 import type { Frames, Host, Occasion } from '../host/host.js';
 import { memoryMbOf } from '../models/memory.js';
+import { pickedFrom } from '../models/picked.js';
 import { editionOf, type ModelEntry } from '../models/repository.js';
 import type { Pipeline } from '../pipelines/declaration.js';
 import type { Pipelines } from '../pipelines/pipelines.js';
@@ -176,7 +177,8 @@ export class NodeEngine implements Engine {
     if (condition.ready + condition.resting > 0) {
       const amiss = this.repository.amissWith?.(name, version) ?? '';
       const serves = amiss && `it serves as it was loaded before, for its files can't be now: ${amiss}`;
-      const reason = serves || (condition.ready > 0 ? '' : restingReason);
+      const unpicked = entry === undefined ? '' : this.unpickedReason(entry);
+      const reason = serves || unpicked || (condition.ready > 0 ? '' : restingReason);
       const memoryMb = entry === undefined ? 0 : memoryMbOf(entry, '');
       return {
         ...about,
@@ -191,6 +193,15 @@ export class NodeEngine implements Engine {
     const started = this.actor.chart.state !== 'starting';
     const reason = started ? 'no worker has it ready at present' : 'no worker has reported it ready yet';
     return { ...about, state: started ? 'UNAVAILABLE' : 'LOADING', reason };
+  }
+
+  /** Which of its variants for requests no worker could load; empty: none. */
+  private unpickedReason(entry: ModelEntry): string {
+    const reasons = pickedFrom(entry).flatMap((picked) => {
+      const condition = this.actor.condition(picked.name, editionOf(picked));
+      return isUnavailable(condition) ? [`variant ${picked.variant}: ${condition.reason}`] : [];
+    });
+    return reasons.length === 0 ? '' : `no request can choose ${reasons.join('; ')}`;
   }
 
   manner(name: string, version: string): BatchManner {

@@ -17,6 +17,12 @@ describe('a request chooses a variant', () => {
     .onnx('scaled', scaling(1), ['maxBatch: 4', files, 'variantsByRequest: [two]'])
     .file('scaled/1/model.two.onnx', scaling(2))
     .file('scaled/1/model.three.onnx', scaling(3))
+    .onnx('halved', scaling(1), [
+      'variants: { one: model.onnx, bad: bad.onnx }',
+      'variantsByRequest: all',
+      'maxBatch: 4',
+    ])
+    .file('halved/1/bad.onnx', scaling(2, 'Nonsense'))
     .simulated('plain')
     .config('outer', [
       'runs: scaled',
@@ -94,6 +100,17 @@ describe('a request chooses a variant', () => {
       await overGrpc('plain', 'two'),
       'INPUT_INVALID: parameter "variant" is "two", but model "plain" version 1 has no variants',
     );
+  });
+
+  test('one that no worker can load is told of, and the others serve', async () => {
+    assert.deepEqual([await overGrpc('halved'), await overGrpc('halved', 'one')], [1, 1]);
+    assert.match(String(await overGrpc('halved', 'bad')), /^MODEL_UNAVAILABLE: .*bad\.onnx.*Nonsense/s);
+    const { body } = await http(node.httpPort, '/v2/repository/index', {});
+    const { state, reason } = (body as { name: string; state: string; reason: string }[]).find(
+      ({ name }) => name === 'halved',
+    ) as { state: string; reason: string };
+    assert.equal(state, 'READY');
+    assert.match(reason, /^no request can choose variant bad: .*Nonsense/s);
   });
 
   test('a reload brings the variants along', async () => {
