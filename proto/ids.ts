@@ -37,6 +37,12 @@ export function versionOf(edition: string): string {
   return at < 0 ? edition : edition.slice(0, at);
 }
 
+/** For sentences: the version, and the variant where it is that of one. */
+export function editionText(edition: string): string {
+  const [, variant] = edition.split('@');
+  return variant === undefined ? versionOf(edition) : `${versionOf(edition)} (variant ${variant})`;
+}
+
 /** Asked for with every request: a new string each time would have to be hashed each time. */
 const keys = new Map<string, Map<string, string>>();
 const keysKept = 256;

@@ -1,6 +1,6 @@
 // Whether a router takes a request: nothing is admitted that could only wait for its deadline, and every refusal says
 // which bound was met and when another try is worth it.
-import { versionOf } from '../../proto/ids.js';
+import { editionText } from '../../proto/ids.js';
 import type { JobEnd, JobSpec } from '../../proto/job.js';
 import { isUnavailable, type ModelCondition } from './coverage.js';
 
@@ -38,7 +38,7 @@ export function refusal(
   if (isUnavailable(model)) {
     return rejected(
       'MODEL_UNAVAILABLE',
-      `model ${spec.model} version ${versionOf(spec.version)}: ${model.reason}`,
+      `model ${spec.model} version ${editionText(spec.version)}: ${model.reason}`,
       0,
     );
   }

@@ -104,7 +104,10 @@ describe('a request chooses a variant', () => {
 
   test('one that no worker can load is told of, and the others serve', async () => {
     assert.deepEqual([await overGrpc('halved'), await overGrpc('halved', 'one')], [1, 1]);
-    assert.match(String(await overGrpc('halved', 'bad')), /^MODEL_UNAVAILABLE: .*bad\.onnx.*Nonsense/s);
+    assert.match(
+      String(await overGrpc('halved', 'bad')),
+      /^MODEL_UNAVAILABLE: .*version 1 \(variant bad\): .*bad\.onnx.*Nonsense/s,
+    );
     const { body } = await http(node.httpPort, '/v2/repository/index', {});
     const { state, reason } = (body as { name: string; state: string; reason: string }[]).find(
       ({ name }) => name === 'halved',
