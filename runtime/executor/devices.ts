@@ -13,7 +13,8 @@ export type ProbeDevice = (device: Device) => Promise<Probed>;
 
 const page = 'runtime/executor/DEVICES.md';
 const installCuda = 'ONNXRUNTIME_NODE_INSTALL=cuda12 npm rebuild onnxruntime-node';
-const probeLongestMs = 15_000;
+/** Drivers compile what they run, and the machine may be busy. */
+const probeLongestMs = 60_000;
 const wordsMost = 2000;
 /** `auto` leaves a device alone that is slower than the CPU by more: it is a program that stands in for one. */
 const slowerMost = 2;
