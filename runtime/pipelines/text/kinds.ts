@@ -38,6 +38,11 @@ const tokenizeOptions = z.strictObject({
     .describe(
       'Texts are filled up to the next of these numbers of tokens, and only those of one length run together.',
     ),
+  joinTokens: whole(0, tokensMost)
+    .default(6)
+    .describe(
+      'The last texts of a request go with longer ones of the same request where no more tokens than these are filled up for that.',
+    ),
   rowsMax: whole(1, limits.jobsPerBatchMax)
     .default(8)
     .describe("Texts that go to the model as one job; no more than the model's own `maxBatch`."),

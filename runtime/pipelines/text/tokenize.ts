@@ -60,8 +60,29 @@ async function* pieces(
     request.check();
     turnEndsAt = now() + turnMs;
   }
-  // The longest first: it takes the longest.
-  for (const [length, group] of [...groups].sort(([a], [b]) => b - a)) yield filled(group, length);
+  for (const { length, group } of gathered(groups, options)) yield filled(group, length);
+}
+
+interface Group {
+  readonly length: number;
+  readonly group: readonly Member[];
+}
+
+/** The longest first: it takes the longest. A shorter group goes with it where that fills up less than a run costs. */
+function* gathered(
+  groups: ReadonlyMap<number, readonly Member[]>,
+  { rowsMax, joinTokens }: Pick<TokenizeOptions, 'rowsMax' | 'joinTokens'>,
+): Generator<Group> {
+  let open: Group | undefined;
+  for (const [length, group] of [...groups].sort(([a], [b]) => b - a)) {
+    const fits =
+      open !== undefined &&
+      open.group.length + group.length <= rowsMax &&
+      group.length * (open.length - length) <= joinTokens;
+    if (open !== undefined && !fits) yield open;
+    open = open !== undefined && fits ? { ...open, group: [...open.group, ...group] } : { length, group };
+  }
+  if (open !== undefined) yield open;
 }
 
 function tensorsOf(options: TokenizeOptions, group: readonly Member[], length: number): Tensors {

@@ -60,6 +60,32 @@ describe('tokenize', () => {
     assert.deepEqual(mask && numbersOf(mask), [1, 1, 1, 0, 1, 1, 0, 0]);
   });
 
+  test('the last texts of a request go with longer ones where that fills up little', async () => {
+    const texts = ['a', 'one two three', 'b', 'one two three four five six seven eight nine ten'];
+    const shapesAt = async (joinTokens: number): Promise<unknown> => {
+      const joining = await opened('tokenize', { lengths: [3, 5, 12], rowsMax: 4, joinTokens });
+      return (await collected(joining, texts)).map(([ids]) => ids?.shape);
+    };
+    assert.deepEqual(await shapesAt(0), [
+      [1, 12],
+      [1, 5],
+      [2, 3],
+    ]);
+    assert.deepEqual(
+      await shapesAt(4),
+      [
+        [1, 12],
+        [3, 5],
+      ],
+      'two short ones are filled up by two each',
+    );
+    assert.deepEqual(await shapesAt(7), [
+      [2, 12],
+      [2, 3],
+    ]);
+    assert.deepEqual(await shapesAt(18), [[4, 12]]);
+  });
+
   test('cuts a long text, and beyond the last length fills nothing up', async () => {
     const [[ids] = []] = await collected(step, ['word '.repeat(5000)]);
     assert.deepEqual(ids?.shape, [1, 256]);
@@ -155,7 +181,8 @@ describe('reorder', () => {
   test('says what it cannot put together', async () => {
     const reorder = await opened('reorder');
     const own = request();
-    await collected(await opened('tokenize', { lengths: [4, 8] }), ['a', 'one two three four'], own);
+    const apart = await opened('tokenize', { lengths: [4, 8], joinTokens: 0 });
+    await collected(apart, ['a', 'one two three four'], own);
     const joined = (shapes: readonly number[][]): unknown =>
       reorder.join?.(
         passing(
