@@ -18,6 +18,12 @@ export interface Holding {
 const drainRetryMs = 1000;
 const fullRetryMs = 100;
 
+export const draining: JobEnd = rejected(
+  'DRAINING',
+  'the node is shutting down and takes no new work',
+  drainRetryMs,
+);
+
 /** The end of a job that is not taken; undefined when it is. */
 export function refusal(
   spec: JobSpec,
@@ -26,7 +32,7 @@ export function refusal(
   holding: Holding,
   limits: AdmissionLimits,
 ): JobEnd | undefined {
-  if (!open) return rejected('DRAINING', 'the node is shutting down and takes no new work', drainRetryMs);
+  if (!open) return draining;
   const { jobsMax, payloadBytesMax } = limits;
   if (holding.size > jobsMax) {
     return rejected('QUEUE_FULL', `the router holds ${jobsMax} jobs, its bound (jobsMax)`, fullRetryMs);

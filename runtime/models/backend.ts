@@ -18,8 +18,13 @@ export function isBuiltIn(backend: string): backend is BuiltInBackend {
 /** Why a module can't be where the config says, as far as its path tells; nothing when it can. */
 export function strayed(backend: string): string | undefined {
   if (isBuiltIn(backend) || isAbsolute(backend)) return undefined;
-  if (!/^\.\.([/\\]|$)/.test(normalize(backend))) return undefined;
+  if (!leadsOut(backend)) return undefined;
   return `backend is ${backend}, which leads out of the model's folder; wanted is a path within it, or a full path`;
+}
+
+/** Of a relative path. */
+export function leadsOut(path: string): boolean {
+  return /^\.\.([/\\]|$)/.test(normalize(path));
 }
 
 /** The module's full path; empty for what is built in; or the system's word for why it is not there. */

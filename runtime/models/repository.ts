@@ -177,9 +177,14 @@ async function scanModel(folder: string, name: string, found: Found): Promise<Mo
   for (const version of everyVersion) {
     const home = versions.length === 0 ? folder : join(folder, version);
     const stamp = await stampOf(folder, version, config ?? defaultModelConfig);
-    entries.push({ ...scanVersion(folder, home, name, version, config, found), stamp });
+    entries.push(stamped(scanVersion(folder, home, name, version, config, found), stamp));
   }
   return config === undefined ? entries : chosen(entries, config, configPath, found);
+}
+
+function stamped(entry: ModelEntry, stamp: string): ModelEntry {
+  const { pipeline } = entry;
+  return pipeline === undefined ? { ...entry, stamp } : { ...entry, stamp, pipeline: { ...pipeline, stamp } };
 }
 
 /** None can be served. What the rest of the configuration and the files have wrong is told beside it. */

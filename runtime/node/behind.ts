@@ -15,14 +15,16 @@ export function createPipelines(engine: NodeEngine, config: Config, options: Doo
   const innerOf = (pipeline: Pipeline, parameters: Parameters): Inner => {
     const signature = models.behind(pipeline, parameters);
     const { model, version } = signature;
+    const release = engine.hold(model, version);
     return {
       model,
+      release,
       submission: (inputs, priority, leftMs) => {
         const own: Parameters = new Map([['priority', priority + 1]]);
         const request = { model, version, id: '', parameters: own, inputs, outputs: [] };
         return submissionOf(signature, request, leftMs, judge);
       },
-      submit: (submission, reply) => engine.submit(submission, reply),
+      submit: (submission, reply) => engine.submitPiece(submission, reply),
     };
   };
   const bounds = {

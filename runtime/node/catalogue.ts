@@ -18,6 +18,8 @@ export class Catalogue {
   /** Models of whose latest change something could not be loaded. */
   private readonly failed = new Set<string>();
   private readonly unloaded = new Set<string>();
+  /** Editions that requests under way still ask, and how many. */
+  private readonly held = new Map<ModelEntry, number>();
   private readonly first = new Map<string, string>();
   private newest = new Map<string, ModelEntry>();
   private all: readonly ModelEntry[] = [];
@@ -44,9 +46,11 @@ export class Catalogue {
   }
 
   private current(): ModelEntry[] {
-    return [...this.served].flatMap(([key, entry]) =>
-      entry.state !== 'available' && this.coming.has(key) ? [] : [entry],
-    );
+    const lingering = this.lingering();
+    const isOpen = (entry: ModelEntry): boolean =>
+      !this.coming.has(keyOf(entry)) && !lingering.some((other) => isSameEdition(other, entry));
+    const served = [...this.served.values()].filter((entry) => entry.state === 'available' || isOpen(entry));
+    return [...served, ...lingering];
   }
 
   /** What workers are to have. */
@@ -54,6 +58,32 @@ export class Catalogue {
     const coming = [...this.coming.values()].map((entry) => ({ ...entry, isComing: true }));
     const entries = [...this.current(), ...coming];
     return entries.filter((entry) => entry.state === 'available').flatMap(withPicked);
+  }
+
+  hold(entry: ModelEntry): void {
+    this.held.set(entry, (this.held.get(entry) ?? 0) + 1);
+  }
+
+  /** True when nobody asks it any more and it serves no more. */
+  release(entry: ModelEntry): boolean {
+    const left = (this.held.get(entry) ?? 0) - 1;
+    if (left > 0) this.held.set(entry, left);
+    else this.held.delete(entry);
+    return left <= 0 && !this.isListed(entry);
+  }
+
+  /** Those that serve no more and are still asked. */
+  private lingering(): ModelEntry[] {
+    const held = [...this.held.keys()].filter((entry) => !this.isListed(entry));
+    // The same edition may have been found more than once.
+    return [...new Map(held.map((entry) => [`${entry.name}:${editionOf(entry)}`, entry])).values()];
+  }
+
+  private isListed(entry: ModelEntry): boolean {
+    const key = keyOf(entry);
+    const same = (other: ModelEntry | undefined): boolean =>
+      other?.state === 'available' && isSameEdition(other, entry);
+    return same(this.served.get(key)) || same(this.coming.get(key));
   }
 
   isUnloaded(name: string): boolean {
@@ -203,6 +233,10 @@ function conditionWithPicked(entry: ModelEntry, conditionOf: ConditionOf): Model
 /** What runs another model needs no worker of its own. */
 export function needsWorker({ pipeline }: ModelEntry): boolean {
   return pipeline === undefined || pipeline.runs === '';
+}
+
+function isSameEdition(one: ModelEntry, other: ModelEntry): boolean {
+  return one.name === other.name && editionOf(one) === editionOf(other);
 }
 
 function keyOf({ name, version }: ModelEntry): string {

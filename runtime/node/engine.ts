@@ -3,6 +3,7 @@
 import type { Reply, Slice } from '../../actors/effects.js';
 import { mannerOf } from '../../actors/lane/lane.js';
 import { Numbered } from '../../actors/numbered.js';
+import { draining } from '../../actors/router/admission.js';
 import { isUnavailable, type ModelCondition } from '../../actors/router/coverage.js';
 import { endOf } from '../../actors/router/endings.js';
 import type { Router } from '../../actors/router/router.js';
@@ -62,6 +63,7 @@ export class NodeEngine implements Engine {
   private look: (() => ClusterView) | undefined;
   private submitted = 0;
   private submitting = 0;
+  private isClosing = false;
   /** The last answer of a worker whose run was counted. */
   private counted: Occasion['heard'] | undefined;
 
@@ -77,13 +79,30 @@ export class NodeEngine implements Engine {
   }
 
   submit(submission: Submission, reply: (answer: Answer) => void): Ticket {
+    if (this.isClosing) return this.turnBack(submission, reply);
     if (submission.passing !== undefined) return this.pass(submission, submission.passing, reply);
+    return this.submitPiece(submission, reply);
+  }
+
+  /** Of a request that was taken: it is run even while nothing new is. */
+  submitPiece(submission: Submission, reply: (answer: Answer) => void): Ticket {
     const job = ++this.submitted;
     this.pending.set(job, { submission, reply });
     this.submitting = job;
     this.host?.hear({ type: 'job.submitted', job, spec: submission.spec });
     this.submitting = 0;
     return { cancel: (why) => this.host?.hear({ type: 'job.cancelled', job, why }) };
+  }
+
+  /** Clients are turned back from now on; what the steps still make of what was taken is run. */
+  close(): void {
+    this.isClosing = true;
+    this.readinessChanged();
+  }
+
+  /** The edition of a model that serves now stays until it is released, whatever takes over meanwhile. */
+  hold(name: string, version: string): () => void {
+    return this.keeper?.hold(name, version) ?? (() => {});
   }
 
   attachKeeper(keeper: Keeper): void {
@@ -118,6 +137,22 @@ export class NodeEngine implements Engine {
     });
   }
 
+  private turnBack({ spec }: Submission, reply: (answer: Answer) => void): Ticket {
+    const job = ++this.submitted;
+    const path = [{ state: draining.ending, afterMs: 0, why: draining.message }];
+    this.statistics.failed(spec.model, spec.version, 'DRAINING');
+    this.journal.keep(job, spec, draining, recordOf(path), undefined, wallTime());
+    const answer = {
+      jobId: jobId(this.self, job),
+      end: draining,
+      outputs: [],
+      times: undefined,
+      path: () => path,
+    };
+    settle(() => reply(answer));
+    return { cancel: () => {} };
+  }
+
   /** Its runs are those of the tensor model, which are counted where that has them. */
   private passed(job: JobNumber, spec: JobSpec, { runs }: Pipeline, { end, path }: Answer): void {
     const endedAt = wallTime();
@@ -136,7 +171,7 @@ export class NodeEngine implements Engine {
   }
 
   ready(): boolean {
-    return this.actor.ready;
+    return this.actor.ready && !this.isClosing;
   }
 
   get liveJobs(): number {
@@ -144,7 +179,7 @@ export class NodeEngine implements Engine {
   }
 
   unreadyReason(): string {
-    return this.actor.unreadyReason();
+    return this.isClosing ? draining.message : this.actor.unreadyReason();
   }
 
   onReadiness(changed: () => void): () => void {

@@ -74,6 +74,16 @@ export class Keeper {
     });
   }
 
+  /** Until it is released, the edition that serves now is not taken away. */
+  hold(name: string, version: string): () => void {
+    const entry = this.catalogue.find(name, version);
+    if (entry === undefined) return () => {};
+    this.catalogue.hold(entry);
+    return () => {
+      if (this.catalogue.release(entry)) this.around.announce();
+    };
+  }
+
   take(name: string, found: readonly ModelEntry[]): void {
     this.catalogue.take(name, found, this.around.atOnce);
     this.around.announce();

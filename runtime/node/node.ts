@@ -326,6 +326,7 @@ export class Node {
     this.log.info('node.draining', {});
     this.presence?.renew();
     this.drainUntil = now() + this.config.drainMs;
+    this.engine?.close();
     // What its steps still make of a request are new jobs to the router.
     await this.pipelines?.drain(this.config.drainMs);
     if (this.plan.serves.has('router')) await this.drainRouter();

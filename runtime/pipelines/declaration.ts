@@ -3,6 +3,7 @@
 import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 import type { TensorHeader } from '../../proto/tensor.js';
+import { leadsOut } from '../models/backend.js';
 import { nearest } from '../nearest.js';
 import { readShape } from '../shape.js';
 import { stepKinds } from './kinds.js';
@@ -19,6 +20,8 @@ export interface StepDeclaration {
 }
 
 export interface Pipeline extends StepPlace {
+  /** Of the files that the steps may read: with another the steps are opened anew. */
+  readonly stamp: string;
   /** The tensor model that does the work, as `name` or `name:version`; empty: this one itself. */
   readonly runs: string;
   /** Other models than that, by a parameter and its value. */
@@ -91,6 +94,7 @@ export function studyPipeline(
   if (amiss.length > 0) return amiss;
   return {
     ...place,
+    stamp: '',
     runs: config.runs ?? '',
     runsWhen: config.runsWhen ?? {},
     before: before.flatMap((known) => known?.step ?? []),
@@ -138,7 +142,9 @@ function readStep(entry: unknown, where: string, side: Side, place: StepPlace): 
   const [name, options] = named;
   const own = ownModule.exec(name);
   if (own !== null) {
-    const module = join(place.folder, own[1] as string);
+    const file = own[1] as string;
+    if (leadsOut(file)) return [`${where} is ${name}, which leads out of the model's folder`];
+    const module = join(place.folder, file);
     if (!existsSync(module)) return [`${where} is ${name}, but there is no file ${module}`];
     const step = { name, module, member: own[2] ?? 'default', options };
     return { step, takes: undefined, gives: undefined };
@@ -172,7 +178,8 @@ function unknownStep(name: string, where: string, side: Side): string {
 export function runsFor({ runs, runsWhen }: Pipeline, parameters: ReadonlyMap<string, unknown>): string {
   for (const [name, models] of Object.entries(runsWhen)) {
     const value = parameters.get(name);
-    const model = value === undefined ? undefined : models[String(value)];
+    const model =
+      value !== undefined && Object.hasOwn(models, String(value)) ? models[String(value)] : undefined;
     if (model !== undefined) return model;
   }
   return runs;

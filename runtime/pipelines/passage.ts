@@ -141,6 +141,8 @@ export class Passage implements StepRequest {
   }
 
   #outputsOf(inputs: Tensors): Promise<Tensors> {
+    // Nobody would answer.
+    this.check();
     const piece = this.#pieceCount++;
     const outputs = new Promise<Tensors>((resolve, reject) => this.#asked.set(piece, { resolve, reject }));
     // It may fail before its turn has come.

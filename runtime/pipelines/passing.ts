@@ -15,6 +15,8 @@ export interface Inner {
   readonly model: string;
   submission(inputs: Tensors, priority: number, leftMs: number): Submission;
   submit(submission: Submission, reply: (answer: Answer) => void): Ticket;
+  /** The request asks no more. */
+  release(): void;
 }
 
 export interface PassingRequest {
@@ -42,13 +44,15 @@ export class Passing {
   readonly priority: number;
   readonly bytes: number;
   readonly #request: PassingRequest;
-  readonly #inner: () => Inner;
+  readonly #find: () => Inner;
   readonly #reply: (answer: Answer) => void;
   readonly #watcher: PassingWatcher;
   readonly #cameAt = now();
   readonly #timer: Timer;
   readonly #path: JobStep[] = [];
   readonly #jobs = new Map<number, Ticket>();
+  /** One and the same for all its pieces, whatever takes over meanwhile. */
+  #inner: Inner | undefined;
   #thread: PipelineThread | undefined;
   #hung: Timer | undefined;
   #asked = 0;
@@ -57,12 +61,12 @@ export class Passing {
 
   constructor(
     request: PassingRequest,
-    inner: () => Inner,
+    find: () => Inner,
     reply: (answer: Answer) => void,
     watcher: PassingWatcher,
   ) {
     this.#request = request;
-    this.#inner = inner;
+    this.#find = find;
     this.#reply = reply;
     this.#watcher = watcher;
     this.pipeline = request.pipeline;
@@ -78,6 +82,7 @@ export class Passing {
 
   /** Leaves with its bytes for a thread. */
   begin(thread: PipelineThread): void {
+    if (!this.#findInner()) return this.#watcher.released(this);
     this.#thread = thread;
     this.#step('before', this.#stepNames(this.pipeline.before));
     const { id, submission, parameters, pipeline } = this.#request;
@@ -96,8 +101,8 @@ export class Passing {
       },
       {
         hear: (letter) => this.#hear(letter),
-        lost: (reason) => {
-          this.fail('MODEL_FAILED', `${this.#subject()}: ${reason}`);
+        lost: (reason, isBystander) => {
+          this.fail(isBystander ? 'WORKERS_LOST' : 'MODEL_FAILED', `${this.#subject()}: ${reason}`);
           this.#release();
         },
       },
@@ -140,10 +145,22 @@ export class Passing {
     );
   }
 
-  #ask(piece: number, inputs: Tensors): void {
+  #findInner(): boolean {
     try {
-      const inner = this.#inner();
-      const submission = inner.submission(inputs, this.priority, this.#leftMs());
+      this.#inner = this.#find();
+      return true;
+    } catch (fault) {
+      this.#refused(fault);
+      return false;
+    }
+  }
+
+  #ask(piece: number, inputs: Tensors): void {
+    const inner = this.#inner as Inner;
+    const leftMs = this.#leftMs();
+    if (leftMs <= 0) return this.#expire();
+    try {
+      const submission = inner.submission(inputs, this.priority, leftMs);
       if (this.#asked === 0) this.#step('running', `on ${inner.model}`);
       this.#asked++;
       this.#jobs.set(
@@ -151,12 +168,22 @@ export class Passing {
         inner.submit(submission, (answer) => this.#answer(piece, answer)),
       );
     } catch (fault) {
-      if (!(fault instanceof SignalboxError)) throw fault;
       // What does not fit the tensor model is the fault of the steps, not of the client.
-      const isOurs = fault.code === 'INPUT_INVALID';
-      const words = isOurs ? `its steps made what can't be run: ${fault.message}` : fault.message;
-      this.fail(isOurs ? 'MODEL_FAILED' : fault.code, `${this.#subject()}: ${words}`, fault.retryAfterMs);
+      const isOurs = fault instanceof SignalboxError && fault.code === 'INPUT_INVALID';
+      if (isOurs)
+        this.fail('MODEL_FAILED', `${this.#subject()}: its steps made what can't be run: ${fault.message}`);
+      else this.#refused(fault);
     }
+  }
+
+  #refused(fault: unknown): void {
+    const known = fault instanceof SignalboxError;
+    const words = fault instanceof Error ? fault.message : String(fault);
+    this.fail(
+      known ? fault.code : 'INTERNAL',
+      `${this.#subject()}: ${words}`,
+      known ? fault.retryAfterMs : 0,
+    );
   }
 
   #answer(piece: number, answer: Answer): void {
@@ -200,6 +227,7 @@ export class Passing {
     this.#step(end.ending, end.message);
     for (const job of this.#jobs.values()) job.cancel('the request that it was a part of has ended');
     this.#jobs.clear();
+    this.#inner?.release();
     if (end.ending !== 'completed' && this.#thread !== undefined) this.#drop(this.#thread);
     const path = this.#path;
     const answer: Answer = { jobId: '', end, outputs, times: undefined, path: () => path };

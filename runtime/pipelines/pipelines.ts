@@ -1,5 +1,6 @@
 // The pipelines of a node: takes the requests of models that have steps before or after them, lets so many of each model
 // begin at a time, and counts what waits, in requests and in bytes.
+import { draining } from '../../actors/router/admission.js';
 import { modelKey } from '../../proto/ids.js';
 import { after } from '../clock.js';
 import type { Answer, Submission, Ticket } from '../doors/engine.js';
@@ -62,7 +63,7 @@ export class Pipelines {
     );
     this.#passing.add(passing);
     const lane = this.#laneOf(pipeline);
-    if (this.#isDraining) passing.fail('DRAINING', 'the node is shutting down and takes no new work');
+    if (this.#isDraining) passing.fail('DRAINING', draining.message, draining.retryAfterMs);
     else if (lane.begun < pipeline.requestsInFlightMax) this.#begin(lane, passing);
     else this.#wait(lane, passing);
     return { cancel: (why) => passing.cancel(why) };

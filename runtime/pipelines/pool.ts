@@ -6,8 +6,8 @@ import type { FromPipelineThread, ToPipelineThread } from './letters.js';
 
 export interface ThreadClient {
   hear(letter: FromPipelineThread): void;
-  /** The thread has ended under it. */
-  lost(reason: string): void;
+  /** The thread has ended under it; as a bystander where it was ended because of another. */
+  lost(reason: string, isBystander: boolean): void;
 }
 
 export class PipelinePool {
@@ -40,9 +40,12 @@ export class PipelineThread {
   readonly #worker = new Worker(new URL('./thread.js', import.meta.url), { execArgv: [] });
   readonly #clients = new Map<number, ThreadClient>();
   readonly #gone: Promise<void>;
+  readonly #ended: () => void;
   #reason = 'the pipeline thread ended';
+  #isKilled = false;
 
   constructor(ended: () => void) {
+    this.#ended = ended;
     this.#worker.on('message', (letter: FromPipelineThread) => this.#clients.get(letter.id)?.hear(letter));
     this.#worker.on('error', (fault) => {
       this.#reason = `the pipeline thread broke down: ${fault.message}`;
@@ -50,7 +53,7 @@ export class PipelineThread {
     this.#gone = new Promise((resolve) => {
       this.#worker.once('exit', () => {
         ended();
-        for (const client of this.#clients.values()) client.lost(this.#reason);
+        for (const client of this.#clients.values()) client.lost(this.#reason, this.#isKilled);
         this.#clients.clear();
         resolve();
       });
@@ -76,8 +79,10 @@ export class PipelineThread {
     this.#worker.postMessage(letter, memoryOf(tensors));
   }
 
-  /** Ends it whatever it does, and with it all that it has. */
+  /** Ends it whatever it does, and with it all that it has; nothing more is given to it. */
   kill(reason: string): void {
+    this.#ended();
+    this.#isKilled = true;
     this.#reason = `the pipeline thread was ended: ${reason}`;
     void this.#worker.terminate();
   }

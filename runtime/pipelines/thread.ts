@@ -72,7 +72,9 @@ function opened(pipeline: Pipeline): Promise<OpenPipeline> {
   if (known?.declared === declared) return known.steps;
   const steps = openPipeline(pipeline);
   open.set(key, { declared, steps });
-  steps.catch(() => open.delete(key));
+  steps.catch(() => {
+    if (open.get(key)?.steps === steps) open.delete(key);
+  });
   return steps;
 }
 
@@ -92,7 +94,8 @@ async function openStep(
   pipeline: Pipeline,
 ): Promise<Step> {
   try {
-    const maker = module === '' ? await stepKinds[name]?.load() : await ownMaker(module, member);
+    const maker =
+      module === '' ? await stepKinds[name]?.load() : await ownMaker(module, member, pipeline.stamp);
     if (maker === undefined) throw new Error('this version does not have it');
     const step = await maker.open(options, pipeline);
     if (typeof step?.apply === 'function' || typeof step?.join === 'function') return step;
@@ -103,8 +106,10 @@ async function openStep(
 }
 
 /** A module exports either what has `open`, or a step as it is, or just its `apply`. */
-async function ownMaker(module: string, member: string): Promise<StepMaker<unknown>> {
-  const exported = (await import(pathToFileURL(module).href)) as Record<string, unknown>;
+async function ownMaker(module: string, member: string, stamp: string): Promise<StepMaker<unknown>> {
+  const { href } = pathToFileURL(module);
+  // A module is kept by its address for as long as the thread lives.
+  const exported = (await import(stamp === '' ? href : `${href}?${stamp}`)) as Record<string, unknown>;
   const found = exported[member];
   if (found === undefined) {
     throw new Error(

@@ -179,3 +179,35 @@ test('where others decide what is asked nothing waits', () => {
   stage.catalogue.take('m', [entry('1', 'other')], true);
   assert.deepEqual(stage.told(), ['1+other', ['1+other']]);
 });
+
+test('an edition that is asked for stays with the workers until it is let go, though another serves', () => {
+  const stage = new Stage(entry('1'));
+  const old = stage.catalogue.find('m', '1') as ModelEntry;
+  stage.catalogue.hold(old);
+  stage.catalogue.hold(old);
+  stage.take(entry('1', 'new'));
+  stage.ready.add('1+new');
+  stage.review(false);
+  assert.deepEqual(stage.told(), ['1+new', ['1+new', '1']]);
+  assert.deepEqual(stage.catalogue.listed().map(editionOf), ['1+new', '1']);
+  assert.equal(stage.catalogue.release(old), false);
+  assert.equal(stage.catalogue.release(old), true);
+  assert.deepEqual(stage.told(), ['1+new', ['1+new']]);
+});
+
+test('an unloaded model that is still asked for is listed once, as what can be run', () => {
+  const stage = new Stage(entry('1'));
+  const old = stage.catalogue.find('m', '1') as ModelEntry;
+  stage.catalogue.hold(old);
+  stage.catalogue.unload('m');
+  assert.equal(stage.catalogue.find('m', '1')?.state, 'unloaded');
+  assert.deepEqual(
+    stage.catalogue.listed().map(({ state }) => state),
+    ['available'],
+  );
+  assert.equal(stage.catalogue.release(old), true);
+  assert.deepEqual(
+    stage.catalogue.listed().map(({ state }) => state),
+    ['unloaded'],
+  );
+});

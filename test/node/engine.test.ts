@@ -6,6 +6,7 @@ import type { Slice } from '../../actors/effects.js';
 import { completed } from '../../actors/router/endings.js';
 import type { Said } from '../../proto/messages.js';
 import type { Answer } from '../../runtime/doors/engine.js';
+import type { Host } from '../../runtime/host/host.js';
 import { type ModelConfig, readModelConfig } from '../../runtime/models/config.js';
 import { Repository } from '../../runtime/models/repository.js';
 import { NodeEngine } from '../../runtime/node/engine.js';
@@ -173,4 +174,20 @@ test('a model that no worker may run says why instead of how it is batched', () 
 test('people are shown priorities as clients give them', () => {
   const { priority } = viewOf('router-1', 42, specOf({ priority: 0 }), []);
   assert.equal(priority, 1);
+});
+
+test('a closed engine turns clients back and says so; pieces of what was taken still go through', async () => {
+  const { router } = RouterStage.usual();
+  const engine = new NodeEngine('node-1.aaaaaa', router, new Repository([]));
+  const heard: string[] = [];
+  engine.attach({ hear: ({ type }: { type: string }) => void heard.push(type) } as unknown as Host);
+  engine.close();
+  const answer = await new Promise<Answer>((resolve) =>
+    engine.submit({ spec: specOf(), payload: [] }, resolve),
+  );
+  assert.deepEqual([answer.end.ending, answer.end.code], ['rejected', 'DRAINING']);
+  assert.deepEqual([engine.ready(), heard], [false, []]);
+  assert.match(engine.unreadyReason(), /shutting down/);
+  engine.submitPiece({ spec: specOf(), payload: [] }, () => {});
+  assert.deepEqual(heard, ['job.submitted']);
 });

@@ -31,11 +31,15 @@ export interface HeldJob {
 /** A model that answers with what it is given, at once or when the test says so. */
 export class Played {
   isHolding = false;
+  /** How many requests have asked for the model and not let go of it. */
+  held = 0;
   readonly jobs: HeldJob[] = [];
   #told: (() => void)[] = [];
 
   inner(): Inner {
+    this.held++;
     return {
+      release: () => void this.held--,
       model: 'played',
       submission: (inputs, priority, leftMs) => ({ inputs, priority, leftMs }) as unknown as Submission,
       submit: (submission, reply) => {
@@ -67,7 +71,9 @@ export class Played {
 export interface Scene {
   readonly pipelines: Pipelines;
   readonly played: Played;
-  declare(config: string): Pipeline;
+  declare(config: string, stamp?: string): Pipeline;
+  /** Puts another module in its place. */
+  write(steps: string): Promise<void>;
   ask(
     pipeline: Pipeline,
     inputs: readonly Tensor[],
@@ -91,11 +97,12 @@ export async function scene(steps: string, own: Partial<PipelineBounds> = {}): P
   return {
     pipelines,
     played,
-    declare: (config) => {
+    write: (changed) => writeFile(join(folder, 'steps.js'), changed),
+    declare: (config, stamp = '') => {
       const read = readModelConfig(config);
       const pipeline = typeof read === 'string' ? read : readPipeline(read, place);
       if (typeof pipeline !== 'object') throw new Error(pipeline ?? 'no pipeline');
-      return pipeline;
+      return { ...pipeline, stamp };
     },
     ask: (pipeline, inputs, how = {}) => {
       let cancel: (why: string) => void = () => {};

@@ -5,7 +5,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, test } from 'node:test';
 import { readModelConfig } from '../../runtime/models/config.js';
-import { readPipeline } from '../../runtime/pipelines/declaration.js';
+import { readPipeline, runsFor } from '../../runtime/pipelines/declaration.js';
 
 const folder = mkdtempSync(join(tmpdir(), 'signalbox-declared-'));
 writeFileSync(join(folder, 'mine.js'), 'export default (tensors) => tensors;');
@@ -49,6 +49,10 @@ const mistakes: readonly [config: string, sentence: RegExp][] = [
     'before: [no.such]',
     /^before\[0\] is "no\.such", which is no step; .*a step of your own: \.\/my-steps\.js#name/,
   ],
+  [
+    'before: [./a/../../b.js]',
+    /^before\[0\] is \.\/a\/\.\.\/\.\.\/b\.js, which leads out of the model's folder$/,
+  ],
   ['before: [./absent.js]', /^before\[0\] is \.\/absent\.js, but there is no file .*absent\.js$/],
   ['before: [5]', /^before\[0\] is 5; wanted is the name of a step, or \{ name: \{ option: value \} \}$/],
   ['after: [{ a: {}, b: {} }]', /^after\[0\] is \{"a":\{\},"b":\{\}\}; wanted is the name of a step/],
@@ -72,3 +76,17 @@ const mistakes: readonly [config: string, sentence: RegExp][] = [
 for (const [config, sentence] of mistakes) {
   test(`told of: ${config}`, () => assert.match(String(read(config)), sentence));
 }
+
+test('which model a parameter chooses is what the configuration says, and nothing else', () => {
+  const config = readModelConfig('runs: a\nrunsWhen: { scale: { 3: b } }');
+  assert.ok(typeof config !== 'string');
+  const pipeline = readPipeline(config, {
+    model: 'tried',
+    version: '1',
+    folder: '.',
+    versionFolder: '.',
+  });
+  assert.ok(typeof pipeline === 'object');
+  const chosen = (value: string): string => runsFor(pipeline, new Map([['scale', value]]));
+  assert.deepEqual(['3', '4', 'constructor', '__proto__'].map(chosen), ['b', 'a', 'a', 'a']);
+});
