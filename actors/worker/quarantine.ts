@@ -35,8 +35,9 @@ export class Quarantine {
   /** Whose answer brought the doubt; undefined when a golden input did. */
   private suspect: WorkerShare['listed'] | undefined;
   private reason = '';
-  /** A probe is under way. */
-  private probing = false;
+  /** Probes that are under way: one by schedule may be when a doubt comes up, and proves nothing about that. */
+  private outstanding = 0;
+  private isLookedInto = false;
   /** Which of the models is next to be probed by schedule. */
   private turn = 0;
   /** A turn was left out, for it had something to do: the next is not. */
@@ -84,32 +85,38 @@ export class Quarantine {
 
   /** A model has been loaded, or could not be. */
   loaded(share: WorkerShare, now: number): void {
-    if (this.chart.state !== 'probing' || this.probing || this.suspect !== undefined) return;
+    if (this.chart.state !== 'probing' || this.outstanding > 0 || this.suspect !== undefined) return;
     if (share.ready && share.golden === 'passed') this.acquit(now);
     else this.review(now);
   }
 
   probed({ failed, reason }: Probed, now: number): void {
-    this.probing = false;
-    this.wants.disarm('probed');
-    if (failed && !this.chart.has('confined')) this.doubt(reason, now);
-    if (this.chart.state !== 'probing') return;
-    if (failed) this.condemn(reason, 0, now);
-    else this.acquit(now);
+    this.outstanding--;
+    if (this.outstanding === 0) this.wants.disarm('probed');
+    this.judge(failed, reason, now);
   }
 
   timer(timer: string, now: number): void {
-    if (timer === 'probed')
-      this.probed({ type: 'device.probed', failed: true, reason: 'its golden inputs take too long' }, now);
+    if (timer === 'probed') this.judge(true, 'its golden inputs take too long', now);
     else if (timer === 'quarantined')
       this.wants.add({ type: 'abort', cause: 'stopped', reason: this.reason });
     else this.probeBySchedule(now);
+  }
+
+  private judge(failed: boolean, reason: string, now: number): void {
+    if (failed && !this.chart.has('confined')) this.doubt(reason, now);
+    if (this.chart.state !== 'probing') return;
+    if (failed) this.condemn(reason, 0, now);
+    else if (this.outstanding > 0) return;
+    else if (this.isLookedInto) this.acquit(now);
+    else this.review(now);
   }
 
   private doubt(reason: string, now: number): void {
     if (this.chart.has('draining')) return this.leave(reason, now);
     if (this.chart.has('confined')) return;
     const from = this.chart.state;
+    this.isLookedInto = false;
     this.chart.move('doubt');
     this.reason = reason;
     this.wants.add(note('warn', 'worker.moved', { from, to: this.chart.state, reason }));
@@ -131,7 +138,8 @@ export class Quarantine {
 
   private probe(shares: readonly WorkerShare[], now: number): void {
     if (shares.length === 0) return this.acquit(now);
-    this.probing = true;
+    this.outstanding++;
+    this.isLookedInto = this.chart.state === 'probing';
     // Behind a run that may take as long, which is watched by itself.
     const longest = [...this.shares.all()].map((share) => share.runMaxMs);
     this.wants.arm('probed', now + 2 * Math.max(this.settings.runMaxMs, ...longest));
@@ -150,6 +158,7 @@ export class Quarantine {
     const { suspect } = this;
     if (suspect !== undefined) this.doubts.blame(suspect.model, suspect.version, now);
     this.suspect = undefined;
+    this.isLookedInto = false;
     this.chart.move('pass');
     const reason = 'the golden inputs pass: not the device is at fault, but the model or what it was given';
     this.wants.add(note('info', 'worker.acquitted', { doubt: this.reason, reason }));
@@ -172,7 +181,7 @@ export class Quarantine {
     const shares = this.golden();
     const share = shares[this.turn % Math.max(1, shares.length)];
     this.wants.arm('probe', now + this.everyMs);
-    if (share === undefined || this.probing || this.chart.state !== 'serving') return;
+    if (share === undefined || this.outstanding > 0 || this.chart.state !== 'serving') return;
     if (!this.runs.isIdle() && !this.isOverdue) {
       this.isOverdue = true;
       return;

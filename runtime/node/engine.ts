@@ -1,5 +1,5 @@
 // The system as the doors see it, over the router actor of this process: keeps each request's payload and its client
-// until the job's end, and cuts the client's rows out of what the workers answer.
+// until the job's end.
 import type { Reply, Slice } from '../../actors/effects.js';
 import { mannerOf } from '../../actors/lane/lane.js';
 import { Numbered } from '../../actors/numbered.js';
@@ -11,7 +11,7 @@ import { type ErrorCode, SignalboxError } from '../../proto/errors.js';
 import { type JobNumber, jobId, type MemberId, modelKey, versionOf } from '../../proto/ids.js';
 import type { JobSpec, JobStep } from '../../proto/job.js';
 import type { Message, Said } from '../../proto/messages.js';
-import { byteSize, type Tensor } from '../../proto/tensor.js';
+import type { Tensor } from '../../proto/tensor.js';
 import { settle, wallTime } from '../clock.js';
 import type { ClusterView } from '../doors/cluster.js';
 import type {
@@ -34,6 +34,7 @@ import type { Pipelines } from '../pipelines/pipelines.js';
 import type { Catalogue } from './catalogue.js';
 import { type Asked, Journal } from './journal.js';
 import type { Keeper } from './keeper.js';
+import { rowsOf } from './rows.js';
 import { Statistics } from './statistics.js';
 import { endedView, viewOf } from './views.js';
 
@@ -365,63 +366,4 @@ function joined(parts: readonly Uint8Array[]): Uint8Array {
     at += part.length;
   }
   return whole;
-}
-
-/** One client's rows of every output of a batch, or why the worker's answer has none. */
-function rowsOf(finished: Said<'batch.finished'>, frames: Frames, slice: Slice): Tensor[] | string {
-  return wrongOutput(finished, frames, slice) ?? outputsOf(finished, frames, slice);
-}
-
-/** A tensor whose bytes are not those of its shape can't be cut: a client would get what is another's. */
-function wrongOutput(
-  { outputs, sizes }: Said<'batch.finished'>,
-  frames: Frames,
-  { rows, rowsTotal }: Slice,
-): string | undefined {
-  for (const [output, [name, datatype, shape]] of outputs.entries()) {
-    const has = `the worker's answer for output ${name} has`;
-    const bytes = frames[output]?.length ?? 0;
-    const own = sizes[output] as readonly number[];
-    const isOpen = datatype === 'BYTES' && own.length === 0 && rows === rowsTotal;
-    const wanted = datatype === 'BYTES' ? sumOf(own) : byteSize({ name, datatype, shape });
-    if (!isOpen && bytes !== wanted) return `${has} ${bytes} bytes, its shape wants ${wanted}`;
-    if (rows !== rowsTotal && shape[0] !== rowsTotal) {
-      return `${has} the shape [${shape}], wanted are ${rowsTotal} rows`;
-    }
-  }
-  return undefined;
-}
-
-function sumOf(sizes: readonly number[]): number {
-  return sizes.reduce((sum, size) => sum + size, 0);
-}
-
-function outputsOf(finished: Said<'batch.finished'>, frames: Frames, slice: Slice): Tensor[] {
-  return finished.outputs.map(([name, datatype, shape], output) => {
-    const whole = frames[output] as Uint8Array;
-    if (slice.rows === slice.rowsTotal) return { name, datatype, shape, data: whole };
-    const sizes = finished.sizes[output] as readonly number[];
-    const own = [slice.rows, ...shape.slice(1)];
-    if (datatype !== 'BYTES') {
-      const rowBytes = whole.length / slice.rowsTotal;
-      const from = slice.rowsBefore * rowBytes;
-      return { name, datatype, shape: own, data: whole.subarray(from, from + slice.rows * rowBytes) };
-    }
-    const { from, size } = placeOf(finished, sizes, slice.member);
-    return { name, datatype, shape: own, data: whole.subarray(from, from + size) };
-  });
-}
-
-/** Where a member's bytes are in an output whose elements have lengths of their own. */
-function placeOf(
-  finished: Said<'batch.finished'>,
-  sizes: readonly number[],
-  member: number,
-): { from: number; size: number } {
-  let from = 0;
-  let ran = 0;
-  for (let other = 0; other < member; other++) {
-    if (finished.codes[other] === '') from += sizes[ran++] as number;
-  }
-  return { from, size: sizes[ran] as number };
 }

@@ -3,7 +3,7 @@
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
 import type { Effect } from '../../actors/effects.js';
-import type { Golden } from '../../actors/facts.js';
+import type { Fact, Golden } from '../../actors/facts.js';
 import { Doubts } from '../../actors/worker/doubts.js';
 import type { Place } from '../../proto/messages.js';
 import { digits, only, said } from './stage.js';
@@ -233,4 +233,18 @@ test('by schedule a golden input is run while there is nothing to do, and at eve
   assert.equal(stage.worker.chart.state, 'quarantined');
   assert.equal(only(failed, 'abort').length, 1);
   assert.deepEqual(said(failed, 'worker.confined').at(-1)?.reason, 'y is NaN');
+});
+
+test('a probe by schedule that was under way when a doubt came up does not end the doubt', () => {
+  const stage = WorkerStage.ready('thread', { probeEveryMs: 300 }, 'recorded');
+  stage.now = 300;
+  stage.fire('probe');
+  stage.run();
+  const own = garbage(stage, 1);
+  assert.equal(only(own, 'probe').length, 1);
+  const passed: Fact = { type: 'device.probed', failed: false, reason: '' };
+  assert.equal(said(stage.hear(passed), 'batch.finished').length, 0, 'what was kept back stays so');
+  assert.equal(stage.worker.chart.state, 'probing');
+  assert.deepEqual(codes(stage.hear(passed)), ['RESULT_INVALID']);
+  assert.equal(stage.worker.chart.state, 'serving');
 });

@@ -69,19 +69,27 @@ export interface Bare {
 
 export function bare(port: number, text: string): Bare {
   const socket = connect(port, '127.0.0.1');
-  let received = '';
+  const parts: Buffer[] = [];
+  let isTold = false;
   let told: (text: string) => void = () => {};
   const first = new Promise<string>((resolve) => {
     told = resolve;
   });
   const closed = new Promise<string>((resolve) => {
     socket.on('data', (part) => {
-      received += part.toString('latin1');
-      if (received.includes('\r\n\r\n')) told(received);
+      parts.push(part);
+      if (isTold) return;
+      const received = textOf(parts);
+      isTold = received.includes('\r\n\r\n');
+      if (isTold) told(received);
     });
     socket.on('error', () => {});
-    socket.on('close', () => resolve(received));
+    socket.on('close', () => resolve(textOf(parts)));
   });
   socket.write(text);
   return { socket, closed, first };
+}
+
+function textOf(parts: readonly Buffer[]): string {
+  return Buffer.concat(parts).toString('latin1');
 }
