@@ -38,6 +38,8 @@ export type Fact =
       readonly reason: string;
       /** It could be loaded, and its golden input gave something else: the device may be at fault. */
       readonly suspect?: boolean;
+      /** Its files are others by now: they are on their way as another edition. */
+      readonly stale?: boolean;
     }
   | RunFinished
   /** What came of running golden inputs: `reason` says of which model and how, where one failed. */
@@ -66,6 +68,8 @@ export interface ListedModel {
   readonly load?: 'start' | 'demand' | 'now';
   /** What it takes of a worker's memory, about. */
   readonly memoryMb?: number;
+  /** Its tensors: equal where one edition can answer what was meant for another. */
+  readonly form?: string;
 }
 
 export interface RunFinished {

@@ -38,7 +38,8 @@ interface Step {
 
 export class Job implements Deadline {
   readonly number: JobNumber;
-  readonly spec: JobSpec;
+  /** Its version is another edition once the one that was meant is gone. */
+  spec: JobSpec;
   readonly admittedAt: number;
   wheelNext: Deadline | undefined = undefined;
   wheelBefore: Deadline | undefined = undefined;

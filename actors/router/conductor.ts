@@ -87,10 +87,18 @@ export class Conductor {
   }
 
   private enqueue(job: Job, now: number): void {
+    if (this.neighbours.hasSuccessors) this.renew(job);
     job.scheduler = this.neighbours.owner(job.spec.model, job.spec.version);
     if (job.scheduler === '') return;
     this.perform(send(job.scheduler, enqueueMessage(job, now)));
     job.askedAt = now;
+  }
+
+  /** Nobody has the edition any more that was meant when it came: the one that took its place is asked. */
+  private renew(job: Job): void {
+    const { model, version } = job.spec;
+    const next = this.neighbours.inPlaceOf(model, version);
+    if (next !== version) job.spec = { ...job.spec, version: next };
   }
 
   private count(job: Job, end: JobEnd): void {

@@ -1,7 +1,7 @@
 // Which models can be answered right now, from what their schedulers report: behind readiness and behind the refusal of
 // a model that no worker could load.
 import type { MemberId } from '../../proto/ids.js';
-import { modelKey } from '../../proto/ids.js';
+import { modelKey, versionOf } from '../../proto/ids.js';
 import type { Said } from '../../proto/messages.js';
 import type { ListedModel } from '../facts.js';
 import { ownerOf } from './owner.js';
@@ -26,13 +26,53 @@ const unknown: ModelCondition = {
   runsOn: [],
 };
 
+const successorsMax = 256;
+
+/** The same version in other files, with the same tensors: whoever waits for the one can be answered by the other. */
+function succeeds(model: ListedModel, old: ListedModel): boolean {
+  const isSame = model.model === old.model && lineOf(model.version) === lineOf(old.version);
+  return isSame && model.broken === '' && model.form === old.form;
+}
+
+/** Whatever files it was loaded from; what stands behind an @ is a variant of its own. */
+function lineOf(edition: string): string {
+  const at = edition.indexOf('@');
+  return `${versionOf(edition)}${at < 0 ? '' : edition.slice(at)}`;
+}
+
 export class Coverage {
+  /** By model and edition: the edition that took its place. */
+  private readonly successors = new Map<string, string>();
   private readonly listed = new Map<string, ListedModel>();
   private readonly reports = new Map<MemberId, Map<string, Report>>();
 
   list(models: readonly ListedModel[]): void {
+    const before = [...this.listed];
     this.listed.clear();
     for (const model of models) this.listed.set(modelKey(model.model, model.version), model);
+    for (const [key, old] of before) {
+      const next = this.listed.has(key) ? undefined : models.find((model) => succeeds(model, old));
+      if (next !== undefined) this.successors.set(key, next.version);
+    }
+    for (const key of this.successors.keys()) {
+      if (this.listed.has(key) || this.successors.size > successorsMax) this.successors.delete(key);
+    }
+  }
+
+  /** Editions have been replaced. */
+  get hasSuccessors(): boolean {
+    return this.successors.size > 0;
+  }
+
+  /** What is listed in the place of an edition that is listed no more; itself where nothing is. */
+  successorOf(model: string, version: string): string {
+    let last = version;
+    for (let steps = 0; steps < successorsMax; steps++) {
+      const next = this.successors.get(modelKey(model, last));
+      if (next === undefined) break;
+      last = next;
+    }
+    return last;
   }
 
   report(scheduler: MemberId, report: Report): void {

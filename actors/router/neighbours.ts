@@ -64,6 +64,16 @@ export class Neighbours {
     return this.condition(model, version).ready > 0 ? '' : 'no worker had the model ready';
   }
 
+  get hasSuccessors(): boolean {
+    return this.coverage.hasSuccessors;
+  }
+
+  /** What answers in the place of an edition that is gone; itself while workers have it, or nothing took its place. */
+  inPlaceOf(model: string, version: string): string {
+    const next = this.coverage.successorOf(model, version);
+    return next === version || this.condition(model, version).ready > 0 ? version : next;
+  }
+
   condition(model: string, version: string): ModelCondition {
     return this.coverage.condition(modelKey(model, version), this.schedulers);
   }

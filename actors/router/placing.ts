@@ -7,7 +7,7 @@ import type { Job } from '../job/job.js';
 import { Placement } from '../job/placement.js';
 import type { JobBook } from './book.js';
 import type { Conductor } from './conductor.js';
-import { dispatchMessage, goMessage } from './dispatch.js';
+import { dispatchMessage, goMessage, withdrawMessage } from './dispatch.js';
 import type { Hedging } from './hedging.js';
 import type { Losses } from './losses.js';
 import type { Neighbours } from './neighbours.js';
@@ -106,6 +106,19 @@ export class Placing {
     const [event, ending] =
       code === 'DISPLACED' ? (['displace', 'displaced'] as const) : (['reject', 'rejected'] as const);
     this.conductor.end(job, event, now, { ending, code, message, retryAfterMs });
+  }
+
+  /** Jobs that wait for an edition that no worker has any more are put to the one that took its place. */
+  reviewEditions(now: number): void {
+    if (!this.neighbours.hasSuccessors) return;
+    for (const job of this.book.all()) {
+      const { model, version } = job.spec;
+      if (!job.is('queued') || this.neighbours.inPlaceOf(model, version) === version) continue;
+      this.conductor.tell(job.scheduler, withdrawMessage(job));
+      job.settleAdmission(now);
+      job.attempt++;
+      this.conductor.move(job, 'orphan', now, 'its model was replaced');
+    }
   }
 
   /** Jobs whose scheduler is gone, or that never had one, go to the owner that there is now. */

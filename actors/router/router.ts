@@ -188,9 +188,11 @@ export class Router implements Actor {
         return this.reviewOthers(now);
       case 'models.listed':
         this.neighbours.list(heard.models);
+        this.placing.reviewEditions(now);
         return this.reviewCoverage();
       case 'model.reported':
         this.neighbours.report(from, heard);
+        if (heard.ready === 0) this.placing.reviewEditions(now);
         return this.reviewCoverage();
       case 'drain.requested':
         if (this.chart.can('drain')) this.chart.move('drain');

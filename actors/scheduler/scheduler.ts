@@ -94,7 +94,7 @@ export class Scheduler implements Actor {
         this.wakesAt = Number.POSITIVE_INFINITY;
         return this.dispatch(now);
       case 'job.withdraw':
-        return this.withdraw(heard, from);
+        return this.withdraw(heard.job, heard.attempt, from);
       case 'batch.declined':
         if (this.registry.declined(from, heard.batch, now)) this.settleSoon();
         return;
@@ -148,6 +148,8 @@ export class Scheduler implements Actor {
   private enqueue(enqueue: Said<'job.enqueue'>, from: MemberId, now: number): void {
     const lane = this.lane(enqueue.model, enqueue.version);
     lane.askedAt = now;
+    // It may wait yet for what its model was before: word that it does not may have been lost.
+    if (enqueue.attempt > 1) this.withdraw(enqueue.job, enqueue.attempt - 1, from);
     const known = lane.queue.find(from, enqueue.job);
     if (known !== undefined) {
       if (known.attempt >= enqueue.attempt) return;
@@ -200,10 +202,10 @@ export class Scheduler implements Actor {
     this.out.push(send(router, { type: 'job.refused', job, attempt, ...why }));
   }
 
-  private withdraw(withdraw: Said<'job.withdraw'>, from: MemberId): void {
+  private withdraw(job: number, attempt: number, from: MemberId): void {
     for (const lane of this.lanes.values()) {
-      const entry = lane.queue.find(from, withdraw.job);
-      if (entry === undefined || entry.attempt > withdraw.attempt) continue;
+      const entry = lane.queue.find(from, job);
+      if (entry === undefined || entry.attempt > attempt) continue;
       lane.queue.remove(entry);
       lane.ease();
     }

@@ -12,7 +12,7 @@ export const shareMachine = createMachine({
     /** Reading the file, then warm runs; the executor does both in one go. */
     loading: {
       tags: ['held'],
-      on: { load: 'loading', ready: 'ready', fail: 'failed', retire: 'leaving' },
+      on: { load: 'loading', ready: 'ready', fail: 'failed', rest: 'resting', retire: 'leaving' },
     },
     ready: {
       tags: ['ready', 'routable', 'held'],
@@ -39,7 +39,7 @@ export const shareMachine = createMachine({
     /** Loaded once more for those who wait for it. */
     recalled: {
       tags: ['held', 'going'],
-      on: { retire: 'recalled', ready: 'retiring', fail: 'unloaded' },
+      on: { retire: 'recalled', ready: 'retiring', fail: 'unloaded', rest: 'fading' },
     },
     /** Schedulers have been told: they send the last, and say when that was it. */
     retiring: {

@@ -32,6 +32,8 @@ export class WorkerShare {
   pinned: boolean;
   /** Listed no more, while it makes room for others. */
   isDelisted = false;
+  /** Its files are others by now: it can't be loaded any more. */
+  isStale = false;
   loadingSince = 0;
   loadMs = 0;
   readyAt = 0;
@@ -103,6 +105,7 @@ export class Shares {
       else if (share.chart.has('going')) this.returning.set(key, model);
       else {
         share.isDelisted = false;
+        share.isStale = false;
         share.pinned = model.load === 'now';
         if (share.chart.state === 'fading') share.chart.move('rest');
         if (share.pinned) again.push(share);
@@ -133,7 +136,9 @@ export class Shares {
     const share = this.get(fact.model, fact.version);
     if (share === undefined) return undefined;
     share.reason = fact.reason;
-    share.chart.move('fail');
+    // What it takes over from serves until it can be loaded; what serves waits for what takes over.
+    share.isStale = fact.stale === true && !share.pinned && share.chart.can('rest');
+    share.chart.move(share.isStale ? 'rest' : 'fail');
     return share;
   }
 

@@ -67,6 +67,7 @@ export class Stock {
     if (share === undefined || epoch !== this.enrolment.epochAt(from)) return;
     // It may not have heard what has become of it.
     if (share.chart.state === 'ready' || share.chart.state === 'loading') return this.enrolment.tellOf(share);
+    if (share.isStale) return;
     this.room.wish(share, must, now);
     this.makeRoom(now);
   }

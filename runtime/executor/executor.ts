@@ -55,7 +55,13 @@ export type Loaded =
       readonly fallback?: string;
     }
   /** `suspect`: it was loaded, and answered its golden input otherwise than before. */
-  | { readonly ok: false; readonly reason: string; readonly suspect?: boolean };
+  | {
+      readonly ok: false;
+      readonly reason: string;
+      readonly suspect?: boolean;
+      /** Its files are others than when they were listed. */
+      readonly stale?: boolean;
+    };
 
 export interface Executor {
   load(entry: ModelEntry): Promise<Loaded>;

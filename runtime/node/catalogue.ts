@@ -146,6 +146,17 @@ export class Catalogue {
     this.refresh();
   }
 
+  /** What no worker has in memory and whose files are amiss can't be served as it was before. */
+  giveUp(name: string, isAway: (edition: string) => boolean): void {
+    for (const entry of this.ofModel(name)) {
+      const reason = this.amissWith(name, entry.version);
+      if (reason === '' || entry.state !== 'available' || !isAway(editionOf(entry))) continue;
+      this.amiss.delete(keyOf(entry));
+      this.served.set(keyOf(entry), { ...entry, state: 'unavailable', reason });
+    }
+    this.refresh();
+  }
+
   /** Goes by what schedulers report: true when something took over, or will not. */
   review(conditionOf: ConditionOf, isPatient: boolean): boolean {
     let changed = false;

@@ -26,6 +26,8 @@ export class Keeper {
   private readonly catalogue: Catalogue;
   private readonly around: Surroundings;
   private readonly waiting = new Set<() => void>();
+  /** Those that are loaded anew because their files have changed. */
+  private readonly renewing = new Set<string>();
   private isImpatient = false;
   /** One after the other. */
   private last: Promise<unknown> = Promise.resolve();
@@ -63,6 +65,22 @@ export class Keeper {
     const isModel = (await scanOne(this.around.folder, name)) !== undefined;
     if (isModel && isWanted) await this.load(name);
     else if (!isModel) await this.removed(name);
+  }
+
+  /** A worker could not load it, for its files are others than were listed: what they are now takes over. */
+  async outdated(name: string): Promise<void> {
+    if (this.renewing.has(name) || this.catalogue.isUnloaded(name)) return;
+    this.renewing.add(name);
+    try {
+      await this.load(name);
+    } catch (fault) {
+      const reason = (fault as Error).message;
+      this.around.log.error('model.outdated', { model: name, reason });
+      this.catalogue.giveUp(name, (edition) => this.around.conditionOf(name, edition).ready === 0);
+      this.around.announce();
+    } finally {
+      this.renewing.delete(name);
+    }
   }
 
   /** Its folder is gone: nothing new gets to it, what was taken is still run. */

@@ -18,6 +18,7 @@ export function listedModels(
     batching: batchingOf(entry.config.batching),
     load: entry.isComing === true ? 'now' : entry.config.load,
     memoryMb: memoryMbOf(entry, device),
+    form: JSON.stringify([entry.inputs, entry.outputs, entry.maxBatch]),
   }));
 }
 

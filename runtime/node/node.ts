@@ -75,7 +75,10 @@ export class Node {
     this.config = config;
     this.plan = plan;
     this.log = log;
-    this.children = new Children((exit) => this.childExited(exit));
+    this.children = new Children(
+      (exit) => this.childExited(exit),
+      (model) => void this.keeper?.outdated(model),
+    );
     this.supervisor = new Supervisor(supervisorSettings(config, plan.workerNames));
   }
 

@@ -36,12 +36,14 @@ const entry = fileURLToPath(new URL('../worker/main.js', import.meta.url));
 export class Children {
   private readonly bySlot = new Map<number, Child>();
   private readonly exited: (exit: Exit) => void;
+  private readonly outdated: (model: string) => void;
   private readonly memoryKills = new MemoryKills();
   private readonly loadDeaths = new LoadDeaths();
   private draining = false;
 
-  constructor(exited: (exit: Exit) => void) {
+  constructor(exited: (exit: Exit) => void, outdated: (model: string) => void = () => {}) {
     this.exited = exited;
+    this.outdated = outdated;
   }
 
   /** Not once the drain has begun: whoever came then would be left behind. */
@@ -77,6 +79,7 @@ export class Children {
     if (word.type === 'loading') this.loadDeaths.began(child.member, word.key);
     else if (word.type === 'loaded') this.loadDeaths.ended(child.member, word.key);
     else if (word.type === 'introduced') child.device = word.device;
+    else if (word.type === 'outdated') this.outdated(word.model);
     else child.lastWord = word;
   }
 

@@ -140,9 +140,10 @@ async function load(model: string, version: string): Promise<void> {
     else if (runsOn !== 'cpu') log.info('model.loaded', { model, version, runsOn });
     member.host.hear({ type: 'model.loaded', model, version, place, rowsMax, runMs, costs, golden, runsOn });
   } else {
-    const { reason, suspect = false } = loaded;
-    log.error('model.failed', { model, version, reason });
-    member.host.hear({ type: 'model.failed', model, version, reason, suspect });
+    const { reason, suspect = false, stale = false } = loaded;
+    if (stale) process.send?.({ type: 'outdated', model } satisfies WorkerWord);
+    log[stale ? 'warn' : 'error']('model.failed', { model, version, reason });
+    member.host.hear({ type: 'model.failed', model, version, reason, suspect, stale });
   }
 }
 
@@ -157,9 +158,13 @@ async function loadEntry(model: string, version: string): Promise<Loaded> {
   const loaded = await executor
     .load(entry)
     .catch((fault: unknown): Loaded => ({ ok: false, reason: String(fault) }));
-  if (!loaded.ok || (await isAsListed(entry))) return loaded;
-  executor.unload(model, version);
-  return { ok: false, reason: 'its files have changed since they were read: load the model again' };
+  if (await isAsListed(entry)) return loaded;
+  if (loaded.ok) executor.unload(model, version);
+  return {
+    ok: false,
+    reason: 'its files have changed since they were read: load the model again',
+    stale: true,
+  };
 }
 
 /** Never is one edition taken for another. */

@@ -52,6 +52,8 @@ export interface LastWord {
 
 export type WorkerWord =
   | Introduction
+  /** A model whose files are others than when they were listed. */
+  | { readonly type: 'outdated'; readonly model: string }
   | LastWord
   /** A model that is about to be loaded, and one with which that has come to an end. */
   | { readonly type: 'loading'; readonly key: string }

@@ -1,6 +1,7 @@
 // Models that share the memory of a worker: who is loaded, who makes room for it and when, and who asks for what rests.
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
+import type { Heard } from '../../actors/actor.js';
 import type { Effect } from '../../actors/effects.js';
 import type { ListedModel } from '../../actors/facts.js';
 import type { WorkerSettings } from '../../actors/worker/worker.js';
@@ -176,6 +177,22 @@ describe('a worker whose models share its memory', () => {
     assert.equal(started(shelf.run({ model: 'b' as 'digits' })).length, 1);
     shelf.ran(1);
     assert.deepEqual(states(shelf.dismiss('b')), ['b unloaded']);
+  });
+
+  test('does not try again what can not be loaded as it was listed, until it is listed anew', () => {
+    const shelf = new Shelf([model('a', 4), model('b', 4, 'demand')], { memoryMb: 0 });
+    shelf.wake('b');
+    const failed = {
+      type: 'model.failed',
+      model: 'b',
+      version: '1',
+      reason: 'its files have changed',
+      stale: true,
+    };
+    assert.deepEqual(states(shelf.hear(failed as Heard)), ['b resting']);
+    assert.deepEqual(only(shelf.wake('b'), 'load'), []);
+    shelf.hear({ type: 'models.listed', models: [model('a', 4), model('b', 4, 'demand')] });
+    assert.equal(only(shelf.wake('b'), 'load').length, 1);
   });
 
   test('forgets what rests and is listed no more when nobody waits for it, and keeps what is listed again', () => {

@@ -145,6 +145,16 @@ test('a version whose folder is gone goes, and with the last the model', () => {
   assert.deepEqual(stage.told(), [undefined, []]);
 });
 
+test('one whose files are amiss and that no worker has in memory can not be served as it was', () => {
+  const stage = new Stage(entry('1')).take(entry('1', 'cut', corrupt));
+  stage.catalogue.giveUp('m', () => false);
+  assert.deepEqual(stage.told(), ['1', ['1']]);
+  stage.catalogue.giveUp('m', () => true);
+  assert.deepEqual(stage.told(), ['1', []]);
+  const gone = stage.catalogue.find('m', '1');
+  assert.deepEqual([gone?.state, gone?.reason], ['unavailable', 'it is cut']);
+});
+
 test('one that was still being loaded when its folder went does not come', () => {
   const stage = new Stage(entry('1')).take(entry('1'), entry('2')).take(entry('1'));
   assert.deepEqual(stage.told(), ['1', ['1']]);

@@ -31,6 +31,8 @@ const seen = 0.6;
 export interface Ends {
   /** The process dies by itself. */
   crash(process: Process, detail: string): void;
+  /** The files of the model are still those of that edition. */
+  isWritten(model: string, edition: string): boolean;
 }
 
 export class Executor {
@@ -89,7 +91,11 @@ export class Executor {
     this.checkRoom(model);
     this.later(this.random.between(1, 12), () => {
       this.loading = '';
-      if (fails) this.process.hear({ type: 'model.failed', model, version, reason: 'its file is corrupt' });
+      const reason = 'its files have changed';
+      if (!this.ends.isWritten(model, version))
+        this.process.hear({ type: 'model.failed', model, version, reason, stale: true });
+      else if (fails)
+        this.process.hear({ type: 'model.failed', model, version, reason: 'its file is corrupt' });
       else if (sick) {
         const reason = 'its golden input';
         this.process.hear({ type: 'model.failed', model, version, reason, suspect: true });

@@ -22,6 +22,8 @@ export class Reloads {
   private readonly random: Random;
   private readonly serving = new Map<string, string>();
   private readonly coming = new Map<string, string>();
+  /** The edition that a model's files are now. */
+  private readonly written = new Map<string, string>();
   private count = 0;
 
   constructor(world: World, random: Random) {
@@ -37,6 +39,10 @@ export class Reloads {
   /** Of a model, as clients get it now. */
   edition(model: string): string {
     return this.serving.get(model) ?? '1';
+  }
+
+  isWritten(model: string, edition: string): boolean {
+    return (this.written.get(model) ?? '1') === edition;
   }
 
   forRouters(): ListedModel[] {
@@ -65,6 +71,7 @@ export class Reloads {
   private reload(model: string): void {
     if (this.coming.has(model)) return;
     this.coming.set(model, `1+${++this.count}`);
+    this.written.set(model, this.coming.get(model) as string);
     this.world.happened(`reload ${model} as ${this.coming.get(model)}`);
     this.tellWorkers();
     this.look(model);

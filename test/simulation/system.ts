@@ -289,7 +289,10 @@ export class System implements Surroundings {
     const room = { memoryMb, wishKeptMs: 5 * reportMs, firstUseMs: 20 };
     const actor = new Worker({ ...introduction, reportMs, goWaitMs, runMaxMs, shownMs, ...room });
     worker.add('worker', withBug(actor, 'worker', id, this.bug), actor);
-    const ends = { crash: (process: Process, detail: string) => this.end(process, 'crashed', detail) };
+    const ends = {
+      crash: (process: Process, detail: string) => this.end(process, 'crashed', detail),
+      isWritten: (model: string, edition: string) => this.reloads.isWritten(model, edition),
+    };
     const random = this.random.fork(this.incarnation);
     this.executors.set(id, new Executor(worker, name, this.timeline, random, this.truth, ends));
     host.hear({ type: 'child.spawned', slot, member: id });

@@ -1,0 +1,62 @@
+// Models that are replaced while somebody waits for them: whoever has not been given to a worker yet is put to what took
+// their place, unless workers still have what was meant.
+import assert from 'node:assert/strict';
+import { describe, test } from 'node:test';
+import type { Effect } from '../../actors/effects.js';
+import type { ListedModel } from '../../actors/facts.js';
+import { batchingDefaults } from '../../proto/batching.js';
+import { digits, RouterStage, said } from './stage.js';
+
+function edition(version: string, changes: Partial<ListedModel> = {}): ListedModel {
+  return { ...digits, version, broken: '', runMaxMs: 500, batching: batchingDefaults, form: 'x', ...changes };
+}
+
+/** Somebody waits for the first edition, and what is listed now is this. */
+function replaced(...models: ListedModel[]): [RouterStage, Effect[]] {
+  const stage = RouterStage.usual();
+  stage.hear({ type: 'models.listed', models: [edition('1')] });
+  stage.report(0, 0);
+  stage.submit();
+  stage.now = 5;
+  return [stage, stage.hear({ type: 'models.listed', models })];
+}
+
+function asked(effects: readonly Effect[]): [string, number][] {
+  return said(effects, 'job.enqueue').map(({ version, attempt }) => [version, attempt]);
+}
+
+describe('a job whose model is replaced', () => {
+  test('is withdrawn and put to what took its place', () => {
+    const [stage, effects] = replaced(edition('1+abc'));
+    assert.deepEqual(
+      said(effects, 'job.withdraw').map(({ attempt }) => attempt),
+      [1],
+    );
+    assert.deepEqual(asked(effects), [['1+abc', 2]]);
+    assert.deepEqual([stage.state(1), stage.router.violations], ['queued', 0]);
+  });
+
+  test('stays where workers still have what was meant, and goes when they have it no more', () => {
+    const stage = RouterStage.usual();
+    stage.hear({ type: 'models.listed', models: [edition('1')] });
+    stage.report(1, 0);
+    stage.submit();
+    assert.deepEqual(asked(stage.hear({ type: 'models.listed', models: [edition('1+abc')] })), []);
+    assert.deepEqual(asked(stage.report(0, 0)), [['1+abc', 2]]);
+  });
+
+  test('is not answered by other tensors, another version, or another variant', () => {
+    const others = [edition('1+abc', { form: 'y' }), edition('2'), edition('1+@int8')];
+    for (const other of others) assert.deepEqual(asked(replaced(other)[1]), []);
+  });
+
+  test('goes to the last of several that took the place of each other', () => {
+    const stage = RouterStage.usual();
+    for (const version of ['1', '1+abc', '1+def'])
+      stage.hear({ type: 'models.listed', models: [edition(version)] });
+    stage.report(0, 0);
+    assert.deepEqual(asked(stage.submit()), [['1+def', 1]]);
+    stage.hear({ type: 'models.listed', models: [edition('1')] });
+    assert.deepEqual(asked(stage.submit()), [['1', 1]], 'put back as it was');
+  });
+});
