@@ -40,7 +40,7 @@ test('the samples are all available', async () => {
     [
       ['digits', '1', 'available', '', 32],
       ['echo', '1', 'available', '', 32],
-      ['minilm', '1', 'available', '', 8],
+      ['minilm', '1', 'available', '', 16],
       ['srcnn', '1', 'available', '', 1],
       ['srcnn_x3', '1', 'available', '', 1],
       ['super_resolution', '1', 'available', '', 0],
