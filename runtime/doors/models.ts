@@ -136,15 +136,15 @@ function pickedFor(entry: ModelEntry, wanted: ParameterValue): ModelEntry {
   const { variants = {} } = config;
   const subject = `model ${quote(name)} version ${version}`;
   const known = Object.keys(variants);
+  const open = [variantEverywhere(config), ...variantsBeside(config)].filter((own) => own !== undefined);
+  const may = `requests may choose ${open.length === 0 ? 'none' : list(open)}`;
   const given = `parameter ${quote(variantParameter)} is ${quote(String(wanted))}`;
   if (known.length === 0) throw invalidInput(`${given}, but ${subject} has no variants`);
-  if (!known.includes(String(wanted)))
-    throw invalidInput(`${given}, but the variants of ${subject} are ${list(known)}`);
+  if (!known.includes(String(wanted))) throw invalidInput(`${given}, which ${subject} does not have: ${may}`);
   const picked = variantsBeside(config).includes(String(wanted)) ? pick(entry, String(wanted)) : undefined;
   if (picked !== undefined) return picked;
-  const open = [variantEverywhere(config), ...variantsBeside(config)].filter((own) => own !== undefined);
   throw invalidInput(
-    `${given}, which ${subject} has and loads for no request: requests may choose ${list(open)}; ` +
+    `${given}, which ${subject} has and loads for no request: ${may}; ` +
       'variantsByRequest in its config.yaml names those that are loaded',
   );
 }

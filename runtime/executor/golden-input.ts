@@ -1,14 +1,15 @@
 // The golden input of a model: what its owner gives in the version's golden.json, with the answer to it, or one that is
 // made up, always the same, of numbers that most models take.
-import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { byteSize, elementCount, type Tensor, type TensorHeader } from '../../proto/tensor.js';
+import { readTextFile } from '../file.js';
 import { bytesOf, viewElements, writeStrings } from './elements.js';
 import { type Answer, answerOf } from './golden-answer.js';
 import type { LoadOrder } from './order.js';
 import { openSize } from './warming.js';
 
 export const goldenFile = 'golden.json';
+const goldenBytesMax = 64 << 20;
 
 export type GoldenInput = readonly Tensor[];
 
@@ -53,10 +54,7 @@ function fillUp({ datatype }: TensorHeader, data: Uint8Array): void {
 export async function readGoldenFile(order: LoadOrder): Promise<GiveAndTake | undefined> {
   if (order.folder === '') return undefined;
   const path = join(order.folder, goldenFile);
-  const content = await readFile(path, 'utf8').catch((fault: NodeJS.ErrnoException) => {
-    if (fault.code === 'ENOENT' || fault.code === 'ENOTDIR') return undefined;
-    throw new Error(`${path} can't be read: ${fault.message}`);
-  });
+  const content = contentOf(path);
   if (content === undefined) return undefined;
   try {
     const given = JSON.parse(content) as { inputs?: unknown; outputs?: unknown };
@@ -64,6 +62,16 @@ export async function readGoldenFile(order: LoadOrder): Promise<GiveAndTake | un
     return { input, answer: answerOf(tensorsOf('outputs', given?.outputs, order.outputs)) };
   } catch (fault) {
     throw new Error(`${path}: ${(fault as Error).message}`);
+  }
+}
+
+function contentOf(path: string): string | undefined {
+  try {
+    return readTextFile(path, goldenBytesMax);
+  } catch (fault) {
+    const { code, message } = fault as NodeJS.ErrnoException;
+    if (code === 'ENOENT' || code === 'ENOTDIR') return undefined;
+    throw new Error(`${path} can't be read: ${message}`);
   }
 }
 

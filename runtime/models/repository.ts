@@ -1,9 +1,10 @@
 // The model repository: a folder with one folder a model, in it config.yaml and numbered versions. A model that can't be
 // read is kept with its reason; the others are not touched by that.
 import type { Dirent } from 'node:fs';
-import { readdir, readFile, stat } from 'node:fs/promises';
+import { readdir, stat } from 'node:fs/promises';
 import { dirname, join, resolve } from 'node:path';
 import type { Datatype } from '../../proto/tensor.js';
+import { readTextFile } from '../file.js';
 import { type Pipeline, studyPipeline } from '../pipelines/declaration.js';
 import { agreed } from './agreement.js';
 import { findModule } from './backend.js';
@@ -161,8 +162,8 @@ async function scanModel(folder: string, name: string, found: Found): Promise<Mo
     return [unavailable({ model: name, version: '1', file: folder }, [whyNot(inside)], found)];
   const versions = await versionsIn(folder, inside, found.notes);
   const configPath = join(folder, configFile);
-  const config = await readConfig(configPath);
-  if (isSentences(config)) return await misconfigured(folder, name, versions, config, found);
+  const config = readConfig(configPath);
+  if (isSentences(config)) return misconfigured(folder, name, versions, config, found);
   const needsFile = needsModelFile(config ?? defaultModelConfig);
   if (versions.length === 0 && needsFile) {
     const wanted = `${join(folder, '1', modelFile)} is where the model belongs`;
@@ -188,16 +189,17 @@ function stamped(entry: ModelEntry, stamp: string): ModelEntry {
 }
 
 /** None can be served. What the rest of the configuration and the files have wrong is told beside it. */
-async function misconfigured(
+function misconfigured(
   folder: string,
   model: string,
   versions: readonly string[],
   said: readonly string[],
   found: Found,
-): Promise<ModelEntry[]> {
+): ModelEntry[] {
   const file = join(folder, configFile);
   for (const says of said) found.mistakes.push({ model, version: '', file, says });
-  const rest = salvaged(await readFile(file, 'utf8').catch(() => ''));
+  const content = readContent(file);
+  const rest = typeof content === 'string' ? salvaged(content) : undefined;
   const beside: Found = { notes: [], mistakes: [] };
   if (rest !== undefined)
     for (const version of versions) scanVersion(folder, join(folder, version), model, version, rest, beside);
@@ -253,14 +255,17 @@ async function versionsIn(folder: string, found: readonly Dirent[], notes: strin
 }
 
 /** The configuration; undefined where there is no file; or the sentences that say what is wrong with it. */
-async function readConfig(path: string): Promise<ModelConfig | readonly string[] | undefined> {
+function readConfig(path: string): ModelConfig | readonly string[] | undefined {
+  const content = readContent(path);
+  if (typeof content === 'string') return studyModelConfig(content);
+  return content.code === 'ENOENT' ? undefined : [whyNot(content)];
+}
+
+function readContent(path: string): string | NodeJS.ErrnoException {
   try {
-    const { size } = await stat(path);
-    if (size > configBytesMax) return [`it has ${size} bytes, allowed are ${configBytesMax}`];
-    return studyModelConfig(await readFile(path, 'utf8'));
+    return readTextFile(path, configBytesMax);
   } catch (fault) {
-    const known = fault as NodeJS.ErrnoException;
-    return known.code === 'ENOENT' ? undefined : [whyNot(known)];
+    return fault as NodeJS.ErrnoException;
   }
 }
 
@@ -346,6 +351,7 @@ function whyNot(fault: NodeJS.ErrnoException): string {
   if (fault.code === 'ENOTDIR') return 'it is not a folder';
   if (fault.code === 'EISDIR') return 'it is a folder, wanted is a file';
   if (fault.code === 'EACCES') return 'this user may not read it';
+  if (fault.code === 'ENXIO') return 'it is not a file';
   if (fault.code === 'ELOOP') return 'it is a link that leads to itself';
   return fault.message;
 }

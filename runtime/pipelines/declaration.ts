@@ -1,6 +1,6 @@
 // A model's pipeline as its config.yaml declares it, checked as far as that goes without loading a step: names, options,
 // files, and what clients see of it.
-import { existsSync } from 'node:fs';
+import { statSync } from 'node:fs';
 import { join } from 'node:path';
 import type { TensorHeader } from '../../proto/tensor.js';
 import { leadsOut } from '../models/backend.js';
@@ -145,7 +145,8 @@ function readStep(entry: unknown, where: string, side: Side, place: StepPlace): 
     const file = own[1] as string;
     if (leadsOut(file)) return [`${where} is ${name}, which leads out of the model's folder`];
     const module = join(place.folder, file);
-    if (!existsSync(module)) return [`${where} is ${name}, but there is no file ${module}`];
+    if (statSync(module, { throwIfNoEntry: false })?.isFile() !== true)
+      return [`${where} is ${name}, but there is no file ${module}`];
     const step = { name, module, member: own[2] ?? 'default', options };
     return { step, takes: undefined, gives: undefined };
   }

@@ -88,7 +88,7 @@ describe('a request chooses a variant', () => {
 
   test('what is not there is refused with what is', async () => {
     const unknown =
-      'parameter "variant" is "four", but the variants of model "scaled" version 1 are "one", "two", "three"';
+      'parameter "variant" is "four", which model "scaled" version 1 does not have: requests may choose "one", "two"';
     assert.equal(await overGrpc('scaled', 'four'), `INPUT_INVALID: ${unknown}`);
     assert.equal(await overRest('scaled', 'four'), `400: ${unknown}`);
     assert.equal(await overRest('outer', 'four'), `400: ${unknown}`);

@@ -1,10 +1,11 @@
 // The files beside a text model from which its tokenizer is made, looked at without the library that reads them: what is
 // cut off, garbled or not a tokenizer is told when the model is loaded, not by its first request.
-import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { readTextFile } from '../../file.js';
 
 export const tokenizerFile = 'tokenizer.json';
 export const tokenizerConfigFile = 'tokenizer_config.json';
+export const tokenizerBytesMax = 256 << 20;
 
 const kinds = ['WordPiece', 'BPE', 'Unigram'] as const;
 
@@ -26,7 +27,7 @@ type Content = Readonly<Record<string, unknown>>;
 function jsonIn(path: string): Content | string {
   let text: string;
   try {
-    text = readFileSync(path, 'utf8');
+    text = readTextFile(path, tokenizerBytesMax);
   } catch (fault) {
     const { code, message } = fault as NodeJS.ErrnoException;
     return code === 'ENOENT' ? 'is missing, which the step tokenize reads' : `can't be read: ${message}`;

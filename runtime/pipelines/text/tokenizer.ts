@@ -1,9 +1,9 @@
 // Turns a text into the ids of its tokens, as the model's own tokenizer.json says; the only file that knows the library.
 // However long the text is, only as much of it is read as the ids that are wanted need.
-import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { Tokenizer as Library } from '@huggingface/tokenizers';
-import { tokenizerConfigFile, tokenizerFile } from './files.js';
+import { readTextFile } from '../../file.js';
+import { tokenizerBytesMax, tokenizerConfigFile, tokenizerFile } from './files.js';
 
 /** What is used of the library, whose own types are not readable from here. */
 interface Encoder {
@@ -54,8 +54,8 @@ export class Tokenizer {
   /** From the files in the folder; rejects with a sentence. */
   static async open(folder: string, tokensMax: number): Promise<Tokenizer> {
     const path = join(folder, tokenizerFile);
-    const content = await readJson(path);
-    const config = await readJson(join(folder, tokenizerConfigFile));
+    const content = readJson(path);
+    const config = readJson(join(folder, tokenizerConfigFile));
     try {
       return new Tokenizer(new Library(content, config) as Encoder, content as TokenizerContent, tokensMax);
     } catch (fault) {
@@ -97,10 +97,8 @@ function partEnd(text: string, from: number): number {
   return found === null ? text.length : found.index + 1;
 }
 
-async function readJson(path: string): Promise<object> {
-  const text = await readFile(path, 'utf8').catch((fault: NodeJS.ErrnoException) => {
-    throw new Error(fault.code === 'ENOENT' ? `${path} is missing` : `${path}: ${fault.message}`);
-  });
+function readJson(path: string): object {
+  const text = textIn(path);
   try {
     const content: unknown = JSON.parse(text);
     if (typeof content === 'object' && content !== null) return content;
@@ -108,4 +106,13 @@ async function readJson(path: string): Promise<object> {
     throw new Error(`${path} is not JSON: ${(fault as Error).message}`);
   }
   throw new Error(`${path} is not a JSON object`);
+}
+
+function textIn(path: string): string {
+  try {
+    return readTextFile(path, tokenizerBytesMax);
+  } catch (fault) {
+    const { code, message } = fault as NodeJS.ErrnoException;
+    throw new Error(code === 'ENOENT' ? `${path} is missing` : `${path}: ${message}`);
+  }
 }
