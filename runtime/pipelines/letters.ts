@@ -19,9 +19,13 @@ export type ToPipelineThread =
   | { readonly kind: 'answer'; readonly id: number; readonly piece: number; readonly outputs: Tensors }
   /** The request has ended: nobody waits for it. */
   | { readonly kind: 'drop'; readonly id: number }
+  /** Does it answer? */
+  | { readonly kind: 'probe' }
   | { readonly kind: 'stop' };
 
 export type FromPipelineThread =
+  /** The thread was not stuck in a step when such a letter came. */
+  | { readonly kind: 'heard'; readonly letter: 'begin' | 'drop' | 'probe' }
   /** A piece for the model. */
   | { readonly kind: 'ask'; readonly id: number; readonly piece: number; readonly inputs: Tensors }
   | { readonly kind: 'done'; readonly id: number; readonly outputs: Tensors }

@@ -19,6 +19,12 @@ export interface NamedStep {
 
 type Pieces = AsyncIterable<Tensors>;
 
+export interface PassageWatcher {
+  ask(piece: number, inputs: Tensors): void;
+  /** The code of a step is about to run. */
+  runs(): void;
+}
+
 interface Asked {
   resolve(outputs: Tensors): void;
   reject(fault: Error): void;
@@ -31,7 +37,7 @@ export class Passage implements StepRequest {
   readonly kept = new Map<string, unknown>();
   readonly #pipeline: Pipeline;
   readonly #deadlineAt: number;
-  readonly #ask: (piece: number, inputs: Tensors) => void;
+  readonly #watcher: PassageWatcher;
   readonly #asked = new Map<number, Asked>();
   #pieceCount = 0;
   #isDropped = false;
@@ -40,14 +46,14 @@ export class Passage implements StepRequest {
     pipeline: Pipeline,
     parameters: StepRequest['parameters'],
     leftMs: number,
-    ask: (piece: number, inputs: Tensors) => void,
+    watcher: PassageWatcher,
   ) {
     this.model = pipeline.model;
     this.version = pipeline.version;
     this.parameters = parameters;
     this.#pipeline = pipeline;
     this.#deadlineAt = now() + leftMs;
-    this.#ask = ask;
+    this.#watcher = watcher;
   }
 
   leftMs(): number {
@@ -147,7 +153,7 @@ export class Passage implements StepRequest {
     const outputs = new Promise<Tensors>((resolve, reject) => this.#asked.set(piece, { resolve, reject }));
     // It may fail before its turn has come.
     outputs.catch(() => {});
-    this.#ask(piece, inputs);
+    this.#watcher.ask(piece, inputs);
     return outputs;
   }
 
@@ -160,6 +166,7 @@ export class Passage implements StepRequest {
 
   /** What a step throws names it. */
   async #guarded<T>({ name }: NamedStep, run: () => Promise<T>): Promise<T> {
+    this.#watcher.runs();
     try {
       return await run();
     } catch (fault) {

@@ -6,9 +6,10 @@ import { after, now, settle, type Timer } from '../clock.js';
 import type { Answer, Submission, Ticket } from '../doors/engine.js';
 import { BufferSweep } from '../heap.js';
 import type { Pipeline } from './declaration.js';
-import { type FromPipelineThread, movable } from './letters.js';
-import type { PipelineThread } from './pool.js';
+import { movable } from './letters.js';
+
 import type { StepRequest, Tensors } from './step.js';
+import type { PipelineThread, ThreadClient } from './threads.js';
 
 /** The tensor model behind a pipeline. */
 export interface Inner {
@@ -39,7 +40,7 @@ const sweep = new BufferSweep(16 << 20, 'minor');
 
 const completed: JobEnd = { ending: 'completed', code: undefined, message: '', retryAfterMs: 0 };
 
-export class Passing {
+export class Passing implements ThreadClient {
   readonly pipeline: Pipeline;
   readonly priority: number;
   readonly bytes: number;
@@ -57,6 +58,7 @@ export class Passing {
   #hung: Timer | undefined;
   #asked = 0;
   #answered = 0;
+  #isWithThread = false;
   #isOver = false;
 
   constructor(
@@ -76,6 +78,10 @@ export class Passing {
     this.#timer = after(request.submission.spec.budgetMs, () => this.#expire());
   }
 
+  get isOver(): boolean {
+    return this.#isOver;
+  }
+
   get hasBegun(): boolean {
     return this.#thread !== undefined;
   }
@@ -84,6 +90,7 @@ export class Passing {
   begin(thread: PipelineThread): void {
     if (!this.#findInner()) return this.#watcher.released(this);
     this.#thread = thread;
+    this.#isWithThread = true;
     this.#step('before', this.#stepNames(this.pipeline.before));
     const { id, submission, parameters, pipeline } = this.#request;
     const { spec, payload } = submission;
@@ -99,14 +106,18 @@ export class Passing {
         outputs,
         leftMs: this.#leftMs(),
       },
-      {
-        hear: (letter) => this.#hear(letter),
-        lost: (reason, isBystander) => {
-          this.fail(isBystander ? 'WORKERS_LOST' : 'MODEL_FAILED', `${this.#subject()}: ${reason}`);
-          this.#release();
-        },
-      },
+      this,
     );
+  }
+
+  moved(thread: PipelineThread): void {
+    this.#thread = thread;
+  }
+
+  lost(reason: string, isBystander: boolean): void {
+    this.#isWithThread = false;
+    this.fail(isBystander ? 'WORKERS_LOST' : 'MODEL_FAILED', `${this.#subject()}: ${reason}`);
+    this.#release();
   }
 
   cancel(why: string): void {
@@ -118,11 +129,12 @@ export class Passing {
     this.#end({ ending, code, message, retryAfterMs }, []);
   }
 
-  #hear(letter: FromPipelineThread): void {
+  hear(letter: Parameters<ThreadClient['hear']>[0]): void {
     if (letter.kind === 'ask') {
       if (!this.#isOver) this.#ask(letter.piece, letter.inputs);
       return;
     }
+    this.#isWithThread = false;
     if (letter.kind === 'done') this.#end(completed, letter.outputs);
     else this.fail(letter.code, `${this.#subject()}: ${letter.message}`);
     this.#release();
@@ -136,13 +148,14 @@ export class Passing {
 
   /** The thread lets go of it as soon as the step that runs is done; one that never does would hold its place for ever. */
   #drop(thread: PipelineThread): void {
-    thread.post({ kind: 'drop', id: this.#request.id });
+    if (!thread.drop(this.#request.id)) return this.#release();
+    this.#hung = after(this.#watcher.hungMs, () => this.#press(thread, this.#watcher.hungMs), false);
+  }
+
+  #press(thread: PipelineThread, afterMs: number): void {
     const { hungMs } = this.#watcher;
-    this.#hung = after(
-      hungMs,
-      () => thread.kill(`a step of ${this.#subject()} did not end for ${hungMs} ms`),
-      false,
-    );
+    thread.giveUp(`a step of ${this.#subject()} still ran ${afterMs} ms after its request had ended`);
+    this.#hung = after(hungMs, () => this.#press(thread, afterMs + hungMs), false);
   }
 
   #findInner(): boolean {
@@ -228,7 +241,7 @@ export class Passing {
     for (const job of this.#jobs.values()) job.cancel('the request that it was a part of has ended');
     this.#jobs.clear();
     this.#inner?.release();
-    if (end.ending !== 'completed' && this.#thread !== undefined) this.#drop(this.#thread);
+    if (this.#isWithThread && this.#thread !== undefined) this.#drop(this.#thread);
     const path = this.#path;
     const answer: Answer = { jobId: '', end, outputs, times: undefined, path: () => path };
     this.#watcher.ended(this);

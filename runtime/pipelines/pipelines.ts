@@ -16,6 +16,9 @@ export interface PipelineBounds {
   readonly hungMs: number;
 }
 
+/** A thread that says nothing for so long is stuck in a step: whoever has not begun there goes elsewhere. */
+const silentMostMs = 1000;
+
 type InnerOf = (pipeline: Pipeline, parameters: StepRequest['parameters']) => Inner;
 
 /** One model's requests: those that wait, by priority, and how many are in its steps. */
@@ -40,7 +43,7 @@ export class Pipelines {
   constructor(bounds: PipelineBounds, innerOf: InnerOf) {
     this.#bounds = bounds;
     this.#innerOf = innerOf;
-    this.#pool = new PipelinePool(bounds.threadCount);
+    this.#pool = new PipelinePool(bounds.threadCount, Math.min(silentMostMs, bounds.hungMs / 2));
     this.#watcher = {
       hungMs: bounds.hungMs,
       ended: (passing) => this.#ended(passing),

@@ -1,30 +1,34 @@
-// The pipeline threads of a process as its main thread sees them: started when the first requests come, each given the
-// next request when it has the fewest, and replaced when one breaks down.
-import { Worker } from 'node:worker_threads';
-import { memoryOf } from '../executor/letters.js';
-import type { FromPipelineThread, ToPipelineThread } from './letters.js';
-
-export interface ThreadClient {
-  hear(letter: FromPipelineThread): void;
-  /** The thread has ended under it; as a bystander where it was ended because of another. */
-  lost(reason: string, isBystander: boolean): void;
-}
+// The pipeline threads of a process as its main thread sees them: started when requests come, each given the next request
+// when it has the fewest, and one that is stuck in a step given nothing until it answers again or is replaced.
+import { PipelineThread, type PlacedRequest, type ThreadHome } from './threads.js';
 
 export class PipelinePool {
   readonly #countMax: number;
+  readonly #silentMs: number;
   readonly #threads = new Set<PipelineThread>();
+  readonly #home: ThreadHome;
   #isClosed = false;
 
-  constructor(countMax: number) {
+  constructor(countMax: number, silentMs: number) {
     this.#countMax = countMax;
+    this.#silentMs = silentMs;
+    this.#home = {
+      leaves: (thread) => this.#threads.delete(thread),
+      passOn: (requests) => this.#passOn(requests),
+      rests: (thread) => this.#trim(thread),
+    };
   }
 
-  /** The least busy thread; a new one while all are busy and there may be more. */
+  /** The least busy thread that answers; a new one while all are busy and there may be more. */
   thread(): PipelineThread {
-    let best: PipelineThread | undefined;
-    for (const thread of this.#threads) if (best === undefined || thread.load < best.load) best = thread;
-    if (best !== undefined && (best.load === 0 || this.#threads.size >= this.#countMax)) return best;
-    const thread = new PipelineThread(() => this.#threads.delete(thread));
+    const threads = [...this.#threads];
+    const answering = threads.filter(({ isSilent }) => !isSilent);
+    const best = leastBusy(answering);
+    if (best?.load === 0) return best;
+    // In the place of those that are stuck others are started, and at most as many once more.
+    const mayGrow = answering.length < this.#countMax && threads.length < 2 * this.#countMax;
+    if (!mayGrow) return best ?? (leastBusy(threads) as PipelineThread);
+    const thread = new PipelineThread(this.#home, this.#silentMs);
     this.#threads.add(thread);
     if (this.#isClosed) thread.stop();
     return thread;
@@ -34,61 +38,29 @@ export class PipelinePool {
     this.#isClosed = true;
     await Promise.all([...this.#threads].map((thread) => thread.stop()));
   }
+
+  #passOn(requests: readonly PlacedRequest[]): void {
+    for (const { letter, client } of requests) {
+      if (this.#isClosed) {
+        client.lost('the pipeline threads have been stopped', true);
+        continue;
+      }
+      const thread = this.thread();
+      client.moved(thread);
+      thread.begin(letter, client);
+    }
+  }
+
+  /** One that got free again while others had taken its place is one too many. */
+  #trim(thread: PipelineThread): void {
+    if (this.#threads.size <= this.#countMax || this.#isClosed) return;
+    if (this.#threads.delete(thread)) void thread.stop();
+  }
 }
 
-export class PipelineThread {
-  readonly #worker = new Worker(new URL('./thread.js', import.meta.url), { execArgv: [] });
-  readonly #clients = new Map<number, ThreadClient>();
-  readonly #gone: Promise<void>;
-  readonly #ended: () => void;
-  #reason = 'the pipeline thread ended';
-  #isKilled = false;
-
-  constructor(ended: () => void) {
-    this.#ended = ended;
-    this.#worker.on('message', (letter: FromPipelineThread) => this.#clients.get(letter.id)?.hear(letter));
-    this.#worker.on('error', (fault) => {
-      this.#reason = `the pipeline thread broke down: ${fault.message}`;
-    });
-    this.#gone = new Promise((resolve) => {
-      this.#worker.once('exit', () => {
-        ended();
-        for (const client of this.#clients.values()) client.lost(this.#reason, this.#isKilled);
-        this.#clients.clear();
-        resolve();
-      });
-    });
-  }
-
-  /** How many requests it has. */
-  get load(): number {
-    return this.#clients.size;
-  }
-
-  begin(letter: Extract<ToPipelineThread, { kind: 'begin' }>, client: ThreadClient): void {
-    this.#clients.set(letter.id, client);
-    this.post(letter);
-  }
-
-  end(id: number): void {
-    this.#clients.delete(id);
-  }
-
-  post(letter: ToPipelineThread): void {
-    const tensors = letter.kind === 'begin' ? letter.inputs : letter.kind === 'answer' ? letter.outputs : [];
-    this.#worker.postMessage(letter, memoryOf(tensors));
-  }
-
-  /** Ends it whatever it does, and with it all that it has; nothing more is given to it. */
-  kill(reason: string): void {
-    this.#ended();
-    this.#isKilled = true;
-    this.#reason = `the pipeline thread was ended: ${reason}`;
-    void this.#worker.terminate();
-  }
-
-  async stop(): Promise<void> {
-    this.post({ kind: 'stop' });
-    await this.#gone;
-  }
+function leastBusy(threads: readonly PipelineThread[]): PipelineThread | undefined {
+  return threads.reduce<PipelineThread | undefined>(
+    (best, thread) => (best === undefined || thread.load < best.load ? thread : best),
+    undefined,
+  );
 }

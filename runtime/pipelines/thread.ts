@@ -2,7 +2,7 @@
 // in turns, at a low priority, so that routing never waits for pixels or words.
 import { constants, platform, setPriority } from 'node:os';
 import { pathToFileURL } from 'node:url';
-import { type MessagePort, parentPort } from 'node:worker_threads';
+import { type MessagePort, parentPort, workerData } from 'node:worker_threads';
 import { isErrorCode } from '../../proto/errors.js';
 import { modelKey } from '../../proto/ids.js';
 import { memoryOf } from '../executor/letters.js';
@@ -17,16 +17,21 @@ import { type Step, StepError, type StepMaker, type Tensors } from './step.js';
 if (platform() === 'linux') setPriority(0, constants.priority.PRIORITY_BELOW_NORMAL);
 
 const port = parentPort as MessagePort;
+/** Whose step runs, for whoever has to end a thread that no longer answers. */
+const current = workerData as Int32Array;
 const open = new Map<string, { readonly declared: string; readonly steps: Promise<OpenPipeline> }>();
 const passages = new Map<number, Passage>();
 /** Only what large answers leave behind reaches it. */
 const sweep = new BufferSweep(32 << 20, 'major');
 
 port.on('message', (letter: ToPipelineThread) => {
-  if (letter.kind === 'begin') void pass(letter);
+  if (letter.kind === 'stop') port.close();
   else if (letter.kind === 'answer') answer(letter);
-  else if (letter.kind === 'drop') passages.get(letter.id)?.drop();
-  else port.close();
+  else {
+    post({ kind: 'heard', letter: letter.kind });
+    if (letter.kind === 'begin') void pass(letter);
+    else if (letter.kind === 'drop') passages.get(letter.id)?.drop();
+  }
 });
 
 function answer({ id, piece, outputs }: Extract<ToPipelineThread, { kind: 'answer' }>): void {
@@ -38,7 +43,8 @@ async function pass(letter: Extract<ToPipelineThread, { kind: 'begin' }>): Promi
   const { id, pipeline, inputs, parameters, leftMs } = letter;
   const ask = (piece: number, tensors: Tensors): void =>
     post({ kind: 'ask', id, piece, inputs: movable(tensors) });
-  const passage = new Passage(pipeline, parameters, leftMs, ask);
+  const runs = (): unknown => Atomics.store(current, 0, id);
+  const passage = new Passage(pipeline, parameters, leftMs, { ask, runs });
   passages.set(id, passage);
   try {
     const steps = await opened(pipeline);
