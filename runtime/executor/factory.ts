@@ -110,11 +110,10 @@ class Places implements Executor {
     const order = orderOf(entry, { device, threads: this.#threads, graphs: this.#graphs });
     if (typeof order === 'string') return { ok: false, reason: order };
     if (this.#isClosed) return { ok: false, reason: 'the executor is closed' };
-    let own: OwnThread | undefined;
+    let put: Put | undefined;
     try {
-      const put = await this.#put(order, entry);
-      const { place, runMs, partly = '' } = put;
-      own = put.own;
+      put = await this.#put(order, entry);
+      const { place, own, runMs, partly = '' } = put;
       const costs = await this.#costsOf(order, put);
       const before = this.#placed.get(order.key);
       this.#placed.set(order.key, { place, own, order, costs, learned: new LearnedCosts() });
@@ -127,7 +126,7 @@ class Places implements Executor {
       return { ok: false, reason: `its golden input: ${failed}`, suspect: true };
     } catch (error) {
       if (this.#placed.get(order.key)?.order === order) this.unload(entry.name, editionOf(entry));
-      else if (own !== undefined) this.#owns.delete(own);
+      else await this.#takeOut(order, put).catch(() => undefined);
       return { ok: false, reason: error instanceof Error ? error.message : String(error) };
     }
   }
@@ -137,7 +136,7 @@ class Places implements Executor {
     const placed = this.#placed.get(key);
     this.#placed.delete(key);
     if (placed === undefined) return;
-    void this.#keep(placed);
+    void this.#keep(placed).catch(() => undefined);
     void this.#remove(placed).catch(() => undefined);
   }
 
@@ -254,6 +253,20 @@ class Places implements Executor {
       this.#owns.delete(own);
       throw error;
     }
+  }
+
+  /** What was not noted is held by nobody; where the same was loaded before, that goes on. */
+  async #takeOut({ key }: LoadOrder, put: Put | undefined): Promise<void> {
+    const before = this.#placed.get(key);
+    if (put?.own !== undefined) {
+      this.#owns.delete(put.own);
+      return put.own.stop();
+    }
+    if (before?.place !== 'inline') await this.#inline.unload(key);
+    if (before?.place === 'thread' || this.#thread === undefined) return;
+    this.#inThread.delete(key);
+    await this.#thread.unload(key);
+    this.#considerIdle();
   }
 
   async #remove({ order: { key }, place, own }: Placed): Promise<void> {

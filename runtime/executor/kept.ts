@@ -14,6 +14,8 @@ type Entries = Map<string, readonly Cost[]>;
 export class KeptCosts {
   readonly #path: string;
   readonly #note: (reason: string) => void;
+  /** As the files were when they were asked for first: what is measured later is of those. */
+  readonly #keys = new WeakMap<LoadOrder, string>();
 
   /** An empty path keeps nothing. What is wrong with the file is said, and never in the way. */
   constructor(path: string, note: (reason: string) => void) {
@@ -40,10 +42,17 @@ export class KeptCosts {
     await this.#write(entries);
   }
 
-  async #keyOf({ file, device, threads, rowSizes, rowsMax }: LoadOrder): Promise<string | undefined> {
+  /** Of a file that is gone nothing is kept. */
+  async #keyOf(order: LoadOrder): Promise<string | undefined> {
+    const { file, device, threads, rowSizes, rowsMax } = order;
     if (this.#path === '' || file === '') return undefined;
-    const { size, mtimeMs } = await stat(file);
-    return JSON.stringify([file, size, mtimeMs, device, threads, rowsMax, ...rowSizes]);
+    const known = this.#keys.get(order);
+    if (known !== undefined) return known;
+    const about = await stat(file).catch(() => undefined);
+    if (about === undefined) return undefined;
+    const key = JSON.stringify([file, about.size, about.mtimeMs, device, threads, rowsMax, ...rowSizes]);
+    this.#keys.set(order, key);
+    return key;
   }
 
   async #read(): Promise<Entries> {

@@ -1,6 +1,6 @@
 // What the executor measures of a model when it loads it, and what it keeps of that for the next start.
 import assert from 'node:assert/strict';
-import { mkdirSync, readdirSync, readFileSync, utimesSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdirSync, readdirSync, readFileSync, rmSync, utimesSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { describe, test } from 'node:test';
 import { limits } from '../../proto/limits.js';
@@ -12,7 +12,16 @@ import { LearnedCosts } from '../../runtime/executor/learned.js';
 import { Measuring, modelMostMs, runsEach, sizesOf } from '../../runtime/executor/measuring.js';
 import type { LoadOrder } from '../../runtime/executor/order.js';
 import type { ModelEntry } from '../../runtime/models/repository.js';
-import { entryOf, floatRun, loaded, successOf, temporaryPath, tensor } from './models.js';
+import {
+  entryOf,
+  floatRun,
+  loaded,
+  moduleOf,
+  outcomeOf,
+  successOf,
+  temporaryPath,
+  tensor,
+} from './models.js';
 import { onnxIdentity } from './onnx.js';
 
 async function costsOf(entry: ModelEntry, kept?: KeptCosts, threads = 1) {
@@ -148,6 +157,52 @@ describe('kept', () => {
     const usual = taken.sort((one, other) => one - other)[4] as number;
     const most = kept[1]?.[1] as number;
     assert.equal(kept[0]?.[1], Math.min(most, Math.round(usual * 10_000) / 10_000));
+  });
+
+  test('a model whose file is gone is unloaded all the same, and what it taught is kept as of that file', async () => {
+    const path = join(temporaryPath('cache'), 'costs.json');
+    const [gone, replaced] = [0, 1].map((at) => entryOf({ name: `m${at}`, onnx: onnxIdentity('FP32', 4) }));
+    const kept = keptAt(path);
+    const executor = createExecutor({ kept });
+    for (const entry of [gone, replaced] as ModelEntry[]) {
+      await loaded(executor, entry);
+      for (let time = 0; time < 9; time++)
+        await successOf(executor, floatRun([[1, 2, 3, 4]], 4, { model: entry.name }));
+    }
+    const before = Object.keys(JSON.parse(readFileSync(path, 'utf8')).costs).sort();
+    rmSync((gone as ModelEntry).file);
+    utimesSync((replaced as ModelEntry).file, 1, 1);
+    const unhandled: unknown[] = [];
+    const hear = (fault: unknown): unknown => unhandled.push(fault);
+    process.on('unhandledRejection', hear);
+    for (const name of ['m0', 'm1']) executor.unload(name, '1');
+    await executor.close();
+    await pause(50);
+    process.off('unhandledRejection', hear);
+    assert.deepEqual(unhandled, []);
+    assert.deepEqual(Object.keys(JSON.parse(readFileSync(path, 'utf8')).costs).sort(), before);
+  });
+
+  test('a load that fails after it was put somewhere leaves nothing there', async () => {
+    const gone = `${temporaryPath('cache')}-unloaded`;
+    const text = `import { writeFileSync } from 'node:fs';
+      export const load = () => ({
+        infer: ({ inputs: [{ shape, data }] }) => [{ name: 'y', shape, data }],
+        unload: () => writeFileSync(${JSON.stringify(gone)}, ''),
+      });`;
+    const broken = { find: () => Promise.reject(new Error('no disk')), keep: () => Promise.resolve() };
+    const executor = createExecutor({ kept: broken as unknown as KeptCosts });
+    for (const entry of [
+      entryOf({ config: { backend: './own.mjs' }, module: moduleOf(text) }),
+      entryOf({ config: { backend: 'echo' } }),
+      entryOf({ onnx: onnxIdentity('FP32', 4), config: { placement: 'thread' } }),
+    ]) {
+      assert.deepEqual(await executor.load(entry), { ok: false, reason: 'no disk' });
+      const after = await outcomeOf(executor, floatRun([[1, 2, 3, 4]], 4));
+      assert.match(after.ok ? 'it runs' : after.reason, /is not loaded in this worker/);
+    }
+    assert.ok(existsSync(gone), 'the thread of its own has let go of it');
+    await executor.close();
   });
 
   test('a size that was never measured is learned', () => {
