@@ -27,7 +27,9 @@ export function word(lengthMax: number): z.ZodString {
 export function readShape<S extends z.ZodType>(schema: S, given: unknown): Reading<z.output<S>> {
   const result = schema.safeParse(given, { error: wanted });
   if (result.success) return { ok: true, value: result.data };
-  return { ok: false, mistakes: result.error.issues.flatMap((issue) => sentences(issue, schema, given)) };
+  const mistakes = result.error.issues.flatMap((issue) => sentences(issue, schema, given));
+  // A number may be too large in more than one way.
+  return { ok: false, mistakes: [...new Set(mistakes)] };
 }
 
 function sentences(issue: z.core.$ZodIssue, schema: z.core.$ZodType, given: unknown): string[] {

@@ -11,6 +11,9 @@ import { openSize } from './warming.js';
 export const goldenFile = 'golden.json';
 const goldenBytesMax = 64 << 20;
 
+/** What must be known of a model to read what its owner gives. */
+export type GoldenOrder = Pick<LoadOrder, 'folder' | 'inputs' | 'outputs'>;
+
 export type GoldenInput = readonly Tensor[];
 
 export interface GiveAndTake {
@@ -51,17 +54,25 @@ function fillUp({ datatype }: TensorHeader, data: Uint8Array): void {
 }
 
 /** What the owner gives; undefined where there is no such file. Rejects with a sentence. */
-export async function readGoldenFile(order: LoadOrder): Promise<GiveAndTake | undefined> {
+export async function readGoldenFile(order: GoldenOrder): Promise<GiveAndTake | undefined> {
   if (order.folder === '') return undefined;
   const path = join(order.folder, goldenFile);
   const content = contentOf(path);
   if (content === undefined) return undefined;
   try {
-    const given = JSON.parse(content) as { inputs?: unknown; outputs?: unknown };
+    const given = jsonOf(content);
     const input = tensorsOf('inputs', given?.inputs, order.inputs);
     return { input, answer: answerOf(tensorsOf('outputs', given?.outputs, order.outputs)) };
   } catch (fault) {
     throw new Error(`${path}: ${(fault as Error).message}`);
+  }
+}
+
+function jsonOf(content: string): { readonly inputs?: unknown; readonly outputs?: unknown } {
+  try {
+    return JSON.parse(content);
+  } catch (fault) {
+    throw new Error(`it is not JSON: ${(fault as Error).message}`);
   }
 }
 
@@ -97,8 +108,16 @@ function tensorsOf(side: string, given: unknown, declared: readonly TensorHeader
       throw new Error(
         `${side}[${at}] (${header.name}): wanted are a shape, and as data a flat list of so many elements`,
       );
+    if (!fits(shape as number[], header.shape))
+      throw new Error(
+        `${side}[${at}] (${header.name}) has the shape [${shape.join(', ')}]; wanted is [${header.shape.join(', ')}]`,
+      );
     return { ...header, shape: shape as number[], data: dataOf(header, data, `${side}[${at}].data`) };
   });
+}
+
+function fits(shape: readonly number[], wanted: readonly number[]): boolean {
+  return shape.length === wanted.length && wanted.every((size, at) => size < 0 || size === shape[at]);
 }
 
 function dataOf({ datatype }: TensorHeader, given: readonly unknown[], key: string): Uint8Array {
@@ -115,10 +134,11 @@ function dataOf({ datatype }: TensorHeader, given: readonly unknown[], key: stri
     datatype,
     new Uint8Array(byteSize({ name: '', datatype, shape: [given.length] })),
   );
-  for (const [at, value] of given.entries())
-    elements[at] =
-      elements instanceof BigInt64Array || elements instanceof BigUint64Array
-        ? BigInt(value as number)
-        : (value as number);
+  const isBig = elements instanceof BigInt64Array || elements instanceof BigUint64Array;
+  for (const [at, value] of given.entries()) {
+    if (isBig && !Number.isSafeInteger(value))
+      throw new Error(`${key}[${at}] is ${value}; wanted is a whole number`);
+    elements[at] = isBig ? BigInt(value as number) : (value as number);
+  }
   return bytesOf(elements);
 }

@@ -51,17 +51,19 @@ export const simulatedDefaults: SimulatedSettings = {
   faultEvery: {},
 };
 
-/** The settings with defaults filled in, or the sentence that says which key is wrong and what it may be. */
+/** The settings with defaults filled in, or the sentences that say which keys are wrong and what they may be. */
 export function readSimulated(given: unknown): SimulatedSettings | string {
+  const read = studySimulated(given);
+  return 'alphaMs' in read ? read : read.join('; ');
+}
+
+/** The same with a sentence for each mistake, which begins with its key. */
+export function studySimulated(given: unknown): SimulatedSettings | readonly string[] {
   if (given === undefined || given === null) return simulatedDefaults;
-  if (!isRecord(given)) return `simulated is ${show(given)}, wanted are settings such as alphaMs: 2`;
-  const settings: Record<string, unknown> = { ...simulatedDefaults };
-  for (const [key, value] of Object.entries(given)) {
-    const fault = faultOf(key, value);
-    if (fault !== undefined) return fault;
-    settings[key] = value;
-  }
-  return settings as unknown as SimulatedSettings;
+  if (!isRecord(given)) return [`simulated is ${show(given)}, wanted are settings such as alphaMs: 2`];
+  const faults = Object.entries(given).flatMap(([key, value]) => faultsOf(key, value));
+  if (faults.length > 0) return faults;
+  return { ...simulatedDefaults, ...given };
 }
 
 export function costOf({ alphaMs, betaMs, steps }: SimulatedSettings, rows: number): number {
@@ -71,50 +73,49 @@ export function costOf({ alphaMs, betaMs, steps }: SimulatedSettings, rows: numb
   return step === undefined ? (last[1] * rows) / last[0] : step[1];
 }
 
-function faultOf(key: string, value: unknown): string | undefined {
+function faultsOf(key: string, value: unknown): string[] {
   if (!Object.hasOwn(simulatedDefaults, key)) {
-    return `simulated.${key} is not known, allowed are ${Object.keys(simulatedDefaults).join(', ')}`;
+    return [`simulated.${key} is not known, allowed are ${Object.keys(simulatedDefaults).join(', ')}`];
   }
-  if (key === 'steps') return badSteps(value);
-  if (key === 'faultInput') return badMap(key, value, isNumber, 'a number');
-  if (key === 'faultEvery') return badMap(key, value, isPositiveCount, 'a whole number from 1');
-  if (key === 'seed')
-    return isNumber(value) ? undefined : `simulated.seed is ${show(value)}, wanted is a number`;
+  if (key === 'steps') return isSteps(value) ? [] : [`simulated.steps is ${show(value)}, ${stepsWanted}`];
+  if (key === 'faultInput') return badFaults(key, value, isNumber, 'a number');
+  if (key === 'faultEvery') return badFaults(key, value, isPositiveCount, 'a whole number from 1');
+  if (key === 'seed') return isNumber(value) ? [] : [`simulated.seed is ${show(value)}, wanted is a number`];
   if (key === 'jitter' && isNumber(value) && value > 1)
-    return `simulated.jitter is ${value}, wanted is 0 to 1`;
+    return [`simulated.jitter is ${value}, wanted is 0 to 1`];
   return isNumber(value) && value >= 0
-    ? undefined
-    : `simulated.${key} is ${show(value)}, wanted is a number from 0`;
+    ? []
+    : [`simulated.${key} is ${show(value)}, wanted is a number from 0`];
 }
 
-function badSteps(value: unknown): string | undefined {
-  const wanted = 'wanted are rows from 1 and milliseconds, both ascending, such as [[1, 2], [8, 3.5]]';
-  const isSteps =
+const stepsWanted = 'wanted are rows from 1 and milliseconds, both ascending, such as [[1, 2], [8, 3.5]]';
+
+function isSteps(value: unknown): boolean {
+  return (
     Array.isArray(value) &&
     value.every((step: unknown, at) => {
       if (!Array.isArray(step) || step.length !== 2) return false;
       const [rows, ms] = step as unknown[];
       const [rowsBefore, msBefore] = (value[at - 1] ?? [0, 0]) as [number, number];
       return isPositiveCount(rows) && (rows as number) > rowsBefore && isNumber(ms) && ms >= msBefore;
-    });
-  return isSteps ? undefined : `simulated.steps is ${show(value)}, ${wanted}`;
+    })
+  );
 }
 
-function badMap(
+function badFaults(
   key: string,
   value: unknown,
   isGood: (value: unknown) => boolean,
   wanted: string,
-): string | undefined {
+): string[] {
   const known = simulatedFaults.join(', ');
-  if (!isRecord(value)) return `simulated.${key} is ${show(value)}, wanted is a map of ${known} to ${wanted}`;
-  for (const [fault, trigger] of Object.entries(value)) {
-    if (!simulatedFaults.includes(fault as SimulatedFault)) {
-      return `simulated.${key}.${fault} is not known, allowed are ${known}`;
-    }
-    if (!isGood(trigger)) return `simulated.${key}.${fault} is ${show(trigger)}, wanted is ${wanted}`;
-  }
-  return undefined;
+  if (!isRecord(value))
+    return [`simulated.${key} is ${show(value)}, wanted is a map of ${known} to ${wanted}`];
+  return Object.entries(value).flatMap(([fault, trigger]) => {
+    if (!simulatedFaults.includes(fault as SimulatedFault))
+      return [`simulated.${key}.${fault} is not known, allowed are ${known}`];
+    return isGood(trigger) ? [] : [`simulated.${key}.${fault} is ${show(trigger)}, wanted is ${wanted}`];
+  });
 }
 
 function isRecord(value: unknown): value is Record<string, unknown> {

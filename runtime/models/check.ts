@@ -1,11 +1,13 @@
 // `node runtime models check`: every mistake in a folder of models, found by reading it; nothing is started.
 import { join } from 'node:path';
 import { tensorModelOf } from '../doors/outer.js';
-import type { StepDeclaration } from '../pipelines/declaration.js';
+import { goldenFile, readGoldenFile } from '../executor/golden-input.js';
+import { orderOf } from '../executor/order.js';
+import type { Pipeline, StepDeclaration } from '../pipelines/declaration.js';
 import { stepKinds } from '../pipelines/kinds.js';
 import type { StepPlace } from '../pipelines/step.js';
 import { modelShape } from './config.js';
-import { type Mistake, type Repository, scanRepository } from './repository.js';
+import { type Mistake, type ModelEntry, type Repository, scanRepository } from './repository.js';
 import { configFile } from './stamp.js';
 
 export interface Check {
@@ -40,7 +42,11 @@ async function scanned(folder: string): Promise<Pick<Repository, 'models' | 'not
     const repository = await scanRepository(folder);
     const { models, notes, mistakes } = repository;
     if (models.length > 0) {
-      const more = [...misledBy(repository), ...(await unopened(repository))];
+      const more = [
+        ...misledBy(repository),
+        ...(await unopened(repository)),
+        ...(await misgiven(repository)),
+      ];
       return { models, notes, mistakes: [...mistakes, ...more] };
     }
     const [says = ''] = repository.notes.slice(-1);
@@ -55,12 +61,48 @@ function misledBy(repository: Repository): Mistake[] {
   const shelf = { model: (name: string, version: string) => repository.find(name, version) };
   return repository.models.flatMap(({ name, version, state, pipeline }) => {
     if (state !== 'available' || pipeline === undefined || pipeline.runs === '') return [];
-    const says = tensorModelOf(shelf, pipeline);
     const file = join(pipeline.folder, configFile);
-    return typeof says === 'string'
-      ? [{ model: name, version, file, says: `runs is ${pipeline.runs}: ${says}` }]
-      : [];
+    return namedIn(pipeline).flatMap(([key, runs]) => {
+      const behind = tensorModelOf(shelf, pipeline, runs);
+      if (typeof behind !== 'string') return [];
+      return [{ model: name, version, file, says: `${key} is ${runs}: ${behind}` }];
+    });
   });
+}
+
+function namedIn({ runs, runsWhen }: Pipeline): (readonly [key: string, runs: string])[] {
+  const others = Object.entries(runsWhen).flatMap(([parameter, models]) =>
+    Object.entries(models).map(([value, model]) => [`runsWhen.${parameter}.${value}`, model] as const),
+  );
+  return [['runs', runs], ...others];
+}
+
+/** What workers would find when they prove a model with what its owner gives. */
+async function misgiven({ models }: Repository): Promise<Mistake[]> {
+  const found: Mistake[] = [];
+  for (const entry of models) {
+    const { name: model, version, state, pipeline } = entry;
+    if (state !== 'available' || (pipeline !== undefined && pipeline.runs !== '')) continue;
+    const order = orderOf(entry, { device: 'cpu', threads: 1, graphs: '' });
+    if (typeof order === 'string' || order.golden === undefined) continue;
+    const says = await goldenFault(entry);
+    if (says !== '') found.push({ model, version, file: join(entry.folder, goldenFile), says });
+  }
+  return found;
+}
+
+async function goldenFault(entry: ModelEntry): Promise<string> {
+  try {
+    const given = await readGoldenFile(entry);
+    const absent = entry.inputs.filter(
+      ({ name, optional }) => optional !== true && given?.input.every((tensor) => tensor.name !== name),
+    );
+    return absent.length === 0 ? '' : `inputs leaves out ${absent.map(({ name }) => name).join(', ')}`;
+  } catch (fault) {
+    const { message } = fault as Error;
+    const path = join(entry.folder, goldenFile);
+    return message.startsWith(path) ? message.slice(path.length).replace(/^:? /, '') : message;
+  }
 }
 
 /** Steps of ours are opened as for a request: what a library can't read is known only then. */
@@ -91,7 +133,7 @@ async function stepFault({ name, options }: StepDeclaration, place: StepPlace): 
   }
 }
 
-const keyPattern = /^([a-z][A-Za-z]*)((?:\.[A-Za-z]\w*|\[\d+\])*)(?=:? )/;
+const keyPattern = /^([a-z][A-Za-z]*)((?:\.[\w-]+|\[\d+\])*)(?=:? )/;
 const unknownKey = /^(\S+) is not a known key;/;
 const roots: readonly string[] = Object.keys(modelShape.shape);
 

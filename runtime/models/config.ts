@@ -2,7 +2,7 @@
 import { limits } from '../../proto/limits.js';
 import { type Datatype, datatypes } from '../../proto/tensor.js';
 import { devicePattern, deviceWanted, fallbacks } from '../executor/device.js';
-import { readSimulated } from '../executor/simulated.js';
+import { studySimulated } from '../executor/simulated.js';
 import { decimal, readShape, whole, word, z } from '../shape.js';
 import { parseYaml } from '../yaml.js';
 import { backendPattern, backendWanted, isBuiltIn, strayed } from './backend.js';
@@ -237,6 +237,6 @@ function misplaced(config: ModelConfig): string[] {
 function missimulated({ backend, simulated }: ModelConfig): string[] {
   if (simulated === undefined) return [];
   if (backend !== 'simulated') return [`simulated has settings, but backend is ${backend}`];
-  const settings = readSimulated(simulated);
-  return typeof settings === 'string' ? [settings] : [];
+  const settings = studySimulated(simulated);
+  return 'alphaMs' in settings ? [] : [...settings];
 }

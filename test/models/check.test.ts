@@ -66,6 +66,22 @@ const mistaken: Readonly<Record<string, readonly [string | undefined, [string, s
     ],
   ],
   outer: ['runs: nobody', [['1', 'runs', /^runs is nobody: .*nobody/]]],
+  costly: [
+    'backend: simulated\nmaxBatch: 4\ninputs: [{ name: x, datatype: FP32, shape: [-1] }]\noutputs: [{ name: y, datatype: FP32, shape: [-1] }]\n' +
+      'simulated: { alphaMs: -1, jitter: 2, faultEvery: { die: 0, fly: 1 }, alphMs: 1 }\n',
+    [
+      ['', 'simulated.alphaMs', /^simulated.alphaMs is -1/],
+      ['', 'simulated.jitter', /jitter is 2/],
+      ['', 'simulated.faultEvery.die', /die is 0/],
+      ['', 'simulated.faultEvery.fly', /fly is not known/],
+      ['', 'simulated.alphMs', /alphMs is not known/],
+    ],
+  ],
+  immense: ['maxBatch: 99999999999999999999999', [['', 'maxBatch', /^maxBatch is 1e\+23; wanted/]]],
+  parted: [
+    'runs: good\nrunsWhen: { scale: { 2: good, 3: nobody } }\n',
+    [['1', 'runsWhen.scale.3', /^runsWhen\.scale\.3 is nobody: .*not in the repository$/]],
+  ],
   illegible: ['maxBatch: [', [['', '', /^it is not YAML: line 1/]]],
 };
 
@@ -121,19 +137,64 @@ test('all mistakes of all models are found at once, with model, version, file an
   assert.equal(mistakes.length, known, 'and none is made up');
   assert.deepEqual(
     models.filter(({ state }) => state === 'available').map(({ name, version }) => `${name}:${version}`),
-    ['absent:1', 'cut:1', 'good:1', 'outer:1'],
+    ['absent:1', 'cut:1', 'good:1', 'outer:1', 'parted:1'],
   );
+});
+
+/** What golden.json holds, and what is said of it. */
+const goldens: Readonly<Record<string, readonly [string, RegExp | undefined]>> = {
+  right: [
+    '{"inputs": [{"name": "x", "shape": [1, 4], "data": [1, 2, 3, 4]}], "outputs": [{"name": "y", "shape": [1, 4], "data": [1, 2, 3, 4]}]}',
+    undefined,
+  ],
+  garbled: ['{"inputs": [', /^it is not JSON: /],
+  strange: [
+    '{"inputs": [{"name": "z", "shape": [1], "data": [1]}]}',
+    /^inputs\[0\]\.name is "z"; allowed are x$/,
+  ],
+  short: [
+    '{"inputs": [{"name": "x", "shape": [1, 4], "data": [1, 2, 3]}]}',
+    /^inputs\[0\] \(x\): wanted are a shape, and as data a flat list of so many elements$/,
+  ],
+  narrow: [
+    '{"inputs": [{"name": "x", "shape": [1, 3], "data": [1, 2, 3]}]}',
+    /^inputs\[0\] \(x\) has the shape \[1, 3\]; wanted is \[-1, 4\]$/,
+  ],
+  silent: [
+    '{"inputs": [{"name": "x", "shape": [1, 4], "data": [1, 2, 3, 4]}]}',
+    /^outputs is missing; wanted is a list/,
+  ],
+};
+
+test("an owner's golden.json is read as workers read it", async () => {
+  const files: Record<string, string | Uint8Array> = { 'off/1/golden.json': '{' };
+  for (const [name, [content]] of Object.entries(goldens)) {
+    files[`${name}/1/model.onnx`] = identity;
+    files[`${name}/1/golden.json`] = content;
+  }
+  files['off/1/model.onnx'] = identity;
+  files['off/config.yaml'] = 'golden: { use: off }';
+  const folder = folderOf(files);
+  const { mistakes } = await checked(folder);
+  for (const [name, [, says]] of Object.entries(goldens)) {
+    const found = mistakes.filter(({ model }) => model === name);
+    assert.equal(found.length, says === undefined ? 0 : 1, JSON.stringify(found));
+    if (says === undefined) continue;
+    assert.match(found[0]?.says ?? '', says);
+    assert.equal(found[0]?.file, join(folder, name, '1', 'golden.json'));
+  }
+  assert.equal(mistakes.length, 5);
 });
 
 test('one line each is printed, and how many there are', async () => {
   const { text, isGood } = await modelsText(['check', mistakenFolder()], {});
   assert.equal(isGood, false);
   const lines = text.split('\n');
-  assert.equal(lines.filter((line) => line.startsWith('mistake: ')).length, 28);
+  assert.equal(lines.filter((line) => line.startsWith('mistake: ')).length, 35);
   assert.ok(lines.some((line) => /^mistake: cut:2: \/.*model\.onnx: it is not an ONNX model/.test(line)));
   assert.ok(lines.some((line) => /^mistake: misspelt: \/.*config\.yaml: maxBach is not/.test(line)));
   assert.ok(lines.some((line) => /^note: .*bad name is passed over/.test(line)));
-  assert.match(lines.at(-1) as string, /: 28 mistakes; 11 models, 4 versions to serve$/);
+  assert.match(lines.at(-1) as string, /: 35 mistakes; 14 models, 5 versions to serve$/);
 });
 
 test('the samples have none', async () => {
