@@ -180,6 +180,16 @@ export class Registry {
     return true;
   }
 
+  /** True when no worker has the model in any state. */
+  forgetIfOver(model: string): boolean {
+    for (const worker of this.workers.values()) {
+      const state = worker.shares.get(model)?.state;
+      if ((state !== undefined && state !== 'unloaded') || worker.holds(model)) return false;
+    }
+    this.proven.delete(model);
+    return true;
+  }
+
   /** How many trusted workers have the model ready, how many may have it yet, how many could not load it, and why. */
   count(model: string, needs: readonly string[]): ModelCount {
     let ready = 0;

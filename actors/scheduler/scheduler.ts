@@ -268,11 +268,19 @@ export class Scheduler implements Actor {
     }
     const lane = this.lane(changed.model, changed.version);
     this.reviewLanes();
+    if (changed.state === 'unloaded') this.forgetIfOver(lane);
     const isGoing = changed.state === 'retiring' || changed.state === 'fading';
     if (!isGoing || before === changed.state) return;
     // Routers may have sent the last before they hear of it.
     lane.askedAt = Math.max(lane.askedAt, now);
     this.retire(now);
+  }
+
+  /** An edition that nobody has any more, and that nobody waits for. */
+  private forgetIfOver(lane: Lane): void {
+    if (lane.queue.count > 0 || !this.registry.forgetIfOver(lane.key)) return;
+    this.lanes.delete(lane.key);
+    this.waking.forget(lane);
   }
 
   /** Lets go of models that retire and for which nothing comes any more. */

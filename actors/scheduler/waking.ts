@@ -35,6 +35,10 @@ export class Waking {
     }
   }
 
+  forget(lane: Lane): void {
+    this.wishes.delete(lane);
+  }
+
   private consider(lane: Lane, lanes: Map<string, Lane>, out: Effect[], now: number): void {
     const resting = this.restingFor(lane);
     if (resting.length === 0) return;

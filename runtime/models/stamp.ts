@@ -1,4 +1,4 @@
-// What a version of a model is known by on this file system: its configuration and the sizes and times of its files. Another
+// What a version of a model is known by on this file system: its configuration and the sizes, times and places of its files. Another
 // stamp is another edition of the version, which is loaded beside the one that serves.
 import { createHash, type Hash } from 'node:crypto';
 import type { Dirent } from 'node:fs';
@@ -32,7 +32,9 @@ export async function folderStampOf(folder: string): Promise<string> {
 async function digestOf(digest: Hash, folder: string, files: readonly string[]): Promise<string> {
   for (const file of [...files].sort()) {
     const about = await stat(file).catch(() => undefined);
-    digest.update(`\n${relative(folder, file)} ${about?.size} ${about?.mtimeMs}`);
+    // A copy may bring its size and its times along; its place on the disk and the time of its change there it can't.
+    const told = about && [about.size, about.mtimeMs, about.ctimeMs, about.ino].join(' ');
+    digest.update(`\n${relative(folder, file)} ${told}`);
   }
   return digest.digest('hex').slice(0, digestLength);
 }

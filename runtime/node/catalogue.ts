@@ -158,11 +158,11 @@ export class Catalogue {
   }
 
   /** Goes by what schedulers report: true when something took over, or will not. */
-  review(conditionOf: ConditionOf, isPatient: boolean): boolean {
+  review(conditionOf: ConditionOf, isPatient: (name: string) => boolean): boolean {
     let changed = false;
     for (const [key, entry] of this.coming) {
       const condition = conditionWithPicked(entry, conditionOf);
-      const isReady = condition.ready > 0 && (condition.loading === 0 || !isPatient);
+      const isReady = condition.ready > 0 && (condition.loading === 0 || !isPatient(entry.name));
       if (!isReady && !isUnavailable(condition)) continue;
       changed = true;
       this.coming.delete(key);

@@ -11,6 +11,13 @@ import type { Catalogue } from './catalogue.js';
 /** A worker that takes so much longer than another with a model is not waited for. */
 const patienceMs = 5000;
 const loadMostMs = 120_000;
+/** Of one model. */
+const waitingMax = 16;
+
+interface Turns {
+  last: Promise<unknown>;
+  count: number;
+}
 
 export interface Surroundings {
   readonly folder: string;
@@ -28,9 +35,10 @@ export class Keeper {
   private readonly waiting = new Set<() => void>();
   /** Those that are loaded anew because their files have changed. */
   private readonly renewing = new Set<string>();
-  private isImpatient = false;
-  /** One after the other. */
-  private last: Promise<unknown> = Promise.resolve();
+  /** Models that have waited long enough for the last of their workers. */
+  private readonly impatient = new Set<string>();
+  /** What is done with one model is done one after the other. */
+  private readonly turns = new Map<string, Turns>();
 
   constructor(catalogue: Catalogue, around: Surroundings) {
     this.catalogue = catalogue;
@@ -39,7 +47,7 @@ export class Keeper {
 
   /** Resolves when the model's files as they are now serve; rejects with the reason why they do not. */
   load(name: string): Promise<void> {
-    return this.inTurn(async () => {
+    return this.inTurn(name, async () => {
       const found = await scanOne(this.around.folder, name);
       if (found === undefined) throw this.unknown(name);
       this.take(name, found);
@@ -51,7 +59,7 @@ export class Keeper {
 
   /** Resolves when no new request gets to it; what was taken is still run. */
   unload(name: string): Promise<void> {
-    return this.inTurn(async () => {
+    return this.inTurn(name, async () => {
       if (this.catalogue.find(name, '') === undefined) throw this.unknown(name);
       this.catalogue.unload(name);
       this.around.log.info('model.unloaded', { model: name });
@@ -85,7 +93,7 @@ export class Keeper {
 
   /** Its folder is gone: nothing new gets to it, what was taken is still run. */
   removed(name: string): Promise<void> {
-    return this.inTurn(async () => {
+    return this.inTurn(name, async () => {
       if (this.catalogue.find(name, '') === undefined) return;
       this.take(name, []);
       this.around.log.info('model.removed', { model: name });
@@ -113,9 +121,8 @@ export class Keeper {
     const before = this.catalogue.models;
     const changed = this.catalogue.review(
       (name, edition) => this.around.conditionOf(name, edition),
-      !this.isImpatient,
+      (name) => !this.impatient.has(name),
     );
-    this.isImpatient = false;
     if (changed) {
       this.note(before);
       this.around.announce();
@@ -145,12 +152,13 @@ export class Keeper {
         resolve();
       };
       const impatient = after(patienceMs, () => {
-        this.isImpatient = true;
+        this.impatient.add(name);
         this.review();
       });
       const end = (): void => {
         late.cancel();
         impatient.cancel();
+        this.impatient.delete(name);
         this.waiting.delete(look);
       };
       this.waiting.add(look);
@@ -178,9 +186,21 @@ export class Keeper {
     );
   }
 
-  private inTurn<T>(work: () => Promise<T>): Promise<T> {
-    const turn = this.last.then(work, work);
-    this.last = turn.catch(() => undefined);
-    return turn;
+  private async inTurn<T>(name: string, work: () => Promise<T>): Promise<T> {
+    const turns = this.turns.get(name) ?? { last: Promise.resolve(), count: 0 };
+    if (turns.count >= waitingMax) {
+      const message = `model ${name} is being loaded, and ${waitingMax - 1} wait to load or unload it after that`;
+      throw new SignalboxError('QUEUE_FULL', message);
+    }
+    this.turns.set(name, turns);
+    turns.count++;
+    const turn = turns.last.then(work, work);
+    turns.last = turn.catch(() => undefined);
+    try {
+      return await turn;
+    } finally {
+      turns.count--;
+      if (turns.count === 0) this.turns.delete(name);
+    }
   }
 }

@@ -216,4 +216,21 @@ describe('a scheduler whose workers retire a model', () => {
     for (stage.now = 0; stage.now < quietMs; stage.now += 100) stage.share(worker, 1, { state: 'retiring' });
     assert.deepEqual(letGo(stage.hear({ type: 'timer.fired', timer: 'retirements' })), [worker]);
   });
+
+  test('remembers nothing of it once the last worker has unloaded it', () => {
+    const stage = SchedulerStage.with([worker, otherWorker]);
+    const told = (): string[] => {
+      const member = 'router-9.abcabc';
+      const effects = stage.hear({ type: 'link.opened', member, roles: ['router'] });
+      return said(effects, 'model.reported').map(({ version }) => version);
+    };
+    for (const [member, epoch] of [
+      [worker, 1],
+      [otherWorker, 2],
+    ] as const) {
+      stage.share(member, epoch, { version: '1+abc' });
+      stage.share(member, epoch, { state: 'unloaded' });
+      assert.deepEqual(told(), epoch === 1 ? ['1', '1+abc'] : ['1+abc']);
+    }
+  });
 });

@@ -41,7 +41,10 @@ class Stage {
   }
 
   review(isPatient = true): boolean {
-    return this.catalogue.review((_, edition) => this.conditionOf(edition), isPatient);
+    return this.catalogue.review(
+      (_, edition) => this.conditionOf(edition),
+      () => isPatient,
+    );
   }
 
   /** What answers who names no version, and what workers are to have. */
