@@ -44,6 +44,15 @@ async function pixels(image: Uint8Array): Promise<{ data: Buffer; info: OutputIn
   return sharp(image).raw().toBuffer({ resolveWithObject: true });
 }
 
+const cutGif = /^INPUT_INVALID .*it is gif, but it is cut off: 5 frames are whole, and its end is missing$/;
+
+async function gifFrames(): Promise<Buffer> {
+  const [width, height, count] = [60, 40, 8];
+  const data = Buffer.from(Array.from({ length: width * height * 3 * count }, (_, at) => (at * 7919) >> 3));
+  const raw = { width, height: height * count, channels: 3, pageHeight: height } as const;
+  return sharp(data, { raw }).gif().toBuffer();
+}
+
 describe('the image pipeline', () => {
   test('tiles make the very image that the whole makes', async () => {
     const image = await painted(75, 53).png().toBuffer();
@@ -212,6 +221,10 @@ describe('the image pipeline', () => {
         /^INPUT_INVALID .*the image can't be read: it is (png|jpeg), but \w/,
       );
     }
+    const frames = await gifFrames();
+    assert.match(await refusal(frames.subarray(0, (frames.length * 2) / 3)), cutGif);
+    assert.match(await refusal(frames.subarray(0, (frames.length * 2) / 3), { format: 'png' }), cutGif);
+    assert.match(await refusal(frames.subarray(0, -1)), /it is cut off: 8 frames are whole/);
     const broken = Buffer.from(png);
     broken.fill(7, 60, png.length - 30);
     assert.match(await refusal(broken), /^INPUT_INVALID .*it is png, but/);

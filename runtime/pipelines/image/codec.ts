@@ -4,6 +4,7 @@ import sharp, { type Sharp } from 'sharp';
 import { StepError } from '../step.js';
 import { formatOf, type ImageFormat, strangeFormat } from './formats.js';
 import { copyOf } from './gathered.js';
+import { gifFlaw } from './gif.js';
 import type { Picture } from './picture.js';
 
 // Everything else that the library could open stays shut: SVG, PDF and their like read other files and run long.
@@ -31,8 +32,7 @@ export interface ReadPicture extends Picture {
 
 /** Upright, in sRGB, 8 bits a channel; grey stays grey and alpha is kept. */
 export async function readPicture(bytes: Uint8Array, pixelsMax: number): Promise<ReadPicture> {
-  const format = formatOf(bytes);
-  if (format === undefined) throw unreadable(strangeFormat(bytes));
+  const format = checkedFormat(bytes);
   try {
     const { width, height, space, hasAlpha } = await sharp(bytes, { limitInputPixels: false }).metadata();
     checkPixels({ width, height }, pixelsMax);
@@ -87,8 +87,7 @@ export interface Animation {
 }
 
 export async function readAnimation(bytes: Uint8Array): Promise<Animation> {
-  const format = formatOf(bytes);
-  if (format === undefined) throw unreadable(strangeFormat(bytes));
+  const format = checkedFormat(bytes);
   try {
     const { width, height, pages = 1, delay = [], loop = 1 } = await sharp(bytes, unlimited).metadata();
     const delaysMs = Array.from({ length: pages }, (_, at) => delay[at] ?? 0);
@@ -149,6 +148,14 @@ function greyWithAlpha(data: Uint8Array): Uint8Array {
     pairs[to + 1] = data[from + 3] as number;
   }
   return pairs;
+}
+
+function checkedFormat(bytes: Uint8Array): ImageFormat {
+  const format = formatOf(bytes);
+  if (format === undefined) throw unreadable(strangeFormat(bytes));
+  const flaw = format === 'gif' ? gifFlaw(bytes) : undefined;
+  if (flaw !== undefined) throw unreadable(`it is gif, but ${flaw}`);
+  return format;
 }
 
 function unreadable(why: string): StepError {

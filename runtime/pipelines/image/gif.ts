@@ -1,11 +1,12 @@
-// An animated GIF made of still ones: each brings its own colours and is put behind the others as it comes.
+// An animated GIF made of still ones: each brings its own colours and is put behind the others as it comes. And whether one that
+// came is whole, which the library does not tell.
 import type { AnimationPart, FrameHead } from './animation.js';
 
-const [extension, image] = [0x21, 0x2c];
+const [extension, image, trailer] = [0x21, 0x2c, 0x3b];
 const [control, application] = [0xf9, 0xff];
 /** What becomes of a frame when its time is over. */
 const [stays, goes] = [1 << 2, 2 << 2];
-export const gifEnd = Uint8Array.of(0x3b);
+export const gifEnd = Uint8Array.of(trailer);
 
 export function gifHead({ width, height, loop }: FrameHead): Uint8Array {
   const head = Buffer.alloc(13);
@@ -71,6 +72,29 @@ function placesIn(bytes: Buffer): Places {
     clear,
     data: bytes.subarray(at + 10, behindBlocks(bytes, at + 11)),
   };
+}
+
+/** What is wrong with its outline, or undefined. */
+export function gifFlaw(given: Uint8Array): string | undefined {
+  const bytes = Buffer.from(given.buffer, given.byteOffset, given.length);
+  let frames = 0;
+  try {
+    const tableLength = (flags: number): number => ((flags & 0x80) === 0 ? 0 : 3 * 2 ** ((flags & 7) + 1));
+    for (let at = 13 + tableLength(bytes.readUInt8(10)); ; ) {
+      const sign = bytes.readUInt8(at);
+      if (sign === trailer) return frames === 0 ? 'it has no frame' : undefined;
+      if (sign === extension) at = behindBlocks(bytes, at + 2);
+      else if (sign === image) {
+        at = behindBlocks(bytes, at + 11 + tableLength(bytes.readUInt8(at + 9)));
+        frames++;
+      }
+      // Some writers leave zeros between the parts.
+      else if (sign === 0) at++;
+      else return `it is damaged behind its frame ${frames}`;
+    }
+  } catch {
+    return `it is cut off: ${frames === 1 ? '1 frame is' : `${frames} frames are`} whole, and its end is missing`;
+  }
 }
 
 function behindBlocks(bytes: Buffer, from: number): number {
