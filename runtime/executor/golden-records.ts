@@ -1,14 +1,14 @@
 // The recorded answers to golden inputs, a small file each in the cache folder of this user. One holds for one content of
 // the model on one kind of device; other versions of a library differ by less than any tolerance that is of use.
-import { createHash } from 'node:crypto';
-import { createReadStream } from 'node:fs';
-import { mkdir, readFile, rename, rm, writeFile } from 'node:fs/promises';
+import { createHash, type Hash } from 'node:crypto';
+import { mkdir, open, readFile, rename, rm, writeFile } from 'node:fs/promises';
 import { cpus } from 'node:os';
 import { dirname, join } from 'node:path';
 import type { Answer, OutputAnswer } from './golden-answer.js';
 import type { LoadOrder } from './order.js';
 
 const format = 1;
+const pieceBytes = 1 << 20;
 
 export interface GoldenRecord {
   readonly isBlank: boolean;
@@ -82,9 +82,24 @@ export class GoldenRecords {
       ]),
     );
     for (const file of [order.file, order.module]) {
-      if (file !== '') for await (const piece of createReadStream(file)) hash.update(piece as Buffer);
+      if (file !== '') await hashFile(file, hash);
     }
     return join(this.#folder, 'golden', `${hash.digest('hex')}.json`);
+  }
+}
+
+/** Through one buffer: a stream would leave the whole file behind in pieces, in a process that has just loaded it. */
+async function hashFile(path: string, hash: Hash): Promise<void> {
+  const file = await open(path);
+  try {
+    const piece = Buffer.allocUnsafeSlow(pieceBytes);
+    for (;;) {
+      const { bytesRead } = await file.read(piece, 0, pieceBytes);
+      if (bytesRead === 0) return;
+      hash.update(piece.subarray(0, bytesRead));
+    }
+  } finally {
+    await file.close();
   }
 }
 
