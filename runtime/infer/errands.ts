@@ -1,12 +1,13 @@
 // What `node runtime infer` is sent for: a text, one image, or frames of an animation or a folder. All that can be wrong with
 // the files is found before a server is asked.
-import { readFile, stat, writeFile } from 'node:fs/promises';
+import { stat, writeFile } from 'node:fs/promises';
 import { extname } from 'node:path';
 import { now } from '../clock.js';
 import { ConfigError } from '../config/load.js';
 import type { Animation } from '../pipelines/image/codec.js';
 import { formatOf } from '../pipelines/image/formats.js';
 import { askElement, askImage, type Metadata, portsText } from './asking.js';
+import { checkPlace, contentOf, unwritable } from './files.js';
 import { passFrames } from './frames/command.js';
 import { animationSink, folderSink } from './frames/sink.js';
 import { animationFrames, folderFrames } from './frames/source.js';
@@ -37,6 +38,7 @@ export async function imageErrand(given: Flags): Promise<Errand> {
   const isFolder = (await stat(image).catch(() => undefined))?.isDirectory() === true;
   const format = out === undefined ? undefined : written[extname(out).toLowerCase()];
   checkOut(out, format, isFolder);
+  if (out !== undefined) await checkPlace(image, out, isFolder);
   const deadlineMs = deadlineOf(given);
   if (isFolder && out !== undefined) return folderErrand(image, out, deadlineMs);
   const bytes = await contentOf(image);
@@ -71,14 +73,6 @@ function deadlineOf(given: Flags): number {
   );
 }
 
-async function contentOf(file: string): Promise<Buffer> {
-  try {
-    return await readFile(file);
-  } catch (fault) {
-    throw new Error(`the image ${file} can't be read: ${(fault as Error).message}`);
-  }
-}
-
 /** Of what may move; the image library is not loaded for anything else. */
 async function animationIn(bytes: Uint8Array): Promise<Animation | undefined> {
   const format = formatOf(bytes);
@@ -103,7 +97,9 @@ function oneErrand(
     const beganAt = now();
     const answer = await askImage(url, metadata, bytes, { ...parameters, format });
     if (answer === undefined) throw new Error(`${metadata.name} gave no image for --out`);
-    await writeFile(out, answer.bytes);
+    await writeFile(out, answer.bytes).catch((fault: unknown) => {
+      throw unwritable(out, fault);
+    });
     const seconds = ((now() - beganAt) / 1000).toFixed(1);
     const first = count > 1 ? ` (the first of ${count} frames; --out FILE.gif or .webp takes all)` : '';
     return `${out}: ${answer.type}, ${answer.bytes.length} bytes, after ${seconds} s${first}`;

@@ -1,7 +1,7 @@
 // Animations and folders of frames on the command line: as many frames come out as went in, in their order, shown as long and
 // as often; what is late is left out, and the animation lasts as long as before.
 import assert from 'node:assert/strict';
-import { mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { mkdirSync, readdirSync, readFileSync, symlinkSync, writeFileSync } from 'node:fs';
 import { after, before, describe, test } from 'node:test';
 import sharp, { type Sharp } from 'sharp';
 import { inferText } from '../../runtime/infer/command.js';
@@ -117,6 +117,18 @@ describe('frames on the command line', () => {
     await wrong(gif, out, within('50'), /--frame-deadline-ms is for frames: an animation to \.gif or/);
     await wrong(gif, 'no.gif', within('0'), /--frame-deadline-ms is 0; allowed is a whole number from 1/);
     await wrong(empty, out, [], /--out is ".*first\.png"; a folder of frames goes to a folder/);
+    await wrong(
+      gif,
+      gif,
+      [],
+      /--out is ".*in\.gif": the file that is given as --image would be written over/,
+    );
+    await wrong(empty, `${empty}/../empty`, [], /the folder that is given as --image would be written over/);
+    symlinkSync(gif, scratch.path('linked.gif'));
+    await wrong(gif, scratch.path('linked.gif'), [], /that is given as --image would be written over/);
+    await wrong(gif, scratch.path('none/x.gif'), [], /--out is ".*x\.gif", but there is no folder .*none$/);
+    await wrong(empty, gif, [], /a folder of frames goes to a folder/);
+    await wrong('/dev/zero', out, [], /the image \/dev\/zero can't be read: it is neither a file nor a pipe/);
     await wrong(empty, 'none', [], /the folder .* has no images; wanted are files such as 1\.png/);
   });
 
@@ -137,6 +149,19 @@ describe('frames on the command line', () => {
       assert.equal((await sharp(readFileSync(`${to}/frame${number}.png`)).metadata()).width, 60 + 2 * number);
   });
 
+  test('two frames that would be written to one file are told, and the first stays', async () => {
+    const [from, to] = [scratch.path('twice'), scratch.path('twice-out')];
+    mkdirSync(from);
+    for (const name of ['1.jpg', '1.png'])
+      writeFileSync(`${from}/${name}`, await painted(8, 8).png().toBuffer());
+    const { code, complained } = await enlarge(from, to);
+    assert.match(
+      `${code} ${complained}`,
+      /^1 signalbox: frame 1\.png would be written as 1\.png, as 1\.jpg was: .*; 1 frame is written to \S+twice-out$/m,
+    );
+    assert.deepEqual(readdirSync(to), ['1.png']);
+  });
+
   test('an animation without its late frames lasts as long as before', async () => {
     const late = scratch.path('late.gif');
     writeFileSync(late, await animation([255, 50, 90, 130, 170]).gif({ delay: delays }).toBuffer());
@@ -152,9 +177,12 @@ describe('frames on the command line', () => {
     writeFileSync(`${from}/1.png`, await painted(8, 8).png().toBuffer());
     writeFileSync(`${from}/2.png`, 'no image');
     const { code, complained } = await enlarge(from, scratch.path('broken-out'));
-    assert.match(`${code} ${complained}`, /^1 signalbox: frame 2\.png: .*does not begin like an image/);
+    assert.match(
+      `${code} ${complained}`,
+      /^1 signalbox: frame 2\.png: .*does not begin like an image.*; 1 frame is written to .*broken-out$/m,
+    );
     const none = await enlarge(gif, scratch.path('none.gif'), '--frame-deadline-ms', '1');
-    assert.match(none.complained, /not one of 5 frames came within 1 ms: nothing is written/);
+    assert.match(none.complained, /not one of 5 frames came within 1 ms; nothing is written/);
     assert.ok(!readdirSync(scratch.folder).some((name) => name.startsWith('none.gif')));
   });
 });

@@ -27,12 +27,11 @@ export async function passFrames(
       await sink.take(frame);
     }
     if (tookMs.length === 0) {
-      throw new Error(`not one of ${late.length} frames came within ${deadlineMs} ms: nothing is written`);
+      throw new Error(`not one of ${late.length} frames came within ${deadlineMs} ms`);
     }
     await sink.end();
   } catch (fault) {
-    await sink.giveUp();
-    throw fault;
+    throw new Error(`${(fault as Error).message}; ${await sink.giveUp()}`);
   }
   return `${out}: ${speedText(tookMs, now() - beganAt)}${lateText(late, deadlineMs)}`;
 }

@@ -1,8 +1,9 @@
 // Where frames go: files of a folder under the names that they came with, or an animation that is written while they come.
-import { mkdir, open, rename, rm, writeFile } from 'node:fs/promises';
+import { open, rename, rm, writeFile } from 'node:fs/promises';
 import { basename, extname, join } from 'node:path';
 import { AnimationWriter } from '../../pipelines/image/animation.js';
 import type { MovingFormat } from '../../pipelines/image/formats.js';
+import { makeFolder, partOf, unwritable } from '../files.js';
 import type { Frame, PassedFrame } from './stream.js';
 
 export interface FrameSink {
@@ -10,8 +11,8 @@ export interface FrameSink {
   take(passed: PassedFrame): Promise<void>;
   /** All have been taken. */
   end(): Promise<void>;
-  /** They have not: what is half written goes. */
-  giveUp(): Promise<void>;
+  /** They have not: what is half written goes. Says what is left. */
+  giveUp(): Promise<string>;
 }
 
 const endings: Readonly<Record<string, string>> = {
@@ -22,7 +23,9 @@ const endings: Readonly<Record<string, string>> = {
 };
 
 export async function folderSink(folder: string): Promise<FrameSink> {
-  await mkdir(folder, { recursive: true });
+  await makeFolder(folder);
+  /** By what is written, what it came from. */
+  const written = new Map<string, string>();
   return {
     async take({ frame, image }) {
       if (image === undefined) return;
@@ -30,10 +33,21 @@ export async function folderSink(folder: string): Promise<FrameSink> {
       const is = endings[image.type] ?? was;
       const isSame = is === was || (is === '.jpg' && /^\.jpe?g$/i.test(was));
       const name = isSame ? frame.name : `${basename(frame.name, was)}${is}`;
-      await writeFile(join(folder, name), image.bytes);
+      const other = written.get(name);
+      if (other !== undefined) {
+        const both = `frame ${frame.name} would be written as ${name}, as ${other} was`;
+        throw new Error(`${both}: name one of them otherwise`);
+      }
+      await writeFile(join(folder, name), image.bytes).catch((fault: unknown) => {
+        throw unwritable(join(folder, name), fault);
+      });
+      written.set(name, frame.name);
     },
     end: async () => {},
-    giveUp: async () => {},
+    giveUp: async () => {
+      if (written.size === 0) return 'nothing is written';
+      return `${written.size === 1 ? '1 frame is' : `${written.size} frames are`} written to ${folder}`;
+    },
   };
 }
 
@@ -45,8 +59,10 @@ interface Held {
 /** A frame that came too late is made up for by the one before it, which is shown for longer. */
 export async function animationSink(file: string, format: MovingFormat, loop: number): Promise<FrameSink> {
   const { gifOf, readAnimation } = await import('../../pipelines/image/codec.js');
-  const begun = `${file}.part`;
-  const handle = await open(begun, 'w');
+  const begun = partOf(file);
+  const handle = await open(begun, 'w').catch((fault: unknown) => {
+    throw unwritable(file, fault);
+  });
   const append = async (bytes: Uint8Array): Promise<void> => handle.appendFile(bytes);
   const rewriteHead = async (bytes: Uint8Array): Promise<void> => {
     await handle.write(bytes, 0, bytes.length, 0);
@@ -86,6 +102,7 @@ export async function animationSink(file: string, format: MovingFormat, loop: nu
     async giveUp() {
       await handle.close();
       await rm(begun, { force: true });
+      return 'nothing is written';
     },
   };
 }

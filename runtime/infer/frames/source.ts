@@ -1,8 +1,9 @@
 // Where frames come from: the files of a folder in the order of the numbers in their names, or an animation, of which a few
 // frames are unpacked at a time.
-import { readdir, readFile } from 'node:fs/promises';
+import { readdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { Animation } from '../../pipelines/image/codec.js';
+import { contentOf } from '../files.js';
 import type { Frame } from './stream.js';
 
 export type Frames = AsyncIterable<Frame>;
@@ -22,7 +23,7 @@ export async function folderFrames(folder: string): Promise<Frames> {
 }
 
 async function* filesIn(folder: string, names: readonly string[]): Frames {
-  for (const name of names) yield { name, bytes: await readFile(join(folder, name)), delayMs: 0 };
+  for (const name of names) yield { name, bytes: await contentOf(join(folder, name)), delayMs: 0 };
 }
 
 export async function* animationFrames(bytes: Uint8Array, animation: Animation): AsyncGenerator<Frame> {
