@@ -85,6 +85,7 @@ export const settings = {
     'Allows addresses that are not loopback. There is no authentication yet: only where the network is trusted.',
   ),
   models: text('examples/models', /^.{1,4000}$/s, 'a folder', 'The model repository.'),
+  modelControl: choice('on', ['on', 'off'], 'Whether clients of this node may load and unload models.'),
   watchModels: flag(
     false,
     'Takes up what changes in the repository by itself: a folder that is new, has changed or is gone.',

@@ -7,7 +7,7 @@ import type { Condition, NodeRecord } from '../../cluster/record.js';
 import type { ConnectionEvents } from '../../cluster/store.js';
 import { StoredMembership } from '../../cluster/stored.js';
 import type { Said } from '../../proto/messages.js';
-import { after } from '../clock.js';
+import { after, type Timer } from '../clock.js';
 import type { Config } from '../config/schema.js';
 import type { Log } from '../log.js';
 import { version } from '../version.js';
@@ -36,6 +36,7 @@ export class Presence {
   readonly membership: StoredMembership;
   private readonly options: PresenceOptions;
   private readonly upkeep: Upkeep;
+  private linkWatch: Timer | undefined;
   private readonly noticed = new Set<string>();
   private revision = 0;
 
@@ -82,6 +83,7 @@ export class Presence {
   }
 
   stop(): Promise<void> {
+    this.linkWatch?.cancel();
     return this.upkeep.stop();
   }
 
@@ -101,7 +103,7 @@ export class Presence {
 
   /** What was missing twice gets a line, once: an address that is no good from here looks like that. */
   private watchLinks(missedBefore: ReadonlySet<string>): void {
-    after(
+    this.linkWatch = after(
       linkWaitMs,
       () => {
         const { self, isLinked, log } = this.options;
@@ -109,6 +111,7 @@ export class Presence {
           .map(({ member }) => member)
           .filter((other) => other.id !== self.id && !isLinked(other.id))
           .filter((other) => self.endpoint !== '' || other.endpoint !== '');
+        for (const id of this.noticed) if (!missed.some((other) => other.id === id)) this.noticed.delete(id);
         for (const { id, endpoint } of missed) {
           if (!missedBefore.has(id) || this.noticed.has(id)) continue;
           this.noticed.add(id);

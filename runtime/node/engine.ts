@@ -65,6 +65,7 @@ export class NodeEngine implements Engine {
   private submitted = 0;
   private submitting = 0;
   private isClosing = false;
+  private control: 'on' | 'off' = 'on';
   /** The last answer of a worker whose run was counted. */
   private counted: Occasion['heard'] | undefined;
 
@@ -106,7 +107,9 @@ export class NodeEngine implements Engine {
     return this.keeper?.hold(name, version) ?? (() => {});
   }
 
-  attachKeeper(keeper: Keeper): void {
+  /** `control`: whether clients may load and unload. */
+  attachKeeper(keeper: Keeper, control: 'on' | 'off' = 'on'): void {
+    this.control = control;
     this.keeper = keeper;
   }
 
@@ -255,6 +258,11 @@ export class NodeEngine implements Engine {
   }
 
   private keeping(): Keeper {
+    if (this.control === 'off') {
+      const message =
+        'models are not loaded or unloaded by clients of this node: its setting modelControl is off';
+      throw new SignalboxError('UNSUPPORTED', message);
+    }
     if (this.keeper !== undefined) return this.keeper;
     throw new SignalboxError('UNSUPPORTED', 'this node does not look after a repository');
   }

@@ -187,7 +187,7 @@ export class Node {
     this.pipelines = createPipelines(engine, this.config, doorOptions(this.config));
     engine.attachPipelines(this.pipelines);
     this.keeper = this.keeperWith(router);
-    engine.attachKeeper(this.keeper);
+    engine.attachKeeper(this.keeper, this.config.modelControl);
     this.member.host.watch(readinessFacts, () => {
       this.keeper?.review();
       engine.readinessChanged();

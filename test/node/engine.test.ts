@@ -10,6 +10,7 @@ import type { Host } from '../../runtime/host/host.js';
 import { type ModelConfig, readModelConfig } from '../../runtime/models/config.js';
 import { Repository } from '../../runtime/models/repository.js';
 import { NodeEngine } from '../../runtime/node/engine.js';
+import type { Keeper } from '../../runtime/node/keeper.js';
 import { viewOf } from '../../runtime/node/views.js';
 import { RouterStage, scheduler, specOf } from '../actors/stage.js';
 import { entry, port } from '../doors/entries.js';
@@ -190,4 +191,12 @@ test('a closed engine turns clients back and says so; pieces of what was taken s
   assert.match(engine.unreadyReason(), /shutting down/);
   engine.submitPiece({ spec: specOf(), payload: [] }, () => {});
   assert.deepEqual(heard, ['job.submitted']);
+});
+
+test('where clients may not load and unload models they are told which setting says so', async () => {
+  const { router } = RouterStage.usual();
+  const engine = new NodeEngine('node-1.aaaaaa', router, new Repository([]));
+  engine.attachKeeper({} as unknown as Keeper, 'off');
+  for (const act of [engine.loadModel('m'), engine.unloadModel('m')])
+    await assert.rejects(act, { code: 'UNSUPPORTED', message: /its setting modelControl is off/ });
 });
