@@ -1,12 +1,13 @@
 // `node runtime infer`: one request from the command line, with an image or a text, to a running node or to one that is
 // started for it.
+
+import { baseUrl, type Environment } from '../ask.js';
 import { ConfigError } from '../config/load.js';
 import { settings } from '../config/schema.js';
-import { readAddress, readArguments } from '../flags.js';
+import { readArguments } from '../flags.js';
 import { ask, metadataOf } from './asking.js';
 import { imageErrand, type Parameters, textErrand } from './errands.js';
 
-type Environment = Readonly<Record<string, string | undefined>>;
 type Flags = ReadonlyMap<string, string>;
 
 const flags: Readonly<Record<string, string>> = {
@@ -17,7 +18,8 @@ const flags: Readonly<Record<string, string>> = {
   '--scale': 'N',
   '--quality': 'N',
   '--variant': 'NAME',
-  '--server': 'URL',
+  '--url': 'URL',
+  '--http-port': 'PORT',
   '--models': 'FOLDER',
   '--help': '',
 };
@@ -36,8 +38,11 @@ started for the request and stopped after it.
   --text TEXT              A text to send; what comes back is printed as JSON.
   --scale N, --quality N   Parameters of the request, for models that know them.
   --variant NAME           A precision of the model that its config lets requests choose, such as int8.
-  --server URL             The REST door of a node, and no other. [http://127.0.0.1:${settings.httpPort.fallback}]
+  --url URL                The REST door of a node, and no other. [http://127.0.0.1:${settings.httpPort.fallback}]
+  --http-port PORT         The same on this machine, by its port (SIGNALBOX_HTTP_PORT).
   --models FOLDER          Where a node that is started has its models. [${settings.models.fallback}]`;
+
+const doorFlags = ['--url', '--http-port'];
 
 /** What is to be printed. Throws a ConfigError for wrong use, another error where there is no good answer. */
 export async function inferText(args: readonly string[], environment: Environment): Promise<string> {
@@ -49,6 +54,8 @@ export async function inferText(args: readonly string[], environment: Environmen
   if (more.length > 0) throw new ConfigError(`infer takes one model; ${more.join(' ')} is one too many`);
   check(given);
   const text = given.get('--text');
+  // Before files are read.
+  namedDoor(given, environment);
   const errand = text === undefined ? await imageErrand(given) : textErrand(Buffer.from(text));
   const server = await serverFor(model, given, environment);
   try {
@@ -67,11 +74,9 @@ function check(given: Flags): void {
   }
   if (out !== undefined && image === undefined)
     throw new ConfigError('--out is for images, and --text gives none');
-  const server = given.get('--server');
-  if (server === undefined) return;
-  if (given.has('--models'))
-    throw new ConfigError('--models is for a node that is started, and --server names one that runs');
-  readAddress('--server', server);
+  const named = doorFlags.find((flag) => given.has(flag));
+  if (named !== undefined && given.has('--models'))
+    throw new ConfigError(`--models is for a node that is started, and ${named} names one that runs`);
 }
 
 interface Server {
@@ -79,16 +84,19 @@ interface Server {
   stop(): Promise<void>;
 }
 
+function namedDoor(given: Flags, environment: Environment): string | undefined {
+  return doorFlags.some((flag) => given.has(flag)) ? baseUrl(given, environment) : undefined;
+}
+
 async function serverFor(model: string, given: Flags, environment: Environment): Promise<Server> {
-  const address = given.get('--server');
-  const named = address && readAddress('--server', address);
+  const named = namedDoor(given, environment);
   const port = settings.httpPort.read(environment.SIGNALBOX_HTTP_PORT) ?? settings.httpPort.fallback;
   const url = named ?? `http://${environment.SIGNALBOX_HOST ?? settings.host.fallback}:${port}`;
   const isRunning = !given.has('--models') && (await runsAt(url));
   if (isRunning) return { url, stop: async () => {} };
   if (named !== undefined) {
     throw new Error(
-      `no node answers at ${named}; start one with \`node runtime\`, or leave --server out: one is started then`,
+      `no node answers at ${named}; start one with \`node runtime\`, or name none: one is started then`,
     );
   }
   const { modelReady, startPrivateNode } = await import('./private.js');

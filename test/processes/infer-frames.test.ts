@@ -86,7 +86,7 @@ describe('frames on the command line', () => {
   });
 
   const enlarge = (image: string, out: string, ...more: string[]) =>
-    infer('larger', '--server', `http://127.0.0.1:${node.httpPort}`, '--image', image, '--out', out, ...more);
+    infer('larger', '--url', `http://127.0.0.1:${node.httpPort}`, '--image', image, '--out', out, ...more);
 
   for (const format of ['gif', 'webp'] as const) {
     test(`an animation becomes a larger one as ${format}: the same frames, delays and repeats`, async () => {

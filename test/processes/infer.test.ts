@@ -64,23 +64,17 @@ describe('infer on the command line', () => {
   test('asks the node that it is told of', async () => {
     const node = await new RunningNode({ flags: apart(scratch, models) }).ready();
     const server = `http://127.0.0.1:${node.httpPort}`;
-    const { code, said, complained } = await infer('words', '--server', server, '--text', 'grüße');
+    const { code, said, complained } = await infer('words', '--url', server, '--text', 'grüße');
     assert.equal(`${complained}${code} ${said}`, '0 [7,0.5]\n');
-    const refused = await infer(
-      'words',
-      '--server',
-      server,
-      '--image',
-      image,
-      '--out',
-      scratch.path('x.png'),
-    );
+    const byPort = await infer('words', '--http-port', String(node.httpPort), '--text', 'grüße');
+    assert.equal(`${byPort.complained}${byPort.said}`, '[7,0.5]\n');
+    const refused = await infer('words', '--url', server, '--image', image, '--out', scratch.path('x.png'));
     assert.match(
       refused.complained,
       /^signalbox: words gives no image for --out: it gives y \(FP32 \[-1\]\)\n$/,
     );
     assert.match(
-      (await infer('word', '--server', server, '--text', 'a')).complained,
+      (await infer('word', '--url', server, '--text', 'a')).complained,
       /there is no model "word" available; did you mean "words"\?/,
     );
     await node.dispose();
@@ -104,8 +98,20 @@ describe('infer on the command line', () => {
       /^1 .*the image no\.png can't be read/,
     );
     assert.match(
-      await told('words', '--text', 'a', '--server', 'http://127.0.0.1:9'),
+      await told('words', '--text', 'a', '--url', 'http://127.0.0.1:9'),
       /^1 .*no node answers at .*start one with `node runtime`/,
+    );
+    assert.match(
+      await told('words', '--text', 'a', '--url', 'here'),
+      /^2 .*--url is "here"; allowed is such as http:/,
+    );
+    assert.match(
+      await told('words', '--text', 'a', '--url', 'http://a', '--http-port', '1'),
+      /^2 .*--url and --http-port say the same/,
+    );
+    assert.match(
+      await told('words', '--text', 'a', '--http-port', '1', '--models', models),
+      /^2 .*--models is for a node that is started, and --http-port names one that runs/,
     );
     assert.match((await infer('--help')).said, /^Usage: node runtime infer MODEL --image FILE/);
   });
