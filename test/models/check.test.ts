@@ -7,7 +7,8 @@ import { ConfigError } from '../../runtime/config/load.js';
 import type { Check } from '../../runtime/models/check.js';
 import { modelsHelp, modelsText } from '../../runtime/models/command.js';
 import { onnxIdentity } from '../executor/onnx.js';
-import { folderOf, samples } from './folder.js';
+import { folderOf } from './folder.js';
+import { samples } from './places.js';
 
 const identity = onnxIdentity('FP32', 4);
 

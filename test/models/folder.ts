@@ -3,15 +3,10 @@ import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { after } from 'node:test';
-import { fileURLToPath } from 'node:url';
 
-const root = dirname(dirname(dirname(dirname(fileURLToPath(import.meta.url)))));
 const folder = mkdtempSync(join(tmpdir(), 'signalbox-models-'));
 let folders = 0;
 after(() => rmSync(folder, { recursive: true, force: true }));
-
-export const samples = join(root, 'examples', 'models');
-export const heldOutFile = join(root, 'examples', 'data', 'digits-test.json');
 
 /** The path of a new folder with these files in it. */
 export function folderOf(files: Readonly<Record<string, string | Uint8Array>>): string {

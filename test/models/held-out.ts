@@ -1,6 +1,6 @@
 // The digits that the sample model has never seen, with what they show: to measure it through whatever serves it.
 import { readFileSync } from 'node:fs';
-import { heldOutFile } from './folder.js';
+import { heldOutFile } from './places.js';
 
 export interface HeldOut {
   /** Each as the model's input wants it: 64 pixels from 0 to 16, row by row. */

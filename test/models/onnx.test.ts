@@ -8,7 +8,8 @@ import { type Graph, readOnnxBytes, readOnnxFile } from '../../runtime/models/on
 import { Dice } from '../doors/dice.js';
 import { onnxMlp } from '../executor/onnx.js';
 import { chunk, head, initializer, input, joined, model, number, output, value } from './fields.js';
-import { folderOf, samples } from './folder.js';
+import { folderOf } from './folder.js';
+import { samples } from './places.js';
 
 const digits = readFileSync(join(samples, 'digits', '1', 'model.onnx'));
 const srcnn = readFileSync(join(samples, 'srcnn', '1', 'model.onnx'));

@@ -2,7 +2,7 @@
 // written apart from the server's own steps, so that it can judge them.
 import { join } from 'node:path';
 import sharp from 'sharp';
-import { samples } from './folder.js';
+import { samples } from './places.js';
 
 /** 8-bit brightness, row by row. */
 export interface Grey {

@@ -6,7 +6,8 @@ import { test } from 'node:test';
 import { type ModelEntry, scanRepository } from '../../runtime/models/repository.js';
 import { onnxIdentity, writeOnnx } from '../executor/onnx.js';
 import { chunk, input, joined, model, number, output, value } from './fields.js';
-import { folderOf, samples } from './folder.js';
+import { folderOf } from './folder.js';
+import { samples } from './places.js';
 
 const identity = onnxIdentity('FP32', 4);
 const echo = `backend: echo

@@ -4,8 +4,8 @@ import { after, test } from 'node:test';
 import { createExecutor } from '../../runtime/executor/factory.js';
 import { type ModelEntry, scanRepository } from '../../runtime/models/repository.js';
 import { bytesOf, floatsOf, loaded, successOf } from '../executor/models.js';
-import { samples } from './folder.js';
 import { heldOutDigits } from './held-out.js';
+import { samples } from './places.js';
 
 const repository = await scanRepository(samples);
 const executor = createExecutor();

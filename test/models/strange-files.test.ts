@@ -8,7 +8,8 @@ import { test } from 'node:test';
 import { readTextFile } from '../../runtime/file.js';
 import type { Check } from '../../runtime/models/check.js';
 import { onnxIdentity } from '../executor/onnx.js';
-import { folderOf, samples } from './folder.js';
+import { folderOf } from './folder.js';
+import { samples } from './places.js';
 
 const identity = onnxIdentity('FP32', 4);
 /** A start of Node on the busiest machine takes less. */

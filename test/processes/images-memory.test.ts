@@ -5,7 +5,7 @@ import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { after, before, describe, test } from 'node:test';
 import sharp from 'sharp';
-import { samples } from '../models/folder.js';
+import { samples } from '../models/places.js';
 import { painted, pngOf } from '../pipelines/images.js';
 import { apart, RunningNode, Scratch } from './harness.js';
 import { forgetPeak, peakMbOf } from './proc.js';

@@ -4,7 +4,7 @@ import { cpSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { after, before, describe, test } from 'node:test';
 import sharp from 'sharp';
-import { samples } from '../models/folder.js';
+import { samples } from '../models/places.js';
 import { bytesTensor, elementsOf, painted } from '../pipelines/images.js';
 import { GrpcClient } from './client.js';
 import { apart, RunningNode, Scratch } from './harness.js';

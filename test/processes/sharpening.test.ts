@@ -4,7 +4,6 @@ import assert from 'node:assert/strict';
 import { appendFileSync, cpSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { after, before, describe, test } from 'node:test';
-import { samples } from '../models/folder.js';
 import {
   eightBit,
   enlarged,
@@ -17,6 +16,7 @@ import {
   smallOf,
   whole,
 } from '../models/pictures.js';
+import { samples } from '../models/places.js';
 import { bytesTensor, elementsOf } from '../pipelines/images.js';
 import { GrpcClient } from './client.js';
 import { apart, RunningNode, Scratch } from './harness.js';
