@@ -6,6 +6,7 @@ import { orderOf } from '../executor/order.js';
 import type { Pipeline, StepDeclaration } from '../pipelines/declaration.js';
 import { stepKinds } from '../pipelines/kinds.js';
 import type { StepPlace } from '../pipelines/step.js';
+import { ownStepFaults } from '../pipelines/trial.js';
 import { modelShape } from './config.js';
 import { type Mistake, type ModelEntry, type Repository, scanRepository } from './repository.js';
 import { configFile } from './stamp.js';
@@ -105,17 +106,19 @@ async function goldenFault(entry: ModelEntry): Promise<string> {
   }
 }
 
-/** Steps of ours are opened as for a request: what a library can't read is known only then. */
+/** Steps of ours are opened as for a request: what a library can't read is known only then. Others are imported elsewhere. */
 async function unopened({ models }: Repository): Promise<Mistake[]> {
   const found: Mistake[] = [];
-  for (const { name, version, state, pipeline } of models) {
+  for (const { name, version, state, pipeline, config } of models) {
     if (state !== 'available' || pipeline === undefined) continue;
+    const file = join(pipeline.folder, configFile);
+    for (const says of await ownStepFaults(pipeline, config.loadLongestMs))
+      found.push({ model: name, version, file, says });
     for (const side of ['before', 'after'] as const) {
       for (const [at, step] of pipeline[side].entries()) {
         if (step.module !== '') continue;
         const why = await stepFault(step, pipeline);
         const says = `${side}[${at}] (${step.name}): ${why}`;
-        const file = join(pipeline.folder, configFile);
         if (why !== undefined) found.push({ model: name, version, file, says });
       }
     }

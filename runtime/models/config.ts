@@ -83,7 +83,7 @@ export const modelShape = z.strictObject({
   loadLongestMs: decimal(10, dayMs)
     .default(60_000)
     .describe(
-      'A backend of your own, or another device than the CPU, that takes longer to load and warm up is given up; a device takes its worker along.',
+      'A backend or a step of your own, or another device than the CPU, that takes longer to load is given up; a device takes its worker along.',
     ),
   idempotent: z
     .boolean()

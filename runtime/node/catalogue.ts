@@ -135,6 +135,16 @@ export class Catalogue {
     this.refresh();
   }
 
+  /** It can't be served, which was found only after it had been taken; false where another has taken over meanwhile. */
+  fail(entry: ModelEntry, reason: string): boolean {
+    const key = keyOf(entry);
+    const current = this.served.get(key);
+    if (current?.state !== 'available' || editionOf(current) !== editionOf(entry)) return false;
+    this.served.set(key, { ...current, state: 'unavailable', reason });
+    this.refresh();
+    return true;
+  }
+
   unload(name: string): void {
     this.unloaded.add(name);
     for (const [key, entry] of this.coming) if (entry.name === name) this.coming.delete(key);

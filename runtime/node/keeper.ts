@@ -1,11 +1,14 @@
 // Loads, reloads and unloads models while the node serves: reads their folders again, tells the actors and the workers, and
 // lets the catalogue decide what takes over when.
+import { join } from 'node:path';
 import type { ModelCondition } from '../../actors/router/coverage.js';
 import { SignalboxError } from '../../proto/errors.js';
 import { after } from '../clock.js';
 import type { Log } from '../log.js';
 import { type ModelEntry, scanOne } from '../models/repository.js';
+import { configFile } from '../models/stamp.js';
 import { nearest } from '../nearest.js';
+import { hasOwnSteps, ownStepFaults } from '../pipelines/trial.js';
 import type { Catalogue } from './catalogue.js';
 
 /** A worker that takes so much longer than another with a model is not waited for. */
@@ -50,11 +53,21 @@ export class Keeper {
     return this.inTurn(name, async () => {
       const found = await scanOne(this.around.folder, name);
       if (found === undefined) throw this.unknown(name);
-      this.take(name, found);
+      this.take(name, await Promise.all(found.map(withOwnSteps)));
       await this.settled(name);
       const amiss = this.amissWith(name);
       if (amiss !== '') throw new SignalboxError('MODEL_UNAVAILABLE', amiss);
     });
+  }
+
+  /** Looks at the steps of users' own of what serves already: a start does not wait for them. */
+  async reviewSteps(): Promise<void> {
+    for (const entry of this.catalogue.models) {
+      const { name: model, version, state, reason } = await withOwnSteps(entry);
+      if (state === entry.state || !this.catalogue.fail(entry, reason)) continue;
+      this.around.log.error('model.unavailable', { model, version, reason });
+      this.around.announce();
+    }
   }
 
   /** Resolves when no new request gets to it; what was taken is still run. */
@@ -203,4 +216,17 @@ export class Keeper {
       if (turns.count === 0) this.turns.delete(name);
     }
   }
+}
+
+/** The entry, or why it can't be served after all: its owner's steps can't be had. */
+async function withOwnSteps(entry: ModelEntry): Promise<ModelEntry> {
+  const { state, pipeline, config } = entry;
+  if (state !== 'available' || pipeline === undefined || !hasOwnSteps(pipeline)) return entry;
+  const faults = await ownStepFaults(pipeline, config.loadLongestMs);
+  if (faults.length === 0) return entry;
+  return {
+    ...entry,
+    state: 'unavailable',
+    reason: `${join(pipeline.folder, configFile)}: ${faults.join('; ')}`,
+  };
 }

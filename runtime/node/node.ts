@@ -107,6 +107,7 @@ export class Node {
       }
     }
     this.presence?.renew();
+    if (this.plan.serves.has('router')) void this.keeper?.reviewSteps();
   }
 
   /** Once, when every model that can be served is. */

@@ -142,6 +142,36 @@ test('all mistakes of all models are found at once, with model, version, file an
   );
 });
 
+test('steps of a user that can not be had are found, and what they do when they are imported harms nobody', async () => {
+  const ports =
+    'takes: [{ name: x, datatype: FP32, shape: [-1] }]\ngives: [{ name: x, datatype: FP32, shape: [-1] }]\n';
+  const folder = folderOf({
+    'good/1/model.onnx': identity,
+    'own/config.yaml': `runs: good\nloadLongestMs: 2000\n${ports}before: [./right.mjs#one, ./cut.mjs, ./right.mjs#gone, ./right.mjs#text, ./thrown.mjs]\nafter: [./right.mjs, ./endless.mjs, ./leaving.mjs]\n`,
+    'own/right.mjs':
+      "console.log('hello'); export default { apply() {} }; export const one = () => {}; export const text = 'two'; export const none = undefined;",
+    'own/cut.mjs': 'export default () => {\n  const x = ;\n',
+    'own/thrown.mjs': "throw new TypeError('not here')",
+    'own/endless.mjs': 'for (;;);',
+    'own/leaving.mjs': 'process.exit(3)',
+  });
+  const { mistakes } = await checked(folder);
+  const found = mistakes.map(({ model, version, key, says }) => [model, version, key, says]);
+  const expected: readonly [string, RegExp][] = [
+    ['before[2]', /\(\.\/right\.mjs#gone\): .*right\.mjs exports no gone; it exports .*one/],
+    ['before[3]', /exports a string as text; wanted is a function/],
+    ['before[1]', /cut\.mjs can't be imported: SyntaxError: Unexpected token ';'/],
+    ['before[4]', /thrown\.mjs can't be imported: TypeError: not here/],
+    ['after[1]', /endless\.mjs can't be imported: that takes longer than 2000 ms$/],
+    ['after[2]', /leaving\.mjs can't be imported: its thread ended/],
+  ];
+  assert.equal(found.length, expected.length, JSON.stringify(found));
+  for (const [at, [key, says]] of expected.entries()) {
+    assert.deepEqual(found[at]?.slice(0, 3), ['own', '1', key]);
+    assert.match(found[at]?.[3] ?? '', says);
+  }
+});
+
 /** What golden.json holds, and what is said of it. */
 const goldens: Readonly<Record<string, readonly [string, RegExp | undefined]>> = {
   right: [

@@ -34,8 +34,9 @@ describe('models with steps of their owner', () => {
   const scratch = new Scratch();
   let node: RunningNode;
   let client: GrpcClient;
+  let models: ModelFolder;
   before(async () => {
-    const models = new ModelFolder(scratch)
+    models = new ModelFolder(scratch)
       .simulated('plain')
       .simulated('slow', { alphaMs: 1500 })
       .config('outer', ['runs: plain', ...pipeline])
@@ -46,6 +47,8 @@ describe('models with steps of their owner', () => {
       .file('lost/steps.mjs', steps)
       .config('own', ['backend: echo', 'maxBatch: 4', ...ownPorts, ...pipeline])
       .file('own/steps.mjs', steps)
+      .config('garbled', ['runs: plain', ...pipeline])
+      .file('garbled/steps.mjs', 'export const count = ;')
       .config('wrong', ['runs: plain', 'before: [image.recode]']);
     node = await new RunningNode({
       flags: { ...apart(scratch, models.folder), 'default-model': 'plain', admission: 'off' },
@@ -153,6 +156,29 @@ describe('models with steps of their owner', () => {
       JSON.stringify((await ready('wrong')).body),
       /wrong.config\.yaml: before\[0\] is \\"image\.recode\\"/,
     );
+  });
+
+  test('are not served where their steps can not be had, and are again once those are mended and loaded', async () => {
+    const ready = async () => http(node.httpPort, '/v2/models/garbled/ready');
+    await until('the steps have been looked at', async () => (await ready()).status === 503);
+    assert.match(
+      JSON.stringify((await ready()).body),
+      /garbled.config\.yaml: before\[0\] \(\.\/steps\.mjs#count\): .*steps\.mjs can't be imported: SyntaxError/,
+    );
+    const told = await infer('garbled', 'abc');
+    assert.equal(told.status, 503);
+    assert.match(told.body.error ?? '', /can't be imported: SyntaxError/);
+    const load = () => http(node.httpPort, '/v2/repository/models/garbled/load', {});
+    models.file('garbled/steps.mjs', steps);
+    assert.equal((await load()).status, 200);
+    assert.equal((await infer('garbled', 'abcd')).status, 200);
+
+    models.file('garbled/steps.mjs', steps.replace('export const sum', 'export const gone'));
+    const refused = await load();
+    assert.equal(refused.status, 503);
+    assert.match(JSON.stringify(refused.body), /exports no sum; it exports count, gone/);
+    const { status, body } = await infer('garbled', 'abcd');
+    assert.equal(status, 200, `what was loaded before serves on: ${body.error}`);
   });
 
   test('a stop waits for those that are under way', async () => {
