@@ -64,7 +64,7 @@ describe('pictures', () => {
     assert.equal(asPng.headers.get('content-encoding'), null);
     const { width, height } = await sharp(await bodyOf(asPng)).metadata();
     assert.deepEqual([width, height], [600, 340]);
-    const asked = { 'content-type': 'image/png', accept: 'image/webp' };
+    const asked = { 'content-type': 'image/png', accept: 'image/avif, image/png;q=0.5, image/webp;q=0.9' };
     const asWebp = await post('super_resolution', picture, asked, '?quality=50');
     assert.equal(asWebp.headers.get('content-type'), 'image/webp');
     assert.equal((await sharp(await bodyOf(asWebp)).metadata()).format, 'webp');

@@ -5,6 +5,7 @@ import { formatOf } from '../../pipelines/image/formats.js';
 import { invalidInput, type ParameterValue } from '../request.js';
 import { portText, quote } from '../sentence.js';
 import type { Signature } from '../signature.js';
+import { wantedFormat } from './accept.js';
 import type { Exchange, Headers } from './exchange.js';
 import { type RestRequest, rawRequest } from './infer-request.js';
 
@@ -30,13 +31,6 @@ export function imageRequest(signature: Signature, body: Buffer, exchange: Excha
   return { ...rawRequest(signature, body), parameters };
 }
 
-/** Whether the client takes an image. One who sent an image does unless it says otherwise. */
-export function takesImage(exchange: Exchange): boolean {
-  const accept = exchange.header('accept') ?? '*/*';
-  if (accept.includes('image/')) return true;
-  return accept.includes('*/*') && isImage(exchange.header('content-type'));
-}
-
 /** False where the answer is no single image. */
 export function replyImage(exchange: Exchange, outputs: readonly Tensor[], headers: Headers): boolean {
   const [output, ...others] = outputs;
@@ -48,10 +42,4 @@ export function replyImage(exchange: Exchange, outputs: readonly Tensor[], heade
   if (format === undefined) return false;
   exchange.reply(200, `image/${format}`, [image], headers);
   return true;
-}
-
-/** The one format that the client names, if it names one alone. */
-function wantedFormat(accept: string | undefined): string | undefined {
-  const named = [...(accept ?? '').matchAll(/image\/([\w.+-]+)/g)].map(([, format]) => format);
-  return named.length === 1 ? named[0] : undefined;
 }

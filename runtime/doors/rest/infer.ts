@@ -15,9 +15,10 @@ import type { Models } from '../models.js';
 import { timeoutMs } from '../request.js';
 import type { Signature } from '../signature.js';
 import { submissionOf } from '../submission.js';
+import { takesImage } from './accept.js';
 import { readBody } from './body.js';
 import type { Exchange, Headers } from './exchange.js';
-import { imageRequest, isImage, replyImage, takesImage } from './images.js';
+import { imageRequest, isImage, replyImage } from './images.js';
 import { type RestRequest, readInferBody } from './infer-request.js';
 import { jsonOfTensor } from './tensor-json.js';
 
@@ -92,7 +93,10 @@ export function withSpent(refusal: Refusal, budgetMs: number, spentMs: number, a
 
 function reply(exchange: Exchange, signature: Signature, request: RestRequest, answer: Answer): void {
   const headers = traceOf(exchange, answer);
-  if (signature.pipeline !== undefined && takesImage(exchange)) {
+  if (
+    signature.pipeline !== undefined &&
+    takesImage(exchange.header('accept'), isImage(exchange.header('content-type')))
+  ) {
     if (replyImage(exchange, answer.outputs, headers)) return;
   }
   const blobs: Uint8Array[] = [];

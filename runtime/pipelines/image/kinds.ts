@@ -37,7 +37,7 @@ const encodeShape = z.strictObject({
     .enum(['same', ...imageFormats])
     .default('same')
     .describe(
-      'How it is written, unless the parameter `format` says: `same` as it came, and what WebP can not hold (40 megapixels) as another, one GIF as PNG.',
+      'How it is written, unless the parameter `format` says, which knows `jpg` too: `same` as it came, and what WebP can not hold (40 megapixels, 16383 pixels a side) as another, one GIF as PNG.',
     ),
   quality: whole(1, 100).default(90).describe('Of JPEG and WebP, unless the parameter `quality` says.'),
   tensor: word(128).default('image').describe('The output that clients see.'),
