@@ -43,6 +43,8 @@ export class Lane {
   pressed = false;
   /** What routers were told last of who can run it: said again only when it changes. */
   word = '';
+  /** Why no worker can run it, nor is about to; empty while one may. */
+  lack = '';
   private readonly limits: LaneLimits;
 
   constructor(key: string, model: string, version: string, limits: LaneLimits) {

@@ -10,8 +10,10 @@ type Report = Said<'model.reported'>;
 
 export type ModelCondition = Omit<Report, 'type' | 'model' | 'version'>;
 
+type Counts = Pick<ModelCondition, 'ready' | 'loading' | 'failed' | 'resting'>;
+
 /** No worker could load it, and none is about to try. */
-export function isUnavailable({ ready, loading, failed, resting }: ModelCondition): boolean {
+export function isUnavailable({ ready, loading, failed, resting }: Counts): boolean {
   return ready === 0 && loading === 0 && resting === 0 && failed > 0;
 }
 
@@ -75,14 +77,30 @@ export class Coverage {
     return last;
   }
 
-  report(scheduler: MemberId, report: Report): void {
+  /** False when it is the first word of that model. */
+  report(scheduler: MemberId, report: Report): boolean {
     const reports = this.reports.get(scheduler) ?? new Map<string, Report>();
     const key = modelKey(report.model, report.version);
+    const isKnown = reports.has(key);
     // What has gone for good is not remembered.
     if (report.ready + report.loading + report.failed + report.resting === 0 && !this.listed.has(key))
       reports.delete(key);
     else reports.set(key, report);
     this.reports.set(scheduler, reports);
+    return isKnown;
+  }
+
+  /** Why nobody runs it any more, where its scheduler has told that nobody has it; empty while somebody may. */
+  lackOf(model: string, version: string, report: Report): string {
+    const listed = this.listed.get(modelKey(model, version));
+    const isHeld = report.ready + report.loading + report.resting > 0;
+    if (isHeld || listed?.broken === '' || this.successorOf(model, version) !== version) return '';
+    return listed?.broken || 'it was taken away while the request waited, and no worker has it any more';
+  }
+
+  reportOf(key: string, schedulers: readonly MemberId[]): Report | undefined {
+    const owner = ownerOf(key, schedulers);
+    return owner === undefined ? undefined : this.reports.get(owner)?.get(key);
   }
 
   forget(scheduler: MemberId): void {
@@ -94,8 +112,7 @@ export class Coverage {
     if (listed !== undefined && listed.broken !== '') {
       return { ...unknown, failed: 1, reason: listed.broken };
     }
-    const owner = ownerOf(key, schedulers);
-    return (owner === undefined ? undefined : this.reports.get(owner)?.get(key)) ?? unknown;
+    return this.reportOf(key, schedulers) ?? unknown;
   }
 
   /** Why the whole isn't ready, in a sentence; nothing when it is. */

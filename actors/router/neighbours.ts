@@ -39,8 +39,9 @@ export class Neighbours {
     this.coverage.list(models);
   }
 
-  report(scheduler: MemberId, report: Said<'model.reported'>): void {
-    this.coverage.report(scheduler, report);
+  /** False when it is that scheduler's first word of that model. */
+  report(scheduler: MemberId, report: Said<'model.reported'>): boolean {
+    return this.coverage.report(scheduler, report);
   }
 
   hasLink(member: MemberId): boolean {
@@ -72,6 +73,15 @@ export class Neighbours {
   inPlaceOf(model: string, version: string): string {
     const next = this.coverage.successorOf(model, version);
     return next === version || this.condition(model, version).ready > 0 ? version : next;
+  }
+
+  /** Why a job that waits for it waits in vain; empty where it may not. `report`: where it has just come. */
+  vainness(
+    model: string,
+    version: string,
+    report = this.coverage.reportOf(modelKey(model, version), this.schedulers),
+  ): string {
+    return report === undefined ? '' : this.coverage.lackOf(model, version, report);
   }
 
   condition(model: string, version: string): ModelCondition {

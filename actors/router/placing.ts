@@ -1,6 +1,7 @@
 // How a job gets to a worker: what a scheduler says of it (it goes there, it is refused, it gave way), what a worker asks
 // before it starts a job under watch, and to whom a job goes when its scheduler is gone.
-import type { MemberId } from '../../proto/ids.js';
+import { editionText, type MemberId, modelKey } from '../../proto/ids.js';
+import type { JobSpec } from '../../proto/job.js';
 import type { Said } from '../../proto/messages.js';
 import { send } from '../effects.js';
 import type { Job } from '../job/job.js';
@@ -8,6 +9,7 @@ import { Placement } from '../job/placement.js';
 import type { JobBook } from './book.js';
 import type { Conductor } from './conductor.js';
 import { dispatchMessage, goMessage, withdrawMessage } from './dispatch.js';
+import { unavailableEnd } from './endings.js';
 import type { Hedging } from './hedging.js';
 import type { Losses } from './losses.js';
 import type { Neighbours } from './neighbours.js';
@@ -118,6 +120,31 @@ export class Placing {
       job.settleAdmission(now);
       job.attempt++;
       this.conductor.move(job, 'orphan', now, 'its model was replaced');
+    }
+  }
+
+  /** Of what is listed no more, or can't be served any more, nobody waits for what no worker has. */
+  giveUpAll(now: number): void {
+    const waitedFor = new Map<string, JobSpec>();
+    for (const job of this.book.all())
+      if (job.is('queued')) waitedFor.set(modelKey(job.spec.model, job.spec.version), job.spec);
+    for (const { model, version } of waitedFor.values())
+      this.giveUp(model, version, this.neighbours.vainness(model, version), now);
+  }
+
+  /** Who shared the run of one of them leads after it, and so comes to its own end. */
+  giveUp(model: string, version: string, lack: string, now: number): void {
+    if (lack === '') return;
+    const message = `model ${model} version ${editionText(version)}: ${lack}`;
+    const isInVain = ({ spec }: Job): boolean => spec.model === model && spec.version === version;
+    for (let found = true; found; ) {
+      found = false;
+      for (const job of [...this.book.all()]) {
+        if (!job.is('queued') || !isInVain(job)) continue;
+        found = true;
+        this.conductor.tell(job.scheduler, withdrawMessage(job));
+        this.conductor.end(job, 'reject', now, unavailableEnd(message));
+      }
     }
   }
 

@@ -4,6 +4,7 @@
 import type { ErrorCode } from '../../proto/errors.js';
 import type { JobNumber, MemberId } from '../../proto/ids.js';
 import type { JobSpec } from '../../proto/job.js';
+import type { Said } from '../../proto/messages.js';
 import type { Actor, Heard } from '../actor.js';
 import { type Chart, startChart } from '../chart.js';
 import { type Effect, note } from '../effects.js';
@@ -189,10 +190,10 @@ export class Router implements Actor {
       case 'models.listed':
         this.neighbours.list(heard.models);
         this.placing.reviewEditions(now);
+        this.placing.giveUpAll(now);
         return this.reviewCoverage();
       case 'model.reported':
-        this.neighbours.report(from, heard);
-        if (heard.ready === 0) this.placing.reviewEditions(now);
+        this.reported(heard, from, now);
         return this.reviewCoverage();
       case 'drain.requested':
         if (this.chart.can('drain')) this.chart.move('drain');
@@ -202,6 +203,15 @@ export class Router implements Actor {
           if (this.book.get(job.number) === job) this.conductor.end(job, 'cancel', now, stoppedEnd(job));
         }
     }
+  }
+
+  private reported(report: Said<'model.reported'>, from: MemberId, now: number): void {
+    const isNews = this.neighbours.report(from, report);
+    if (report.ready > 0) return;
+    this.placing.reviewEditions(now);
+    const { model, version } = report;
+    if (isNews && this.neighbours.owner(model, version) === from)
+      this.placing.giveUp(model, version, this.neighbours.vainness(model, version, report), now);
   }
 
   private admit(number: JobNumber, spec: JobSpec, now: number): void {

@@ -19,8 +19,8 @@ export class Registry {
   readonly links = new Directory();
   private readonly costShapes = new Shapes();
   private readonly workers = new Map<MemberId, WorkerRecord>();
-  /** Models that a worker had ready at some time. */
-  private readonly proven = new Set<string>();
+  /** By model the names of workers that had it ready: should they have ended, they may have it again. */
+  private readonly proven = new Map<string, Set<string>>();
   private readonly verdicts = new Map<MemberId, Verdict>();
   /** Which worker holds which batch, for routers know batches only. */
   private readonly holders = new Numbered<MemberId>();
@@ -176,7 +176,8 @@ export class Registry {
     // One stays, whatever it is: who has told of none at all may have any.
     if (state === 'unloaded' && worker.shares.size > 1) worker.shares.delete(key);
     else worker.shares.set(key, { state, place, rowsMax, reason, runsOn });
-    if (state === 'ready') this.proven.add(key);
+    if (state === 'ready') this.proven.set(key, (this.proven.get(key) ?? new Set()).add(worker.name));
+    else if (state === 'failed' && worker.takesWork) this.disprove(key, worker.name);
     return true;
   }
 
@@ -188,6 +189,19 @@ export class Registry {
     }
     this.proven.delete(model);
     return true;
+  }
+
+  /** A worker of that name has come back and could not load it. */
+  private disprove(key: string, name: string): void {
+    const names = this.proven.get(key);
+    if (names?.delete(name) && names.size === 0) this.proven.delete(key);
+  }
+
+  /** Somebody could not load it: who only lacks a tag says nothing of others who may come. */
+  isRefused(model: string): boolean {
+    if (this.proven.has(model)) return false;
+    for (const { shares } of this.workers.values()) if (shares.get(model)?.state === 'failed') return true;
+    return false;
   }
 
   /** How many trusted workers have the model ready, how many may have it yet, how many could not load it, and why. */

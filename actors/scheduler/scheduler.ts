@@ -1,12 +1,13 @@
 // The scheduler actor: keeps a lane per model and a record per worker, takes what can be answered in time, and decides as
 // late as it can which jobs go together to which worker. It sees headers only; the payload goes from router to worker.
 import type { WorkerChoice } from '../../proto/batching.js';
-import { type MemberId, modelKey } from '../../proto/ids.js';
+import { editionText, type MemberId, modelKey } from '../../proto/ids.js';
 import type { Said } from '../../proto/messages.js';
 import type { Actor, Heard } from '../actor.js';
 import { type Effect, note, nothing, send } from '../effects.js';
 import { Lane, type LaneLimits } from '../lane/lane.js';
 import type { Waiting } from '../lane/queue.js';
+import { isUnavailable } from '../router/coverage.js';
 import { Admission, type Refusal } from './admission.js';
 import { Dispatcher } from './dispatcher.js';
 import { reviewManner } from './manner.js';
@@ -171,6 +172,7 @@ export class Scheduler implements Actor {
       arrivedAt: now,
       strand: undefined,
     };
+    if (lane.lack !== '') return this.refuse(entry, unavailable(lane));
     lane.demand.arrive(entry.rows, enqueue.budgetMs, now);
     // Whoever was taken before is not turned away.
     if (!enqueue.admitted && this.settings.admission) {
@@ -306,6 +308,9 @@ export class Scheduler implements Actor {
       const counts = this.registry.count(lane.key, lane.batching.needs);
       const { ready, loading, failed, resting, reason, runsOn } = counts;
       lane.serve(ready > 0);
+      const isInVain = isUnavailable(counts) && this.registry.isRefused(lane.key);
+      lane.lack = isInVain ? reason || 'no worker could load it' : '';
+      if (lane.lack !== '') this.giveUp(lane);
       const word = `${ready} ${loading} ${failed} ${resting} ${reason} ${lane.batching.policy} ${runsOn}`;
       if (word === lane.word) continue;
       lane.word = word;
@@ -314,10 +319,24 @@ export class Scheduler implements Actor {
     this.settleSoon();
   }
 
+  /** Nobody will run what waits there. */
+  private giveUp(lane: Lane): void {
+    for (const entry of [...lane.queue.all()]) {
+      lane.queue.remove(entry);
+      this.refuse(entry, unavailable(lane));
+    }
+    lane.ease();
+  }
+
   private report(lane: Lane, routers: readonly MemberId[]): void {
     const { model, version, manner } = lane;
     const counts = this.registry.count(lane.key, lane.batching.needs);
     const report = { type: 'model.reported', model, version, ...counts, ...manner } as const;
     for (const router of routers) this.out.push(send(router, report));
   }
+}
+
+function unavailable({ model, version, lack }: Lane): Refusal {
+  const reason = `model ${model} version ${editionText(version)}: ${lack}`;
+  return { code: 'MODEL_UNAVAILABLE', reason, retryAfterMs: 0 };
 }

@@ -139,6 +139,7 @@ export class Shares {
     // What it takes over from serves until it can be loaded; what serves waits for what takes over.
     share.isStale = fact.stale === true && !share.pinned && share.chart.can('rest');
     share.chart.move(share.isStale ? 'rest' : 'fail');
+    this.dropStale(share);
     return share;
   }
 
@@ -173,6 +174,13 @@ export class Shares {
     const { chart } = share;
     share.isDelisted = true;
     share.pinned = false;
-    return chart.can('retire') && chart.move('retire');
+    if (!chart.can('retire') || !chart.move('retire')) return false;
+    this.dropStale(share);
+    return true;
+  }
+
+  /** Nobody need wait for what can't be loaded once more. */
+  private dropStale({ chart, isStale }: WorkerShare): void {
+    if (isStale && chart.state === 'fading') chart.move('dismiss');
   }
 }

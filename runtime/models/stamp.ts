@@ -3,8 +3,9 @@
 import { createHash, type Hash } from 'node:crypto';
 import type { Dirent } from 'node:fs';
 import { readdir, stat } from 'node:fs/promises';
-import { join, relative } from 'node:path';
+import { dirname, join, relative } from 'node:path';
 import type { ModelConfig } from './config.js';
+import type { ModelEntry } from './repository.js';
 
 export const configFile = 'config.yaml';
 
@@ -20,6 +21,16 @@ export async function stampOf(folder: string, version: string, config: ModelConf
   const files: string[] = [];
   await gather(folder, 0, (name) => !isVersion.test(name) || name === version, files);
   return digestOf(digest, folder, files);
+}
+
+/** False when its files are others by now than when it was read: never is one edition taken for another. */
+export async function isAsRead(
+  entry: Pick<ModelEntry, 'file' | 'stamp' | 'version' | 'config'>,
+): Promise<boolean> {
+  const { file, stamp, version, config } = entry;
+  return (
+    file === '' || stamp === undefined || stamp === (await stampOf(dirname(dirname(file)), version, config))
+  );
 }
 
 /** Tells a model's folder as it is now from how it was: its configuration and all that its versions are made of. */

@@ -5,8 +5,8 @@ import type { ModelCondition } from '../../actors/router/coverage.js';
 import { SignalboxError } from '../../proto/errors.js';
 import { after } from '../clock.js';
 import type { Log } from '../log.js';
-import { type ModelEntry, scanOne } from '../models/repository.js';
-import { configFile } from '../models/stamp.js';
+import { editionOf, type ModelEntry, scanOne } from '../models/repository.js';
+import { configFile, isAsRead } from '../models/stamp.js';
 import { nearest } from '../nearest.js';
 import { hasOwnSteps, ownStepFaults } from '../pipelines/trial.js';
 import type { Catalogue } from './catalogue.js';
@@ -56,6 +56,7 @@ export class Keeper {
       this.take(name, await Promise.all(found.map(withOwnSteps)));
       await this.settled(name);
       const amiss = this.amissWith(name);
+      if (amiss !== '') await this.giveUpLost(name);
       if (amiss !== '') throw new SignalboxError('MODEL_UNAVAILABLE', amiss);
     });
   }
@@ -102,6 +103,19 @@ export class Keeper {
     } finally {
       this.renewing.delete(name);
     }
+  }
+
+  /** What no worker has in memory can't be loaded as it was before once its files are others. */
+  private async giveUpLost(name: string): Promise<void> {
+    const isAway = (edition: string): boolean => this.around.conditionOf(name, edition).ready === 0;
+    const lost = new Set<string>();
+    for (const entry of this.catalogue.models) {
+      const edition = editionOf(entry);
+      if (entry.name === name && isAway(edition) && !(await isAsRead(entry))) lost.add(edition);
+    }
+    if (lost.size === 0) return;
+    this.catalogue.giveUp(name, (edition) => lost.has(edition) && isAway(edition));
+    this.around.announce();
   }
 
   /** Its folder is gone: nothing new gets to it, what was taken is still run. */

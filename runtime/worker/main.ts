@@ -1,6 +1,6 @@
 // A worker process: one device, its models, and the worker actor in front of them. A node starts it, and it ends when
 // the node does.
-import { dirname, join } from 'node:path';
+import { join } from 'node:path';
 import type { Abort, Probe, RunBatch } from '../../actors/effects.js';
 import type { RunFinished } from '../../actors/facts.js';
 import { Worker } from '../../actors/worker/worker.js';
@@ -16,7 +16,7 @@ import { KeptCosts } from '../executor/kept.js';
 import { letHeapGrow } from '../heap.js';
 import { createLog } from '../log.js';
 import { editionOf, type ModelEntry } from '../models/repository.js';
-import { stampOf } from '../models/stamp.js';
+import { isAsRead } from '../models/stamp.js';
 import { listedModels } from '../node/listed.js';
 import { MemberProcess } from '../node/member.js';
 import { BatchFrames, offsetsOfRows } from './batches.js';
@@ -158,20 +158,13 @@ async function loadEntry(model: string, version: string): Promise<Loaded> {
   const loaded = await executor
     .load(entry)
     .catch((fault: unknown): Loaded => ({ ok: false, reason: String(fault) }));
-  if (await isAsListed(entry)) return loaded;
+  if (await isAsRead(entry)) return loaded;
   if (loaded.ok) executor.unload(model, version);
   return {
     ok: false,
     reason: 'its files have changed since they were read: load the model again',
     stale: true,
   };
-}
-
-/** Never is one edition taken for another. */
-async function isAsListed({ file, stamp, version, config }: ModelEntry): Promise<boolean> {
-  return (
-    file === '' || stamp === undefined || stamp === (await stampOf(dirname(dirname(file)), version, config))
-  );
 }
 
 function run(effect: RunBatch): void {

@@ -5,7 +5,7 @@ import { describe, test } from 'node:test';
 import type { Effect } from '../../actors/effects.js';
 import type { ListedModel } from '../../actors/facts.js';
 import { batchingDefaults } from '../../proto/batching.js';
-import { digits, RouterStage, said } from './stage.js';
+import { digits, only, RouterStage, said, scheduler } from './stage.js';
 
 function edition(version: string, changes: Partial<ListedModel> = {}): ListedModel {
   return { ...digits, version, broken: '', runMaxMs: 500, batching: batchingDefaults, form: 'x', ...changes };
@@ -58,5 +58,45 @@ describe('a job whose model is replaced', () => {
     assert.deepEqual(asked(stage.submit()), [['1+def', 1]]);
     stage.hear({ type: 'models.listed', models: [edition('1')] });
     assert.deepEqual(asked(stage.submit()), [['1', 1]], 'put back as it was');
+  });
+});
+
+describe('a job whose model is taken away', () => {
+  const ends = (effects: readonly Effect[]) =>
+    only(effects, 'reply').map(({ job, end: { code, message } }) => [job, code, message]);
+  const taken = 'it was taken away while the request waited, and no worker has it any more';
+  const code = 'MODEL_UNAVAILABLE';
+
+  test('ends with the reason, where no worker has it', () => {
+    for (const [listed, reason] of [
+      [[], taken],
+      [[edition('1+abc', { form: 'y' })], taken],
+      [[edition('1', { broken: 'its file is torn' })], 'its file is torn'],
+    ] as const) {
+      const [stage, effects] = replaced(...listed);
+      assert.deepEqual(ends(effects), [[1, code, `model digits version 1: ${reason}`]]);
+      assert.deepEqual([said(effects, 'job.withdraw').length, stage.router.violations], [1, 0]);
+    }
+  });
+
+  test('is run while a worker has it, and ends with the last; so do those who share its run', () => {
+    const stage = RouterStage.usual();
+    stage.hear({ type: 'models.listed', models: [edition('1')] });
+    stage.report(1, 0);
+    for (let job = 0; job < 3; job++) stage.submit({ identity: 'same' });
+    assert.deepEqual(ends(stage.hear({ type: 'models.listed', models: [] })), []);
+    assert.deepEqual(ends(stage.report(0, 0, '', 1)), []);
+    const all = [1, 2, 3].map((job) => [job, code, `model digits version 1: ${taken}`]);
+    assert.deepEqual(ends(stage.report(0, 0)), all);
+  });
+
+  test('waits while nobody has said what there is of it, and while what is listed may come', () => {
+    const stage = RouterStage.usual();
+    stage.submit();
+    assert.deepEqual(ends(stage.report(0, 0)), []);
+    stage.unlink(scheduler);
+    assert.deepEqual(ends(stage.hear({ type: 'models.listed', models: [] })), []);
+    stage.link(scheduler, 'scheduler');
+    assert.deepEqual(ends(stage.report(0, 0)), []);
   });
 });

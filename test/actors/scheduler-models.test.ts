@@ -2,6 +2,7 @@
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
 import type { Effect } from '../../actors/effects.js';
+import { batchingDefaults } from '../../proto/batching.js';
 import { otherRouter, SchedulerStage as Stage } from './scheduler-stage.js';
 import { digits, notes, otherWorker, router, said, told, worker } from './stage.js';
 
@@ -77,5 +78,56 @@ describe('word of models', () => {
     );
     const stranger = stage.hear({ type: 'worker.reported', epoch: 1, held: [] }, otherWorker);
     assert.equal(told(stranger)[0]?.to, otherWorker);
+  });
+});
+
+describe('a model that no worker can load', () => {
+  const refusals = (effects: readonly Effect[]) =>
+    said(effects, 'job.refused').map(({ job, code, reason }) => [job, code, reason]);
+  const torn = { state: 'failed', reason: 'not an ONNX file' } as const;
+  const answer = ['MODEL_UNAVAILABLE', 'model digits version 1: not an ONNX file'] as const;
+
+  test('is waited for until the last has tried, and by nobody after that', () => {
+    const stage = new Stage();
+    const epochs = [worker, otherWorker].map((member) => stage.join(member, 1, { state: 'resting' }));
+    stage.enqueue();
+    stage.enqueue();
+    assert.deepEqual(refusals(stage.share(worker, epochs[0] as number, torn)), []);
+    assert.deepEqual(refusals(stage.share(otherWorker, epochs[1] as number, { state: 'loading' })), []);
+    assert.deepEqual(refusals(stage.share(otherWorker, epochs[1] as number, torn)), [
+      [1, ...answer],
+      [2, ...answer],
+    ]);
+    assert.deepEqual(refusals(stage.enqueue()), [[3, ...answer]], 'nor by who comes again');
+    stage.share(worker, epochs[0] as number);
+    assert.deepEqual(refusals(stage.enqueue()), []);
+  });
+
+  test('though it was ready: by nobody once all that had it ready have come back without it', () => {
+    const stage = Stage.with([worker, otherWorker]);
+    for (const member of [worker, otherWorker])
+      stage.hear({ type: 'worker.exited', worker: member, cause: 'killed', detail: '' });
+    stage.enqueue();
+    const again = stage.join(worker, 1, { state: 'loading' });
+    assert.deepEqual(refusals(stage.share(worker, again, torn)), [], 'the other may have it yet');
+    const other = stage.join(otherWorker, 1, { state: 'loading' });
+    assert.deepEqual(refusals(stage.share(otherWorker, other, torn)), [[1, ...answer]]);
+  });
+
+  test('one that is in doubt may have it after that', () => {
+    const stage = Stage.with([worker]);
+    stage.hear({ type: 'worker.exited', worker, cause: 'killed', detail: '' });
+    stage.enqueue();
+    const epoch = stage.join(worker, 1, { state: 'loading' });
+    stage.hear({ type: 'worker.confined', epoch, confined: true, reason: 'its golden input fails' }, worker);
+    assert.deepEqual(refusals(stage.share(worker, epoch, torn)), []);
+  });
+
+  test('who alone has the tag that it needs is waited for while it starts', () => {
+    const stage = new Stage();
+    const epoch = stage.join(otherWorker);
+    const described = { type: 'model.described', epoch, ...digits, ...batchingDefaults } as const;
+    stage.hear({ ...described, needs: ['gpu'] }, otherWorker);
+    assert.deepEqual(refusals(stage.enqueue()), []);
   });
 });

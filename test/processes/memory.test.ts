@@ -46,6 +46,13 @@ function diagonal(rows: number, columns: number, value: number): Float32Array {
   return values;
 }
 
+/** An operator that nobody knows. */
+const odd = writeOnnx({
+  inputs: [{ name: 'x', datatype: 'FP32', shape: ['rows', 4] }],
+  outputs: [{ name: 'y', datatype: 'FP32', shape: ['rows', 4] }],
+  nodes: [{ operator: 'Nonsense', inputs: ['x'], outputs: ['y'] }],
+});
+
 interface Listed {
   readonly name: string;
   readonly state: string;
@@ -60,6 +67,7 @@ describe('more models than fit', () => {
   for (const [at, name] of names.entries())
     models.onnx(name, heavy(at + 1), ['maxBatch: 4', 'batching: { policy: eager }']);
   models.onnx('asked', heavy(9), ['maxBatch: 4', 'load: demand']);
+  models.onnx('odd', odd, ['maxBatch: 4', 'load: demand']);
   models.simulated('huge', {}, ['memoryMb: 500']);
   let node: RunningNode;
   let client: GrpcClient;
@@ -131,6 +139,14 @@ describe('more models than fit', () => {
     assert.ok((await loaded()) <= 4);
     // Two of 12 MB had been loaded before; a third beside them would be 12 MB more, all of them 72.
     assert.ok(most - before < 30, `${most.toFixed(0)} MB, ${before.toFixed(0)} before`);
+  });
+
+  test('who asks first for one that no worker can load hears why, long before its deadline', async () => {
+    assert.equal((await listed()).get('odd')?.state, 'READY');
+    const answer = await client.infer({ ...rowOf('odd', 1), deadlineMs: 60_000 });
+    assert.equal(answer.status, 'UNAVAILABLE', answer.message);
+    assert.match(answer.message, /model odd version 1: .*Nonsense/s);
+    assert.equal((await listed()).get('odd')?.state, 'UNAVAILABLE');
   });
 
   test('one that is loaded on demand comes when it is asked for', async () => {
