@@ -13,16 +13,34 @@ export function parseYaml(content: string): Parsed {
     if (reason !== undefined) return { ok: false, reason };
     return { ok: true, value: document.toJS({ maxAliasCount: 100 }) };
   } catch (fault) {
-    return { ok: false, reason: (fault as Error).message };
+    return { ok: false, reason: plain((fault as Error).message) };
   }
 }
 
 function sentence({ code, message, pos, linePos }: YAMLParseError, content: string): string {
-  const said =
-    code === 'DUPLICATE_KEY'
-      ? `the key ${keyAt(content, pos[0])} is given twice`
-      : (message.split('\n')[0] ?? '').replace(/ at line \d+, column \d+:?$/, '');
-  return `${linePos === undefined ? '' : `line ${linePos[0].line}: `}${said}`;
+  const line = linePos === undefined ? '' : `line ${linePos[0].line}: `;
+  if (code === 'DUPLICATE_KEY') return `${line}the key ${keyAt(content, pos[0])} is given twice`;
+  return line + plain(message);
+}
+
+/** What of the parser's words is meant for whoever calls it, or tells of the parser rather than of the text. */
+const plainWords: readonly (readonly [RegExp, string])[] = [
+  [/^Source contains multiple documents/, 'it has several documents (--- or ... parts them); wanted is one'],
+  [/^Maximum call stack size exceeded/, 'it is nested too deeply'],
+  [
+    /^Nested mappings are not allowed in compact mappings/,
+    'a key stands where only a value can: it is indented too far, or a value with a colon in it needs quotes',
+  ],
+  [/^Excessive alias count/, 'its aliases (*) stand for too much: write it out'],
+  [/^Unresolved alias .*: (\S+)$/, '*$1 refers to nothing: &$1 must stand before it'],
+];
+
+function plain(message: string): string {
+  const said = (message.split('\n')[0] ?? '').replace(/ at line \d+, column \d+:?$/, '');
+  const [words, better] = plainWords.find(([pattern]) => pattern.test(said)) ?? [];
+  return words === undefined || better === undefined
+    ? said
+    : said.replace(new RegExp(`${words.source}.*`), better);
 }
 
 function keyAt(content: string, from: number): string {

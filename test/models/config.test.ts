@@ -161,7 +161,14 @@ const wrong: [content: string, says: string][] = [
   ],
   ['batching: { sizes: [1, 8] }', 'batching.sizes is [1, 8], but maxBatch is 0: the model does not batch; '],
   ['maxBatch: [1', 'it is not YAML: line '],
-  ['a: &a [1]\nb: *c', 'it is not YAML: '],
+  [
+    'maxBatch: 1\n---\nmaxBatch: 2\n',
+    'it is not YAML: line 2: it has several documents (--- or ... parts them); wanted is one',
+  ],
+  ['['.repeat(20_000), 'it is not YAML: line 1: it is nested too deeply'],
+  ['{a: '.repeat(20_000), 'it is not YAML: line 1: it is nested too deeply'],
+  ['a: b: c', 'it is not YAML: line 1: a key stands where only a value can: '],
+  ['a: &a [1]\nb: *c', 'it is not YAML: *c refers to nothing: &c must stand before it'],
 ];
 
 for (const [content, says] of wrong) {

@@ -172,12 +172,15 @@ export function checkPixels({ width, height }: Sides, pixelsMax: number): void {
   );
 }
 
-/** The library repeats itself over several lines, with names of its own. */
+/** The library repeats itself over several lines, with names of its own, and sometimes says no more than those. */
 function wordsOf(fault: unknown): string {
-  const lines = (fault instanceof Error ? fault.message : String(fault)).split('\n');
-  const plain = (lines[0] ?? '').replace(
-    /^(Input buffer|VipsJpeg|Vips\w*|vips\w*|pngload_buffer|\w+load_buffer): /,
-    '',
-  );
-  return plain.replace(/\.$/, '').slice(0, 200) || 'it is damaged';
+  const [line = ''] = (fault instanceof Error ? fault.message : String(fault)).split('\n');
+  const headed = line.replace(/^Input buffer has corrupt header(: |:?$)/, '');
+  const said = headed
+    .replace(/^(Input buffer|webp|\w*[Vv]ips\w*|\w+load_buffer): /, '')
+    .replace(/[.:]$/, '')
+    .slice(0, 200);
+  const damage = headed === line ? 'it is damaged' : 'its header is damaged';
+  if (said === '' || said === 'Unknown error') return damage;
+  return headed === line ? said : `${damage}: ${said}`;
 }
