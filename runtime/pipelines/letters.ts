@@ -24,8 +24,8 @@ export type ToPipelineThread =
   | { readonly kind: 'stop' };
 
 export type FromPipelineThread =
-  /** The thread was not stuck in a step when such a letter came. */
-  | { readonly kind: 'heard'; readonly letter: 'begin' | 'drop' | 'probe' }
+  /** It has started, or was not stuck in a step when it was probed or a request was dropped. */
+  | { readonly kind: 'heard' }
   /** A piece for the model. */
   | { readonly kind: 'ask'; readonly id: number; readonly piece: number; readonly inputs: Tensors }
   | { readonly kind: 'done'; readonly id: number; readonly outputs: Tensors }

@@ -27,12 +27,13 @@ const sweep = new BufferSweep(32 << 20, 'major');
 port.on('message', (letter: ToPipelineThread) => {
   if (letter.kind === 'stop') port.close();
   else if (letter.kind === 'answer') answer(letter);
+  else if (letter.kind === 'begin') void pass(letter);
   else {
-    post({ kind: 'heard', letter: letter.kind });
-    if (letter.kind === 'begin') void pass(letter);
-    else if (letter.kind === 'drop') passages.get(letter.id)?.drop();
+    post({ kind: 'heard' });
+    if (letter.kind === 'drop') passages.get(letter.id)?.drop();
   }
 });
+post({ kind: 'heard' });
 
 function answer({ id, piece, outputs }: Extract<ToPipelineThread, { kind: 'answer' }>): void {
   passages.get(id)?.answer(piece, outputs);

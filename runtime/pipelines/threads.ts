@@ -1,5 +1,5 @@
 // One pipeline thread as the main thread sees it: what it has, whether it answers, and its end. A request is handed to it
-// only when it has answered to the one before, so that nobody waits behind a step that does not end.
+// only when it does nothing or has just answered, so that nobody waits behind a step that does not end.
 import { Worker } from 'node:worker_threads';
 import { after, type Timer } from '../clock.js';
 import { memoryOf } from '../executor/letters.js';
@@ -31,6 +31,8 @@ export interface ThreadHome {
   rests(thread: PipelineThread): void;
 }
 
+const givenTogether = 4;
+
 export class PipelineThread {
   readonly #home: ThreadHome;
   readonly #silentMs: number;
@@ -40,10 +42,10 @@ export class PipelineThread {
   readonly #clients = new Map<number, ThreadClient>();
   readonly #queued = new Map<number, PlacedRequest>();
   readonly #gone: Promise<void>;
-  /** Letters that it has not answered. */
-  #unheard = 0;
+  /** Letters that it has not answered; the first that it owes is that it has started. */
+  #unheard = 1;
   #silence: Timer | undefined;
-  #hasBegun = false;
+  #hasStarted = false;
   #isSilent = false;
   #isRetired = false;
   #isKilled = false;
@@ -55,7 +57,7 @@ export class PipelineThread {
     const thread = new URL('./thread.js', import.meta.url);
     this.#worker = new Worker(thread, { execArgv: [], workerData: this.#current });
     this.#worker.on('message', (letter: FromPipelineThread) => {
-      if (letter.kind === 'heard') this.#heard(letter.letter);
+      if (letter.kind === 'heard') this.#heard();
       else this.#clients.get(letter.id)?.hear(letter);
     });
     this.#worker.on('error', (fault) => {
@@ -79,12 +81,12 @@ export class PipelineThread {
   }
 
   begin(letter: BeginLetter, client: ThreadClient): void {
-    if (this.load === 0 && this.#unheard === 0) {
+    if (this.load === 0 && (this.#unheard === 0 || !this.#hasStarted)) {
       this.#give(letter, client);
       return;
     }
     this.#queued.set(letter.id, { letter, client });
-    if (this.#unheard === 0) this.#tell({ kind: 'probe' });
+    this.#probe();
   }
 
   /** Nobody waits for it any more. False: it had not begun, and is out. */
@@ -123,32 +125,41 @@ export class PipelineThread {
 
   #give(letter: BeginLetter, client: ThreadClient): void {
     this.#clients.set(letter.id, client);
-    this.#tell(letter);
+    this.post(letter);
+  }
+
+  #probe(): void {
+    if (this.#queued.size > 0 && this.#unheard === 0) this.#tell({ kind: 'probe' });
   }
 
   #tell(letter: ToPipelineThread): void {
     this.#unheard++;
-    // Until it has answered once it starts, which takes what it takes.
-    if (this.#hasBegun) this.#silence ??= after(this.#silentMs, () => this.#fallSilent(), false);
     this.post(letter);
+    this.#listen();
   }
 
-  #heard(letter: 'begin' | 'drop' | 'probe'): void {
-    this.#hasBegun = true;
+  /** Starting takes what it takes. */
+  #listen(): void {
+    if (this.#hasStarted) this.#silence ??= after(this.#silentMs, () => this.#fallSilent(), false);
+  }
+
+  #heard(): void {
     this.#unheard--;
     this.#silence?.cancel();
     this.#silence = undefined;
-    if (this.#unheard > 0) {
-      this.#silence = after(this.#silentMs, () => this.#fallSilent(), false);
-      return;
-    }
+    if (!this.#hasStarted) this.#hasStarted = true;
+    else if (this.#unheard === 0) this.#giveSome();
+    if (this.#unheard > 0) this.#listen();
+    else this.#probe();
+  }
+
+  /** Few, for the first step of one may be that which never ends. */
+  #giveSome(): void {
     this.#isSilent = false;
-    const [next] = this.#queued.values();
-    if (next === undefined) return;
-    // Its first step may be the one that never ends.
-    if (letter === 'begin') return this.#tell({ kind: 'probe' });
-    this.#queued.delete(next.letter.id);
-    this.#give(next.letter, next.client);
+    for (const { letter, client } of [...this.#queued.values()].slice(0, givenTogether)) {
+      this.#queued.delete(letter.id);
+      this.#give(letter, client);
+    }
   }
 
   #fallSilent(): void {
