@@ -227,7 +227,7 @@ describe('the image pipeline', () => {
     assert.match(await refusal(frames.subarray(0, -1)), /it is cut off: 8 frames are whole/);
     const headless = Buffer.from(png).fill(0, 8, 16);
     assert.match(await refusal(headless), /^INPUT_INVALID .*it is png, but its header is damaged$/);
-    const bogus = Buffer.from(jpeg).fill(0xff, 24, 40);
+    const bogus = jpeg.subarray(0, 60);
     assert.match(await refusal(bogus), /^INPUT_INVALID .*it is jpeg, but its header is damaged: \w/);
     const broken = Buffer.from(png);
     broken.fill(7, 60, png.length - 30);
