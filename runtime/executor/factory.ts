@@ -39,8 +39,8 @@ export interface ExecutorOptions extends Partial<Wish> {
   readonly graphs?: string;
   /** Without it no model is proved. */
   readonly golden?: GoldenInputs;
-  /** Called once, when runs had to end as DEVICE_LOST: in this process the device does not come back. */
-  readonly broken?: (reason: string) => void;
+  /** Called once, when the device does not come back in this process; `loading`: which model it did not get over. */
+  readonly broken?: (reason: string, loading?: string) => void;
 }
 
 export function createExecutor(options: ExecutorOptions = {}): Executor {
@@ -63,7 +63,7 @@ class Places implements Executor {
   readonly #devices: Devices;
   readonly #threads: number;
   readonly #graphs: string;
-  readonly #broken: ((reason: string) => void) | undefined;
+  readonly #broken: ExecutorOptions['broken'];
   readonly #kept: KeptCosts | undefined;
   readonly #golden: GoldenInputs | undefined;
   readonly #measuring = new Measuring();
@@ -101,7 +101,10 @@ class Places implements Executor {
     const { name, version, config } = entry;
     const ms = config.loadLongestMs * (kindOf(device) === 'tensorrt' ? buildFactor : 1);
     const late = after(ms, () =>
-      this.#break(`${name}:${version} did not load on ${device} within ${ms} ms (loadLongestMs)`),
+      this.#break(
+        `${name}:${version} did not load on ${device} within ${ms} ms (loadLongestMs)`,
+        modelKey(name, editionOf(entry)),
+      ),
     );
     return this.#loadOn(entry, device).finally(() => late.cancel());
   }
@@ -304,10 +307,10 @@ class Places implements Executor {
   }
 
   /** Told once all that ended with it has been answered. */
-  #break(reason: string): void {
+  #break(reason: string, loading = ''): void {
     if (this.#isBroken || this.#isClosed) return;
     this.#isBroken = true;
-    settle(() => this.#broken?.(reason));
+    settle(() => this.#broken?.(reason, loading));
   }
 
   #considerIdle(): void {

@@ -3,6 +3,7 @@
 import { join } from 'node:path';
 import type { ModelCondition } from '../../actors/router/coverage.js';
 import { SignalboxError } from '../../proto/errors.js';
+import { modelKey } from '../../proto/ids.js';
 import { after } from '../clock.js';
 import type { Log } from '../log.js';
 import { editionOf, type ModelEntry, scanOne } from '../models/repository.js';
@@ -28,6 +29,8 @@ export interface Surroundings {
   /** No router here: others decide what is asked. */
   readonly atOnce: boolean;
   conditionOf(name: string, edition: string): ModelCondition;
+  /** What was held against the loading of an edition is forgotten. */
+  forgive?(key: string): void;
   /** Tells the actors and the workers what there is now. */
   announce(): void;
 }
@@ -54,6 +57,7 @@ export class Keeper {
       const found = await scanOne(this.around.folder, name);
       if (found === undefined) throw this.unknown(name);
       this.take(name, await Promise.all(found.map(withOwnSteps)));
+      if (!this.catalogue.isComing(name)) this.forgive(name);
       await this.settled(name);
       const amiss = this.amissWith(name);
       if (amiss !== '') await this.giveUpLost(name);
@@ -103,6 +107,12 @@ export class Keeper {
     } finally {
       this.renewing.delete(name);
     }
+  }
+
+  /** Asked for in the files that it has: a worker that starts after this tries it again. */
+  private forgive(name: string): void {
+    for (const entry of this.catalogue.models)
+      if (entry.name === name) this.around.forgive?.(modelKey(name, editionOf(entry)));
   }
 
   /** What no worker has in memory can't be loaded as it was before once its files are others. */

@@ -247,6 +247,7 @@ export class Node {
       log: this.log,
       atOnce: !this.plan.serves.has('router'),
       conditionOf: (name, edition) => router.condition(name, edition),
+      forgive: (key) => this.children.forgive(key),
       announce: () => this.announce(),
     });
   }

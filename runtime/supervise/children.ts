@@ -64,7 +64,7 @@ export class Children {
     started.on('message', (word: WorkerWord) => this.hear(child, word));
     const ended = (verdict: Pick<Exit, 'cause' | 'detail'>): void => {
       if (this.bySlot.get(slot) === child) this.bySlot.delete(slot);
-      this.loadDeaths.exited(order.member, verdict.cause, verdict.detail);
+      this.loadDeaths.exited(order.member, verdict.cause, verdict.detail, child.lastWord?.loading);
       this.exited({ slot, member: order.member, ...verdict });
     };
     started.on('error', (fault) => {
@@ -76,7 +76,8 @@ export class Children {
   }
 
   private hear(child: Child, word: WorkerWord): void {
-    if (word.type === 'loading') this.loadDeaths.began(child.member, word.key);
+    if (word.type === 'loading') this.loadDeaths.began(child.member, word.key, word.isBusy);
+    else if (word.type === 'ran') this.loadDeaths.ran(child.member);
     else if (word.type === 'loaded') this.loadDeaths.ended(child.member, word.key);
     else if (word.type === 'introduced') child.device = word.device;
     else if (word.type === 'outdated') this.outdated(word.model);
@@ -85,6 +86,11 @@ export class Children {
 
   tell(word: NodeWord): void {
     for (const { process } of this.bySlot.values()) if (process.connected) process.send(word, () => {});
+  }
+
+  /** What was held against its loading is forgotten. */
+  forgive(key: string): void {
+    if (this.loadDeaths.forgive(key)) this.tell({ type: 'risks', risks: this.loadDeaths.risks() });
   }
 
   list(): { readonly id: MemberId; readonly device: string }[] {

@@ -5,14 +5,21 @@ import type { LoadRisks } from '../supervise/load-deaths.js';
 import type { WorkerWord } from './order.js';
 
 export class Loads {
+  private readonly isBusy: () => boolean;
   private readonly say: (word: WorkerWord) => Promise<void>;
   private readonly running = new Set<Promise<unknown>>();
   private alone: Promise<unknown> = Promise.resolve();
   private risks: LoadRisks = {};
 
-  /** Resolves when the word is out. */
-  constructor(say: (word: WorkerWord) => Promise<void>) {
+  /** `say` resolves when the word is out; `isBusy` tells whether anything is run. */
+  constructor(say: (word: WorkerWord) => Promise<void>, isBusy: () => boolean) {
     this.say = say;
+    this.isBusy = isBusy;
+  }
+
+  /** Something is about to be run: that may be to blame as well. */
+  ran(): void {
+    if (this.running.size > 0) void this.say({ type: 'ran' });
   }
 
   know(risks: LoadRisks): void {
@@ -35,7 +42,7 @@ export class Loads {
   }
 
   private async noted(key: string, load: () => Promise<Loaded>): Promise<Loaded> {
-    const work = this.say({ type: 'loading', key }).then(load);
+    const work = this.say({ type: 'loading', key, isBusy: this.isBusy() }).then(load);
     this.running.add(work);
     try {
       return await work;

@@ -46,6 +46,7 @@ const loads = new Loads(
     new Promise((resolve) => {
       if (process.send?.(word, () => resolve()) === undefined) resolve();
     }),
+  () => actor.heldBatches().next().done === false,
 );
 let models: readonly ModelEntry[] = [];
 /** Who else is there, where the node tells that. */
@@ -174,6 +175,7 @@ function run(effect: RunBatch): void {
     settle(() => member.host.hear(failed(effect.key, 'INTERNAL', reason)));
     return;
   }
+  loads.ran();
   executor.run(wanted, (result) => {
     if (result.ok) frames.keepOutputs(effect.key, result.outputs);
     member.host.hear(finished(result, wanted.rows));
@@ -229,10 +231,10 @@ function abort({ cause, reason }: Abort): void {
 }
 
 /** What it ran has been answered: others can run it, and what has not begun goes back to them. */
-function broken(reason: string): void {
+function broken(reason: string, loading = ''): void {
   member.host.hear({ type: 'drain.requested' });
   member.office.flush();
-  endSelf({ type: 'aborting', reason, cause: 'stopped' }, answersMs);
+  endSelf({ type: 'aborting', reason, cause: 'stopped', loading }, answersMs);
 }
 
 function endSelf(word: LastWord, delayMs: number): void {

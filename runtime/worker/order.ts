@@ -48,6 +48,8 @@ export interface LastWord {
   readonly type: 'aborting';
   readonly reason: string;
   readonly cause: Extract<Cause, 'hung' | 'stopped'>;
+  /** The model whose loading came to no end; empty or missing: that is not why. */
+  readonly loading?: string;
 }
 
 export type WorkerWord =
@@ -56,5 +58,7 @@ export type WorkerWord =
   | { readonly type: 'outdated'; readonly model: string }
   | LastWord
   /** A model that is about to be loaded, and one with which that has come to an end. */
-  | { readonly type: 'loading'; readonly key: string }
+  | { readonly type: 'loading'; readonly key: string; readonly isBusy: boolean }
+  /** While it loads, it begins to run something. */
+  | { readonly type: 'ran' }
   | { readonly type: 'loaded'; readonly key: string };

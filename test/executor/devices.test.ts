@@ -119,13 +119,13 @@ describe('a device that fails', () => {
 
 test('a device on which a model takes too long to load takes its process along', async () => {
   const { devices } = devicesWith({ webgpu: quick });
-  const broken = new Promise<string>((resolve) => {
-    const executor = createExecutor({ device: 'webgpu', devices, broken: resolve });
+  const broken = new Promise<readonly unknown[]>((resolve) => {
+    const executor = createExecutor({ device: 'webgpu', devices, broken: (...told) => resolve(told) });
     // It has to start a thread first.
     const entry = entryOf({ onnx: onnxIdentity('FP32', 4), config: { loadLongestMs: 1 } });
     void executor.load(entry).then(() => executor.close());
   });
-  assert.equal(await broken, 'model:1 did not load on webgpu within 1 ms (loadLongestMs)');
+  assert.deepEqual(await broken, ['model:1 did not load on webgpu within 1 ms (loadLongestMs)', 'model:1']);
 });
 
 describe('a real trial', () => {
