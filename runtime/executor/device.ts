@@ -7,7 +7,7 @@ export type DeviceKind = (typeof deviceKinds)[number];
 export type Device = 'cpu' | 'webgpu' | `cuda:${number}` | `tensorrt:${number}`;
 export type WantedDevice = Device | 'auto';
 
-export const deviceWanted = 'cpu, webgpu, cuda:N, tensorrt:N (N from 0 to 63) or auto';
+export const deviceWanted = 'cpu, webgpu, cuda:N, tensorrt:N (N from 0 to 63; 0 without it) or auto';
 export const devicePattern = /^(?:auto|cpu|webgpu|(?:cuda|tensorrt)(?::(?:[0-9]|[1-5][0-9]|6[0-3]))?)$/;
 
 export const fallbacks = ['none', 'cpu'] as const;

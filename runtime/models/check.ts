@@ -161,7 +161,13 @@ export function checkText({ folder, models, mistakes, notes }: Check): string {
   const served = models.filter(({ state }) => state === 'available').length;
   const found = mistakes.length === 0 ? 'no mistakes' : count(mistakes.length, 'mistake');
   lines.push(`${folder}: ${found}; ${count(names.size, 'model')}, ${count(served, 'version')} to serve`);
-  return lines.join('\n');
+  return lines.map(printable).join('\n');
+}
+
+/** Names of files may hold what would break a line, or change what a terminal shows. */
+function printable(line: string): string {
+  const codeOf = (sign: string): string => sign.charCodeAt(0).toString(16).padStart(4, '0');
+  return line.replace(/\p{Cc}/gu, (sign) => (sign === '\n' ? '\\n' : `\\u${codeOf(sign)}`));
 }
 
 function count(number: number, what: string): string {

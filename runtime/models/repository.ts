@@ -9,6 +9,7 @@ import { type Pipeline, studyPipeline } from '../pipelines/declaration.js';
 import { agreed } from './agreement.js';
 import { findModule } from './backend.js';
 import { defaultModelConfig, type ModelConfig, salvaged, studyModelConfig } from './config.js';
+import { foldersIn, hiddenModels, missing, versionPattern, whyNot } from './folders.js';
 import { type Graph, readOnnxFile } from './onnx.js';
 import { configFile, stampOf } from './stamp.js';
 import { type Fault, readVariants, type VariantFiles } from './variant-files.js';
@@ -103,12 +104,10 @@ export class Repository {
 }
 
 const modelFile = 'model.onnx';
-const missing = 'it does not exist';
 const configBytesMax = 1 << 20;
 const reasonLengthMax = 1000;
 const namePattern = /^[A-Za-z0-9._-]{1,128}$/;
 const noTensors = { inputs: [], outputs: [] };
-const versionPattern = /^[1-9]\d{0,14}$/;
 
 export async function scanRepository(folder: string): Promise<Repository> {
   const found = await readdir(folder, { withFileTypes: true }).catch((fault: NodeJS.ErrnoException) => {
@@ -120,6 +119,7 @@ export async function scanRepository(folder: string): Promise<Repository> {
   const notes: string[] = [];
   const mistakes: Mistake[] = [];
   const names = await foldersIn(folder, found, notes);
+  notes.push(...(await hiddenModels(folder, found)));
   for (const name of names) await forbidModel(folder, name);
   for (const name of names) models.push(...(await scanModel(join(folder, name), name, { notes, mistakes })));
   if (models.length === 0)
@@ -331,29 +331,6 @@ function readGraph(file: string): Graph | string {
   } catch (fault) {
     return whyNot(fault as NodeJS.ErrnoException);
   }
-}
-
-/** A link to a folder counts as the folder; what begins with a dot is nobody's model. */
-async function foldersIn(parent: string, found: readonly Dirent[], notes: string[]): Promise<string[]> {
-  const folders: string[] = [];
-  for (const { name } of found) {
-    if (name.startsWith('.')) continue;
-    const path = join(parent, name);
-    const what = await stat(path).catch((fault: NodeJS.ErrnoException) => fault);
-    if (what instanceof Error) notes.push(`${path} is passed over: ${whyNot(what)}`);
-    else if (what.isDirectory()) folders.push(name);
-  }
-  return folders.sort();
-}
-
-function whyNot(fault: NodeJS.ErrnoException): string {
-  if (fault.code === 'ENOENT') return missing;
-  if (fault.code === 'ENOTDIR') return 'it is not a folder';
-  if (fault.code === 'EISDIR') return 'it is a folder, wanted is a file';
-  if (fault.code === 'EACCES') return 'this user may not read it';
-  if (fault.code === 'ENXIO') return 'it is not a file';
-  if (fault.code === 'ELOOP') return 'it is a link that leads to itself';
-  return fault.message;
 }
 
 /** Of a version with mistakes in several files each is told, and the reason has them all. */

@@ -1,6 +1,7 @@
 // `node runtime models check`: every mistake of a folder on a line of its own, as it is printed and as JSON, with the exit code.
 import assert from 'node:assert/strict';
 import { spawnSync } from 'node:child_process';
+import { mkdirSync } from 'node:fs';
 import { join, relative } from 'node:path';
 import { test } from 'node:test';
 import { ConfigError } from '../../runtime/config/load.js';
@@ -170,6 +171,38 @@ test('steps of a user that can not be had are found, and what they do when they 
     assert.deepEqual(found[at]?.slice(0, 3), ['own', '1', key]);
     assert.match(found[at]?.[3] ?? '', says);
   }
+});
+
+test('names that are no text, that break lines or that begin with a dot are told, each on one line', async () => {
+  const folder = folderOf({
+    'good/1/model.onnx': identity,
+    '.hidden/1/model.onnx': identity,
+    '.../config.yaml': 'backend: echo',
+    '.git/config': '',
+    'two\nlines\u001b[31m/1/model.onnx': identity,
+  });
+  if (process.platform === 'linux')
+    mkdirSync(Buffer.concat([Buffer.from(`${folder}/caf`), Buffer.from([0xe9])]));
+  const { text, isGood } = await modelsText(['check', folder], {});
+  assert.ok(isGood, text);
+  const lines = text.split('\n');
+  const notes = lines.filter((line) => line.startsWith('note: '));
+  assert.equal(lines.length, notes.length + 1, text);
+  assert.ok(!text.includes('\u001b'));
+  assert.ok(
+    notes.some((line) => /two\\nlines\\u001b\[31m is passed over: a model's name/.test(line)),
+    text,
+  );
+  for (const name of ['...', '.hidden'])
+    assert.ok(
+      notes.includes(`note: ${folder}/${name} is passed over: what begins with a dot is nobody's model`),
+    );
+  if (process.platform === 'linux')
+    assert.ok(
+      notes.some((line) => /\/caf\ufffd is passed over: its name is not UTF-8$/.test(line)),
+      text,
+    );
+  assert.equal(notes.length, process.platform === 'linux' ? 4 : 3, text);
 });
 
 /** What golden.json holds, and what is said of it. */

@@ -311,7 +311,8 @@ outputs: [{ name: y, datatype: FP32, shape: [-1, 4] }]
 test('what is passed over is noted', async () => {
   const folder = folderOf({
     'README.md': 'a file',
-    '.git/1/model.onnx': identity,
+    '.git/config': '',
+    '.old/1/model.onnx': identity,
     'm/1/model.onnx': identity,
     'm/config.yml': 'maxBatch: 4',
     'm/v2/model.onnx': identity,
@@ -326,6 +327,7 @@ test('what is passed over is noted', async () => {
     [['m', '1', 'available']],
   );
   const expected = [
+    /\.old is passed over: what begins with a dot is nobody's model$/,
     /assets is passed over: it has neither config\.yaml nor a version; .*assets\/1\/model\.onnx is where/,
     /bad name is passed over: a model's name is/,
     /m\/0 is passed over: a version is a number from 1$/,
