@@ -3,6 +3,7 @@
 import { modelKey } from '../../proto/ids.js';
 import type { Place } from '../../proto/messages.js';
 import { after, now, settle, type Timer } from '../clock.js';
+import { isBuiltIn } from '../models/backend.js';
 import { editionOf, type ModelEntry } from '../models/repository.js';
 import { loadOnBest, type Wish } from './choosing.js';
 import { ComputeThread } from './compute.js';
@@ -97,7 +98,8 @@ class Places implements Executor {
 
   /** What a driver does can't be broken off: where it takes too long, this process has to go. */
   async #inTime(entry: ModelEntry, device: Device): Promise<Loaded> {
-    if (device === 'cpu') return this.#loadOn(entry, device);
+    // A user's own backend has a thread to itself, which is ended instead.
+    if (device === 'cpu' || !isBuiltIn(entry.config.backend)) return this.#loadOn(entry, device);
     const { name, version, config } = entry;
     const ms = config.loadLongestMs * (kindOf(device) === 'tensorrt' ? buildFactor : 1);
     const late = after(ms, () =>

@@ -1,13 +1,17 @@
 // The recorded answers to golden inputs, a small file each in the cache folder of this user. One holds for one content of
 // the model on one kind of device; other versions of a library differ by less than any tolerance that is of use.
 import { createHash, type Hash } from 'node:crypto';
-import { mkdir, open, readFile, rename, rm, writeFile } from 'node:fs/promises';
+import { mkdir, open, readFile, rename, rm, utimes, writeFile } from 'node:fs/promises';
 import { cpus } from 'node:os';
 import { dirname, join } from 'node:path';
+import { wallTime } from '../clock.js';
 import type { Answer, OutputAnswer } from './golden-answer.js';
 import type { LoadOrder } from './order.js';
+import { trim } from './trim.js';
 
 const format = 1;
+/** For all answers together: those that were used longest ago go first. */
+export const goldenBytesMax = 64 << 20;
 const pieceBytes = 1 << 20;
 
 export interface GoldenRecord {
@@ -37,6 +41,8 @@ export class GoldenRecords {
     try {
       const written = JSON.parse(await readFile(path, 'utf8')) as Written;
       if (written.format !== format) return undefined;
+      const usedAt = wallTime() / 1000;
+      await utimes(path, usedAt, usedAt).catch(() => undefined);
       const answer = written.outputs.map(({ name, shape, values, hash }) => {
         return { name, shape, values: numbersOf(values), hash };
       });
@@ -51,12 +57,13 @@ export class GoldenRecords {
   async keep(order: LoadOrder, { isBlank, answer }: GoldenRecord): Promise<void> {
     const path = await this.#pathOf(order);
     if (path === undefined) return;
-    const draft = `${path}.${process.pid}`;
+    const draft = `${path}.${process.pid}.draft`;
     const outputs = answer.map((output) => ({ ...output, values: textOf(output.values) }));
     try {
-      await mkdir(dirname(path), { recursive: true });
+      await mkdir(dirname(path), { recursive: true, mode: 0o700 });
       await writeFile(draft, JSON.stringify({ format, isBlank, outputs } satisfies Written));
       await rename(draft, path);
+      await trim(dirname(path), '.json', goldenBytesMax);
     } catch (fault) {
       this.#note(`the answer to a golden input can't be kept: ${(fault as Error).message}`);
       await rm(draft, { force: true }).catch(() => undefined);

@@ -1,15 +1,14 @@
 // Graphs that a library has optimised, kept in a folder of this user so that the next start is spared that. A kept file is
 // found by the hash of all that it was made from, and is not used unless it has its own hash at its end.
 import { createHash } from 'node:crypto';
-import { mkdir, readdir, readFile, rename, rm, stat, utimes, writeFile } from 'node:fs/promises';
+import { mkdir, readFile, rename, rm, utimes, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { threadId } from 'node:worker_threads';
 import { wallTime } from '../clock.js';
+import { trim } from './trim.js';
 
 /** For all graphs together: those that were used longest ago go first. */
 export const folderBytesMax = 256 << 20;
-/** Older ones were left behind by a process that ended over them. */
-const draftAgeMaxMs = 600_000;
 const digestBytes = 32;
 
 /** What optimising takes for each node, and reading and hashing both files for each megabyte, about: as measured. */
@@ -69,7 +68,7 @@ export class KeptGraph {
       if (graph.length === 0) return;
       await writeFile(this.#draft, this.#digest(graph), { flag: 'a' });
       await rename(this.#draft, this.#path());
-      await trim(this.#folder);
+      await trim(this.#folder, '.graph', folderBytesMax);
     } catch {
       // The next start tries again.
     } finally {
@@ -88,22 +87,5 @@ export class KeptGraph {
   /** Of the key too, so that no file passes for another. */
   #digest(graph: Uint8Array): Buffer {
     return createHash('sha256').update(this.#key).update(graph).digest();
-  }
-}
-
-async function trim(folder: string): Promise<void> {
-  const files = [];
-  for (const name of await readdir(folder)) {
-    const path = join(folder, name);
-    const found = await stat(path).catch(() => undefined);
-    if (found?.isFile() !== true) continue;
-    const isLeftBehind = name.endsWith('.draft') && wallTime() - found.mtimeMs > draftAgeMaxMs;
-    if (isLeftBehind) await rm(path, { force: true });
-    else if (name.endsWith('.graph')) files.push({ path, bytes: found.size, usedAt: found.mtimeMs });
-  }
-  let bytes = 0;
-  for (const file of files.sort((one, other) => other.usedAt - one.usedAt)) {
-    bytes += file.bytes;
-    if (bytes > folderBytesMax) await rm(file.path, { force: true });
   }
 }

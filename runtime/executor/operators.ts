@@ -1,9 +1,10 @@
 // Where the operators of a model really run, from the record of one run that ONNX Runtime writes: those that a device does
 // not have it gives to the CPU without a word.
-import { mkdtemp, readdir, readFile, rm } from 'node:fs/promises';
+import { mkdir, mkdtemp, readdir, readFile, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { DeviceKind } from './device.js';
+import { runPrefix, trim } from './trim.js';
 
 const providers: Readonly<Record<string, DeviceKind>> = {
   CPUExecutionProvider: 'cpu',
@@ -27,8 +28,13 @@ export class OperatorRecord {
     this.#folder = folder;
   }
 
-  static async begin(): Promise<OperatorRecord> {
-    return new OperatorRecord(await mkdtemp(join(tmpdir(), 'signalbox-operators-')));
+  /** In a folder of this user's cache the next sweeps up what a process left that was ended over it; empty: there is none. */
+  static async begin(cache: string): Promise<OperatorRecord> {
+    if (cache === '') return new OperatorRecord(await mkdtemp(join(tmpdir(), 'signalbox-operators-')));
+    const folder = join(cache, 'operators');
+    await mkdir(folder, { recursive: true, mode: 0o700 });
+    await trim(folder, '.json', 0);
+    return new OperatorRecord(await mkdtemp(join(folder, runPrefix)));
   }
 
   get prefix(): string {

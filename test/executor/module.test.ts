@@ -4,6 +4,7 @@ import { writeFileSync } from 'node:fs';
 import { after, describe, test } from 'node:test';
 import { fileURLToPath } from 'node:url';
 import type { Datatype } from '../../proto/tensor.js';
+import { pause } from '../../runtime/clock.js';
 import { writeStrings } from '../../runtime/executor/elements.js';
 import { createExecutor } from '../../runtime/executor/factory.js';
 import type { ModelConfig } from '../../runtime/models/config.js';
@@ -141,6 +142,16 @@ describe('what never answers', () => {
       assert.equal(await refusal(text, { keys }), reason);
     });
   }
+
+  test('a load on a device does not take the whole worker along', async () => {
+    const told: string[] = [];
+    const other = createExecutor({ device: 'cuda:0', broken: (reason) => told.push(reason) });
+    const entry = own('export const load = () => new Promise(() => {})', { keys });
+    assert.equal((await other.load(entry)).ok, false);
+    await pause(50);
+    assert.deepEqual(told, []);
+    await other.close();
+  });
 
   test('unload does not hold up the end', async () => {
     const other = createExecutor();

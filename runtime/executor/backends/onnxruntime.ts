@@ -72,7 +72,7 @@ async function openSession(order: LoadOrder): Promise<Opened> {
 
 /** With a look at one run, for what the device has not is computed by the CPU. */
 async function openOnDevice(order: LoadOrder): Promise<Opened> {
-  const record = await OperatorRecord.begin();
+  const record = await OperatorRecord.begin(order.graphs);
   try {
     const session = await InferenceSession.create(order.file, {
       ...optionsOf(order),
