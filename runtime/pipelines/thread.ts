@@ -21,6 +21,9 @@ const port = parentPort as MessagePort;
 const current = workerData as Int32Array;
 const open = new Map<string, { readonly declared: string; readonly steps: Promise<OpenPipeline> }>();
 const passages = new Map<number, Passage>();
+/** Requests whose steps are being loaded, and letters to be answered when they are. */
+let openingCount = 0;
+let owed = 0;
 /** Only what large answers leave behind reaches it. */
 const sweep = new BufferSweep(32 << 20, 'major');
 
@@ -29,11 +32,30 @@ port.on('message', (letter: ToPipelineThread) => {
   else if (letter.kind === 'answer') answer(letter);
   else if (letter.kind === 'begin') void pass(letter);
   else {
-    post({ kind: 'heard' });
+    owed++;
+    payHeard();
     if (letter.kind === 'drop') passages.get(letter.id)?.drop();
   }
 });
 post({ kind: 'heard' });
+
+/** When the first steps of all that has come have had their turn: they may be the ones that never end. */
+function payHeard(): void {
+  if (owed === 0 || openingCount > 0) return;
+  setImmediate(() => {
+    for (; owed > 0 && openingCount === 0; owed--) post({ kind: 'heard' });
+  });
+}
+
+async function openedHere(pipeline: Pipeline): Promise<OpenPipeline> {
+  openingCount++;
+  try {
+    return await opened(pipeline);
+  } finally {
+    openingCount--;
+    payHeard();
+  }
+}
 
 function answer({ id, piece, outputs }: Extract<ToPipelineThread, { kind: 'answer' }>): void {
   passages.get(id)?.answer(piece, outputs);
@@ -48,7 +70,7 @@ async function pass(letter: Extract<ToPipelineThread, { kind: 'begin' }>): Promi
   const passage = new Passage(pipeline, parameters, leftMs, { ask, runs });
   passages.set(id, passage);
   try {
-    const steps = await opened(pipeline);
+    const steps = await openedHere(pipeline);
     passage.check();
     const outputs = wanted(await passage.run(inputs, steps), letter.outputs);
     post({ kind: 'done', id, outputs: movable(outputs) });

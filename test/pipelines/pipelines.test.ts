@@ -208,6 +208,15 @@ test('nobody waits behind a step that does not end, nor ends with it; who had be
   assert.match(message, /a step of model "tried" still ran \d000 ms after its request had ended$/);
 });
 
+test('nobody waits behind a step that never ends in a thread that has just been started', async () => {
+  const { declare, ask } = await begin({ hungMs: 1000, threadCount: 1 });
+  const make = (step: string) => declare(ports + listed('before', step) + listed('after', 'double'));
+  const stuck = ask(make('endless'), [bytes('x', 1)], { budgetMs: 3000 });
+  const behind = Array.from({ length: 3 }, () => ask(make('double'), [bytes('x', 1)]));
+  for (const { answer } of behind) assert.equal((await answer).end.ending, 'completed');
+  assert.equal((await stuck.answer).end.code, 'DEADLINE_EXCEEDED');
+});
+
 test('a step that never ends but lets others run takes nobody along', async () => {
   const { declare, ask, played } = await begin({ hungMs: 200, threadCount: 1 });
   const make = (step: string) => declare(ports + listed('before', step) + listed('after', 'double'));
