@@ -5,6 +5,7 @@ import { pathToFileURL } from 'node:url';
 import { type MessagePort, parentPort, workerData } from 'node:worker_threads';
 import { isErrorCode } from '../../proto/errors.js';
 import { modelKey } from '../../proto/ids.js';
+import { settle } from '../clock.js';
 import { memoryOf } from '../executor/letters.js';
 import { BufferSweep } from '../heap.js';
 import type { Pipeline, StepDeclaration } from './declaration.js';
@@ -42,7 +43,7 @@ post({ kind: 'heard' });
 /** When the first steps of all that has come have had their turn: they may be the ones that never end. */
 function payHeard(): void {
   if (owed === 0 || openingCount > 0) return;
-  setImmediate(() => {
+  settle(() => {
     for (; owed > 0 && openingCount === 0; owed--) post({ kind: 'heard' });
   });
 }
