@@ -3,7 +3,8 @@ import { modelKey, versionOf } from '../../proto/ids.js';
 import type { Held } from './held.js';
 import type { Wants } from './wants.js';
 
-const lagMostMs = 20;
+/** A timer that comes later than this tells that the whole process was held up. */
+export const lagMostMs = 20;
 
 export class Hanging {
   private readonly wants: Wants;

@@ -6,6 +6,7 @@ import { note } from '../effects.js';
 import type { Fact } from '../facts.js';
 import { Doubts } from './doubts.js';
 import type { Enrolment } from './enrolment.js';
+import { lagMostMs } from './hanging.js';
 import type { Held } from './held.js';
 import type { Runs } from './runs.js';
 import type { Shares, WorkerShare } from './shares.js';
@@ -38,6 +39,7 @@ export class Quarantine {
   /** Probes that are under way: one by schedule may be when a doubt comes up, and proves nothing about that. */
   private outstanding = 0;
   private isLookedInto = false;
+  private overdueAt = 0;
   /** Which of the models is next to be probed by schedule. */
   private turn = 0;
   /** A turn was left out, for it had something to do: the next is not. */
@@ -97,10 +99,22 @@ export class Quarantine {
   }
 
   timer(timer: string, now: number): void {
-    if (timer === 'probed') this.judge(true, 'its golden inputs take too long', now);
+    if (timer === 'probed') this.overdue(now);
     else if (timer === 'quarantined')
       this.wants.add({ type: 'abort', cause: 'stopped', reason: this.reason });
     else this.probeBySchedule(now);
+  }
+
+  private wait(until: number): void {
+    this.overdueAt = until;
+    this.wants.arm('probed', until);
+  }
+
+  /** While this process was held up, its golden inputs were too. */
+  private overdue(now: number): void {
+    const lateMs = now - this.overdueAt;
+    if (lateMs > lagMostMs) this.wait(now + Math.min(lateMs, this.settings.runMaxMs));
+    else this.judge(true, 'its golden inputs take too long', now);
   }
 
   private judge(failed: boolean, reason: string, now: number): void {
@@ -142,7 +156,7 @@ export class Quarantine {
     this.isLookedInto = this.chart.state === 'probing';
     // Behind a run that may take as long, which is watched by itself.
     const longest = [...this.shares.all()].map((share) => share.runMaxMs);
-    this.wants.arm('probed', now + 2 * Math.max(this.settings.runMaxMs, ...longest));
+    this.wait(now + 2 * Math.max(this.settings.runMaxMs, ...longest));
     const models = shares.map(({ listed: { model, version } }) => ({ model, version }));
     this.wants.add({ type: 'probe', models });
   }

@@ -108,6 +108,18 @@ describe('an invalid answer', () => {
     assert.equal(only(stage.fire('probed'), 'abort').length, 1);
   });
 
+  test('of a worker that was held up itself has as much time again', () => {
+    const stage = stageOf();
+    stage.run();
+    garbage(stage, 1);
+    stage.now = 2500;
+    const effects = stage.fire('probed');
+    assert.deepEqual(only(effects, 'abort'), []);
+    assert.equal(only(effects, 'arm').find((arm) => arm.timer === 'probed')?.at, 3000);
+    stage.now = 3000;
+    assert.equal(only(stage.fire('probed'), 'abort').length, 1);
+  });
+
   test('where no model has a golden input there is nothing to prove by', () => {
     const stage = stageOf('none');
     stage.run();
