@@ -2,7 +2,7 @@
 import type { ErrorCode } from '../../proto/errors.js';
 import type { Datatype } from '../../proto/tensor.js';
 import { batchingOf } from '../models/batching.js';
-import type { ModelEntry, ModelTensor } from '../models/repository.js';
+import type { ModelEntry, ModelTensor } from '../models/entry.js';
 import { variantFor, variantsBeside } from '../models/variants.js';
 import { versionPolicy } from '../models/versions.js';
 import type { Engine, ModelStatus, Sum } from './engine.js';

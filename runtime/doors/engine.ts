@@ -5,7 +5,7 @@ import type { ErrorCode } from '../../proto/errors.js';
 import type { JobNumber, MemberId } from '../../proto/ids.js';
 import type { JobEnd, JobSpec, JobStep, JobTimes } from '../../proto/job.js';
 import type { Tensor } from '../../proto/tensor.js';
-import type { ModelEntry } from '../models/repository.js';
+import type { ModelEntry } from '../models/entry.js';
 import type { Pipeline } from '../pipelines/declaration.js';
 import type { ClusterView } from './cluster.js';
 import type { JobList, JobQuery, JobView } from './jobs.js';

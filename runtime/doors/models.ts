@@ -1,9 +1,9 @@
 // Finds the model that a request names and keeps its signature at hand.
 import { SignalboxError } from '../../proto/errors.js';
 import { bucketsOf } from '../models/batching.js';
+import { editionOf, type ModelEntry } from '../models/entry.js';
 import { Padding } from '../models/padding.js';
 import { pick } from '../models/picked.js';
-import { editionOf, type ModelEntry } from '../models/repository.js';
 import { variantEverywhere, variantsBeside } from '../models/variants.js';
 import { nearest } from '../nearest.js';
 import { type Pipeline, runsFor } from '../pipelines/declaration.js';

@@ -1,7 +1,7 @@
 // A model with steps before or after it, as clients see it: its ports are those of its steps, its state is that of the tensor
 // model behind it.
 
-import type { ModelEntry, ModelTensor } from '../models/repository.js';
+import type { ModelEntry, ModelTensor } from '../models/entry.js';
 import { everyRun, type Pipeline } from '../pipelines/declaration.js';
 import type { Engine, ModelStatus } from './engine.js';
 import { quote } from './sentence.js';

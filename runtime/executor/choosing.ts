@@ -1,7 +1,7 @@
 // On which device a model is loaded: the one that it is meant to have, or with `auto` the best that takes it. Another
 // instead only where its owner allows that, and then it is said.
 import { isBuiltIn } from '../models/backend.js';
-import type { ModelEntry } from '../models/repository.js';
+import type { ModelEntry } from '../models/entry.js';
 import { type Device, devicesFor, type Fallback, readDevice, type WantedDevice } from './device.js';
 import type { Devices } from './devices.js';
 import type { Loaded } from './executor.js';

@@ -3,7 +3,7 @@ import type { Golden } from '../../actors/facts.js';
 import type { ErrorCode } from '../../proto/errors.js';
 import type { Place } from '../../proto/messages.js';
 import type { Tensor, TensorHeader } from '../../proto/tensor.js';
-import type { ModelEntry } from '../models/repository.js';
+import type { ModelEntry } from '../models/entry.js';
 
 export interface Run {
   /** Chosen by the caller, given back with the result. */

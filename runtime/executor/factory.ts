@@ -4,7 +4,7 @@ import { modelKey } from '../../proto/ids.js';
 import type { Place } from '../../proto/messages.js';
 import { after, now, settle, type Timer } from '../clock.js';
 import { isBuiltIn } from '../models/backend.js';
-import { editionOf, type ModelEntry } from '../models/repository.js';
+import { editionOf, type ModelEntry } from '../models/entry.js';
 import { loadOnBest, type Wish } from './choosing.js';
 import { ComputeThread } from './compute.js';
 import { type Device, kindOf } from './device.js';

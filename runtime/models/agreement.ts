@@ -1,9 +1,9 @@
 // What a model takes and gives: the word of its config.yaml where it has one, else of its ONNX file; both must agree.
 import { limits } from '../../proto/limits.js';
 import type { ModelConfig, TensorConfig } from './config.js';
+import type { ModelTensor } from './entry.js';
 import { fitted } from './fitting.js';
 import type { Graph, GraphTensor } from './onnx.js';
-import type { ModelTensor } from './repository.js';
 
 export interface Tensors {
   readonly inputs: readonly ModelTensor[];

@@ -8,7 +8,8 @@ import { stepKinds } from '../pipelines/kinds.js';
 import type { StepPlace } from '../pipelines/step.js';
 import { ownStepFaults } from '../pipelines/trial.js';
 import { modelShape } from './config.js';
-import { type Mistake, type ModelEntry, type Repository, scanRepository } from './repository.js';
+import type { ModelEntry } from './entry.js';
+import { type Mistake, type Repository, scanRepository } from './repository.js';
 import { configFile } from './stamp.js';
 
 export interface Check {

@@ -6,13 +6,14 @@ import { studySimulated } from '../executor/simulated.js';
 import { decimal, readShape, whole, word, z } from '../shape.js';
 import { parseYaml } from '../yaml.js';
 import { backendPattern, backendWanted, isBuiltIn, strayed } from './backend.js';
-import { batchingShape, misbatched } from './batching.js';
+import { batchingShape, misbatched } from './batching-keys.js';
 import { misrun, pipelineShape } from './pipeline.js';
-import { misvaried, variantsShape } from './variants.js';
+import { goldenTolerance } from './tolerance.js';
+import { misvaried } from './variants.js';
+import { variantsShape } from './variants-keys.js';
 import { versionsShape } from './versions.js';
 
 const dayMs = 86_400_000;
-export const goldenTolerance = 0.01;
 
 const tensor = z.strictObject({
   name: word(limits.nameLengthMax),

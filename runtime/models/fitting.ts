@@ -2,7 +2,7 @@
 import { rowSizesOf } from './batching.js';
 import { isBucketed, type ShapeBuckets } from './buckets.js';
 import type { ModelConfig } from './config.js';
-import type { ModelTensor } from './repository.js';
+import type { ModelTensor } from './entry.js';
 
 /** The tensors with their rows open, or the sentence that says what is amiss. */
 export function fitted(

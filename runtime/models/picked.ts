@@ -1,6 +1,6 @@
 // A model's variants that requests may choose, each as an entry of its own: workers load it beside the usual one, as another
 // edition of the same version.
-import { editionOf, type ModelEntry } from './repository.js';
+import { editionOf, type ModelEntry } from './entry.js';
 import { variantsBeside } from './variants.js';
 
 /** Of an entry that can be served; nothing where its owner lets nobody choose. */

@@ -5,7 +5,7 @@ import type { Dirent } from 'node:fs';
 import { readdir, stat } from 'node:fs/promises';
 import { dirname, join, relative } from 'node:path';
 import type { ModelConfig } from './config.js';
-import type { ModelEntry } from './repository.js';
+import type { ModelEntry } from './entry.js';
 
 export const configFile = 'config.yaml';
 

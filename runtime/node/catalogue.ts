@@ -1,8 +1,8 @@
 // What this node serves of its repository, while that changes: a version that is new or whose files have changed comes
 // beside what serves, takes over once workers have it ready, and never where none could load it.
 import { isUnavailable, type ModelCondition } from '../../actors/router/coverage.js';
+import { editionOf, type ModelEntry, needsWorker } from '../models/entry.js';
 import { pickedFrom, withPicked } from '../models/picked.js';
-import { editionOf, type ModelEntry } from '../models/repository.js';
 
 type ConditionOf = (name: string, edition: string) => ModelCondition;
 
@@ -249,11 +249,6 @@ function conditionWithPicked(entry: ModelEntry, conditionOf: ConditionOf): Model
     if (condition.ready + condition.resting === 0 || condition.loading > 0) return condition;
   }
   return own;
-}
-
-/** What runs another model needs no worker of its own. */
-export function needsWorker({ pipeline }: ModelEntry): boolean {
-  return pipeline === undefined || pipeline.runs === '';
 }
 
 function isSameEdition(one: ModelEntry, other: ModelEntry): boolean {

@@ -26,9 +26,9 @@ import type {
 } from '../doors/engine.js';
 import type { JobList, JobQuery, JobView } from '../doors/jobs.js';
 import type { Frames, Host, Occasion } from '../host/host.js';
+import { editionOf, type ModelEntry } from '../models/entry.js';
 import { memoryMbOf } from '../models/memory.js';
 import { pickedFrom } from '../models/picked.js';
-import { editionOf, type ModelEntry } from '../models/repository.js';
 import type { Pipeline } from '../pipelines/declaration.js';
 import type { Pipelines } from '../pipelines/pipelines.js';
 import type { Catalogue } from './catalogue.js';

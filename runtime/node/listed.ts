@@ -1,9 +1,8 @@
 // The repository as the actors are told of it.
 import type { ListedModel } from '../../actors/facts.js';
 import { batchingOf } from '../models/batching.js';
+import { editionOf, type ModelEntry, needsWorker } from '../models/entry.js';
 import { memoryMbOf } from '../models/memory.js';
-import { editionOf, type ModelEntry } from '../models/repository.js';
-import { needsWorker } from './catalogue.js';
 
 export function listedModels(
   { models }: { readonly models: readonly ModelEntry[] },

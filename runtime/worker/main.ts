@@ -15,7 +15,7 @@ import { GoldenRecords } from '../executor/golden-records.js';
 import { KeptCosts } from '../executor/kept.js';
 import { letHeapGrow } from '../heap.js';
 import { createLog } from '../log.js';
-import { editionOf, type ModelEntry } from '../models/repository.js';
+import { editionOf, type ModelEntry } from '../models/entry.js';
 import { isAsRead } from '../models/stamp.js';
 import { listedModels } from '../node/listed.js';
 import { MemberProcess } from '../node/member.js';

@@ -3,7 +3,7 @@ import type { MemberId } from '../../proto/ids.js';
 import type { Cause, Said } from '../../proto/messages.js';
 import type { Fallback, WantedDevice } from '../executor/device.js';
 import type { LogLevel } from '../log.js';
-import type { ModelEntry } from '../models/repository.js';
+import type { ModelEntry } from '../models/entry.js';
 import type { LoadRisks } from '../supervise/load-deaths.js';
 
 export interface WorkerOrder {

@@ -1,7 +1,7 @@
 // Entries of a model repository that was never on a disk.
 import type { Datatype } from '../../proto/tensor.js';
 import { defaultModelConfig } from '../../runtime/models/config.js';
-import type { ModelEntry, ModelTensor } from '../../runtime/models/repository.js';
+import type { ModelEntry, ModelTensor } from '../../runtime/models/entry.js';
 
 export function port(
   name: string,

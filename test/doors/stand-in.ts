@@ -19,7 +19,7 @@ import type {
 } from '../../runtime/doors/engine.js';
 import type { JobList, JobQuery, JobView } from '../../runtime/doors/jobs.js';
 import { readModelConfig } from '../../runtime/models/config.js';
-import type { ModelEntry } from '../../runtime/models/repository.js';
+import type { ModelEntry } from '../../runtime/models/entry.js';
 import { entry, port } from './entries.js';
 
 export interface Held {

@@ -11,7 +11,7 @@ import { KeptCosts } from '../../runtime/executor/kept.js';
 import { LearnedCosts } from '../../runtime/executor/learned.js';
 import { Measuring, modelMostMs, runsEach, sizesOf } from '../../runtime/executor/measuring.js';
 import type { LoadOrder } from '../../runtime/executor/order.js';
-import type { ModelEntry } from '../../runtime/models/repository.js';
+import type { ModelEntry } from '../../runtime/models/entry.js';
 import {
   entryOf,
   floatRun,

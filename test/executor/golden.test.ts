@@ -11,7 +11,7 @@ import { answerOf, difference } from '../../runtime/executor/golden-answer.js';
 import { type GoldenInput, madeUp } from '../../runtime/executor/golden-input.js';
 import { GoldenRecords } from '../../runtime/executor/golden-records.js';
 import { orderOf } from '../../runtime/executor/order.js';
-import type { ModelEntry } from '../../runtime/models/repository.js';
+import type { ModelEntry } from '../../runtime/models/entry.js';
 import { bytesOf, entryOf, floatRun, outcomeOf, temporaryPath, tensor } from './models.js';
 import { onnxIdentity, writeOnnx } from './onnx.js';
 

@@ -16,7 +16,7 @@ import { join } from 'node:path';
 import { describe, test } from 'node:test';
 import { createExecutor } from '../../runtime/executor/factory.js';
 import { folderBytesMax, isWorthKeeping } from '../../runtime/executor/graphs.js';
-import type { ModelEntry } from '../../runtime/models/repository.js';
+import type { ModelEntry } from '../../runtime/models/entry.js';
 import { entryOf, floatRun, floatsOf, loaded, successOf, temporaryPath } from './models.js';
 import { onnxNegations } from './onnx.js';
 

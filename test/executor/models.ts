@@ -7,8 +7,8 @@ import { after } from 'node:test';
 import type { Datatype } from '../../proto/tensor.js';
 import type { Executor, Loaded, Run, RunResult, RunSuccess } from '../../runtime/executor/executor.js';
 import { defaultModelConfig, type ModelConfig } from '../../runtime/models/config.js';
+import type { ModelEntry, ModelTensor } from '../../runtime/models/entry.js';
 import { readOnnxBytes } from '../../runtime/models/onnx.js';
-import type { ModelEntry, ModelTensor } from '../../runtime/models/repository.js';
 
 const folder = mkdtempSync(join(tmpdir(), 'signalbox-executor-'));
 after(() => rmSync(folder, { recursive: true, force: true }));

@@ -2,7 +2,8 @@
 import assert from 'node:assert/strict';
 import { after, test } from 'node:test';
 import { createExecutor } from '../../runtime/executor/factory.js';
-import { type ModelEntry, scanRepository } from '../../runtime/models/repository.js';
+import type { ModelEntry } from '../../runtime/models/entry.js';
+import { scanRepository } from '../../runtime/models/repository.js';
 import { bytesOf, floatsOf, loaded, successOf } from '../executor/models.js';
 import { heldOutDigits } from './held-out.js';
 import { samples } from './places.js';

@@ -3,7 +3,7 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import type { ModelCondition } from '../../actors/router/coverage.js';
 import { defaultModelConfig } from '../../runtime/models/config.js';
-import { editionOf, type ModelEntry } from '../../runtime/models/repository.js';
+import { editionOf, type ModelEntry } from '../../runtime/models/entry.js';
 import { Catalogue } from '../../runtime/node/catalogue.js';
 
 function entry(version: string, stamp = `s${version}`, changes: Partial<ModelEntry> = {}): ModelEntry {
