@@ -1,5 +1,5 @@
-// Runs the built tests with Node's own runner and prints one summary: files two at a time, then those that start
-// processes and time them (test/processes/) one by one. `npm test -- words` runs only files whose path has them.
+// Runs the built tests with Node's own runner and prints one summary: files two at a time, the longest first, then those
+// that start processes and time them (most of test/processes/) one by one. `npm test -- words` runs only files whose path has them.
 import { existsSync, readdirSync } from 'node:fs';
 import { availableParallelism } from 'node:os';
 import { dirname, join, relative, sep } from 'node:path';
@@ -12,6 +12,9 @@ const root = dirname(dirname(fileURLToPath(import.meta.url)));
 const built = join(root, 'dist', 'test');
 const fileTimeoutMs = 240_000;
 const parallelMax = 2;
+const longest = /^test\/simulation\//;
+/** They start processes, and nothing in them depends on how quick those are. */
+const untimed = /^test\/processes\/(embedding|images|images-memory|infer|modules|sharpening|variants)\.test/;
 const summaryLine = /^(tests|suites|pass|fail|cancelled|skipped|todo|duration_ms) ([\d.]+)$/;
 const usage = 'usage: npm test -- [part of a path ...] [--name PATTERN] [--tap]\n';
 
@@ -71,8 +74,14 @@ async function main() {
     );
     process.exit(1);
   }
-  const alone = chosen.filter((path) => place(path).startsWith('test/processes/'));
-  const together = chosen.filter((path) => !alone.includes(path));
+  const alone = chosen.filter(
+    (path) => place(path).startsWith('test/processes/') && !untimed.test(place(path)),
+  );
+  const others = chosen.filter((path) => !alone.includes(path));
+  const together = [
+    ...others.filter((path) => longest.test(place(path))),
+    ...others.filter((path) => !longest.test(place(path))),
+  ];
   const events = new PassThrough({ objectMode: true });
   const totals = new Map();
   events.compose(options.reporter).pipe(process.stdout);
