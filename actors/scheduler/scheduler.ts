@@ -58,6 +58,8 @@ export class Scheduler implements Actor {
   private readonly retirements: Retirements;
   private readonly waking: Waking;
   private arrivals = 0;
+  /** Some version has been loaded anew, or has variants. */
+  private hasEditions = false;
   private settling = false;
   /** When it is to look again without having heard anything. */
   private wakesAt = Number.POSITIVE_INFINITY;
@@ -156,6 +158,7 @@ export class Scheduler implements Actor {
       if (known.attempt >= enqueue.attempt) return;
       lane.queue.remove(known);
     }
+    if (this.hasEditions && this.hasGoneOn(lane, enqueue, from)) return;
     const entry: Waiting = {
       router: from,
       job: enqueue.job,
@@ -202,6 +205,15 @@ export class Scheduler implements Actor {
 
   private refuse({ router, job, attempt }: Waiting, why: Refusal): void {
     this.out.push(send(router, { type: 'job.refused', job, attempt, ...why }));
+  }
+
+  /** It waits at another edition by now, and this word of it came late or twice. */
+  private hasGoneOn(lane: Lane, { job, attempt }: Said<'job.enqueue'>, from: MemberId): boolean {
+    for (const other of this.lanes.values()) {
+      if (other === lane || other.model !== lane.model) continue;
+      if ((other.queue.find(from, job)?.attempt ?? 0) >= attempt) return true;
+    }
+    return false;
   }
 
   private withdraw(job: number, attempt: number, from: MemberId): void {
@@ -251,6 +263,7 @@ export class Scheduler implements Actor {
     if (lane === undefined) {
       lane = new Lane(key, model, version, this.settings.lane);
       this.lanes.set(key, lane);
+      this.hasEditions ||= version.includes('+');
     }
     return lane;
   }

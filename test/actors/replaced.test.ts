@@ -5,6 +5,7 @@ import { describe, test } from 'node:test';
 import type { Effect } from '../../actors/effects.js';
 import type { ListedModel } from '../../actors/facts.js';
 import { batchingDefaults } from '../../proto/batching.js';
+import { SchedulerStage } from './scheduler-stage.js';
 import { digits, only, RouterStage, said, scheduler } from './stage.js';
 
 function edition(version: string, changes: Partial<ListedModel> = {}): ListedModel {
@@ -99,4 +100,15 @@ describe('a job whose model is taken away', () => {
     stage.link(scheduler, 'scheduler');
     assert.deepEqual(ends(stage.report(0, 0)), []);
   });
+});
+
+test('word of a job that has gone on to another edition puts it into no queue any more', () => {
+  const stage = new SchedulerStage();
+  stage.enqueue({ job: 7, attempt: 2, version: '1+abc' });
+  stage.enqueue({ job: 7, attempt: 1, version: '1' });
+  const waiting = [...stage.scheduler.lanes.values()].map(({ version, queue }) => [version, queue.count]);
+  assert.deepEqual(waiting, [
+    ['1+abc', 1],
+    ['1', 0],
+  ]);
 });

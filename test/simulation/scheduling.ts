@@ -135,7 +135,7 @@ export class SchedulingWitness {
     let count = 0;
     for (const lane of actor.lanes.values()) count += lane.queue.count;
     if (count === waiting.size) return 0;
-    require(count < waiting.size || numberOf(actor) <= waiting.size, 'I5', () =>
+    require(count < waiting.size, 'I5', () =>
       `${process.id} counts ${count} that wait, told to wait there were ${waiting.size}`);
     const gone = [...waiting].filter(
       ([, { router, job, lane }]) => actor.lanes.get(lane)?.queue.find(router, job) === undefined,
@@ -266,12 +266,4 @@ function declined(process: Process, actor: Scheduler, batch: number, from: Membe
 function workerOf(actor: Scheduler, id: MemberId): WorkerRecord | undefined {
   for (const worker of actor.registry.all()) if (worker.id === id) return worker;
   return undefined;
-}
-
-/** Of jobs: one that went on to another edition may wait at the old one once more, where word of it came late or again. */
-function numberOf({ lanes }: Scheduler): number {
-  const jobs = new Set<string>();
-  for (const lane of lanes.values())
-    for (const { router, job } of lane.queue.all()) jobs.add(`${router} ${job}`);
-  return jobs.size;
 }
