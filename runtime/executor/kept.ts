@@ -16,6 +16,8 @@ export class KeptCosts {
   readonly #note: (reason: string) => void;
   /** As the files were when they were asked for first: what is measured later is of those. */
   readonly #keys = new WeakMap<LoadOrder, string>();
+  /** One after the other: what two would write at once would be torn. */
+  #last: Promise<void> = Promise.resolve();
 
   /** An empty path keeps nothing. What is wrong with the file is said, and never in the way. */
   constructor(path: string, note: (reason: string) => void) {
@@ -29,7 +31,12 @@ export class KeptCosts {
   }
 
   /** Reads the file again first: other workers of this user keep theirs in it too. */
-  async keep(order: LoadOrder, costs: readonly Cost[]): Promise<void> {
+  keep(order: LoadOrder, costs: readonly Cost[]): Promise<void> {
+    this.#last = this.#last.then(() => this.#keepNext(order, costs));
+    return this.#last;
+  }
+
+  async #keepNext(order: LoadOrder, costs: readonly Cost[]): Promise<void> {
     const key = costs.length === 0 ? undefined : await this.#keyOf(order);
     if (key === undefined) return;
     const entries = await this.#read();
