@@ -9,8 +9,8 @@ import type { StepPlace } from '../pipelines/step.js';
 import { ownStepFaults } from '../pipelines/trial.js';
 import { modelShape } from './config.js';
 import type { ModelEntry } from './entry.js';
+import { configFile } from './folders.js';
 import { type Mistake, type Repository, scanRepository } from './repository.js';
-import { configFile } from './stamp.js';
 
 export interface Check {
   readonly folder: string;

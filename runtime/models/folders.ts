@@ -3,8 +3,8 @@
 import type { Dirent } from 'node:fs';
 import { readdir, stat } from 'node:fs/promises';
 import { join } from 'node:path';
-import { configFile } from './stamp.js';
 
+export const configFile = 'config.yaml';
 export const missing = 'it does not exist';
 export const versionPattern = /^[1-9]\d{0,14}$/;
 const garbled = 'its name is not UTF-8';

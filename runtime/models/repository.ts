@@ -4,14 +4,14 @@ import type { Dirent } from 'node:fs';
 import { readdir, stat } from 'node:fs/promises';
 import { dirname, join, resolve } from 'node:path';
 import { readTextFile } from '../file.js';
-import { studyPipeline } from '../pipelines/declaration.js';
+import { isSentences, studyPipeline } from '../pipelines/declaration.js';
 import { agreed } from './agreement.js';
 import { findModule } from './backend.js';
 import { defaultModelConfig, type ModelConfig, salvaged, studyModelConfig } from './config.js';
 import type { ModelEntry } from './entry.js';
-import { foldersIn, hiddenModels, missing, versionPattern, whyNot } from './folders.js';
+import { configFile, foldersIn, hiddenModels, missing, versionPattern, whyNot } from './folders.js';
 import { type Graph, readOnnxFile } from './onnx.js';
-import { configFile, stampOf } from './stamp.js';
+import { stampOf } from './stamp.js';
 import { type Fault, readVariants } from './variant-files.js';
 import { variantFor } from './variants.js';
 import { missingVersions, unchosen } from './versions.js';
@@ -272,10 +272,6 @@ function scanVersion(
     reason: '',
   };
   return pipeline === undefined ? entry : { ...entry, pipeline };
-}
-
-function isSentences<T>(given: T): given is Extract<T, readonly unknown[]> {
-  return Array.isArray(given);
 }
 
 function readGraph(file: string): Graph | string {

@@ -6,20 +6,18 @@ import { readdir, stat } from 'node:fs/promises';
 import { dirname, join, relative } from 'node:path';
 import type { ModelConfig } from './config.js';
 import type { ModelEntry } from './entry.js';
-
-export const configFile = 'config.yaml';
+import { configFile, versionPattern } from './folders.js';
 
 const filesMax = 1000;
 const depthMax = 3;
 const digestLength = 10;
-const isVersion = /^[1-9]\d{0,14}$/;
 /** Nothing that is computed depends on them. */
 const isBeside = /^\.|\.md$|^config\.ya?ml$/i;
 
 export async function stampOf(folder: string, version: string, config: ModelConfig): Promise<string> {
   const digest = createHash('sha1').update(JSON.stringify(config));
   const files: string[] = [];
-  await gather(folder, 0, (name) => !isVersion.test(name) || name === version, files);
+  await gather(folder, 0, (name) => !versionPattern.test(name) || name === version, files);
   return digestOf(digest, folder, files);
 }
 

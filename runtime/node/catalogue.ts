@@ -1,6 +1,7 @@
 // What this node serves of its repository, while that changes: a version that is new or whose files have changed comes
 // beside what serves, takes over once workers have it ready, and never where none could load it.
 import { isUnavailable, type ModelCondition } from '../../actors/router/coverage.js';
+import { modelKey } from '../../proto/ids.js';
 import { editionOf, type ModelEntry, needsWorker } from '../models/entry.js';
 import { pickedFrom, withPicked } from '../models/picked.js';
 
@@ -36,7 +37,7 @@ export class Catalogue {
   /** Without a version: the highest that can be asked. */
   find(name: string, version: string): ModelEntry | undefined {
     if (version === '') return this.newest.get(name);
-    const key = `${name}:${version}`;
+    const key = modelKey(name, version);
     return this.served.get(key) ?? this.coming.get(key);
   }
 
@@ -76,7 +77,7 @@ export class Catalogue {
   private lingering(): ModelEntry[] {
     const held = [...this.held.keys()].filter((entry) => !this.isListed(entry));
     // The same edition may have been found more than once.
-    return [...new Map(held.map((entry) => [`${entry.name}:${editionOf(entry)}`, entry])).values()];
+    return [...new Map(held.map((entry) => [modelKey(entry.name, editionOf(entry)), entry])).values()];
   }
 
   private isListed(entry: ModelEntry): boolean {
@@ -96,13 +97,13 @@ export class Catalogue {
 
   /** Workers load it, and nothing of this version serves meanwhile. */
   isFirst(name: string, version: string): boolean {
-    const key = `${name}:${version}`;
+    const key = modelKey(name, version);
     return this.coming.has(key) && this.served.get(key)?.state !== 'available';
   }
 
   /** What is amiss with the files of a version that serves as it was before; empty: nothing. */
   amissWith(name: string, version: string): string {
-    return this.amiss.get(`${name}:${version}`) ?? '';
+    return this.amiss.get(modelKey(name, version)) ?? '';
   }
 
   /** Takes what was found of one model. With `atOnce` nothing waits for workers: other nodes decide what is asked. */
@@ -256,5 +257,5 @@ function isSameEdition(one: ModelEntry, other: ModelEntry): boolean {
 }
 
 function keyOf({ name, version }: ModelEntry): string {
-  return `${name}:${version}`;
+  return modelKey(name, version);
 }

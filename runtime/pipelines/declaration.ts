@@ -106,7 +106,8 @@ export function studyPipeline(
   };
 }
 
-function isSentences(read: Pipeline | readonly string[] | undefined): read is readonly string[] {
+/** What was wrong with what was to be read, in place of it. */
+export function isSentences<T>(read: T): read is Extract<T, readonly unknown[]> {
   return Array.isArray(read);
 }
 
