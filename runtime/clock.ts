@@ -31,3 +31,12 @@ export function pause(delayMs: number): Promise<void> {
     after(delayMs, resolve);
   });
 }
+
+/** For what is also run in virtual time: there it gets another one. */
+export interface Clock {
+  now(): number;
+  after(delayMs: number, run: () => void, keepsAlive?: boolean): Timer;
+  pause(delayMs: number): Promise<void>;
+}
+
+export const realClock: Clock = { now, after, pause };

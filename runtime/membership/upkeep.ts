@@ -3,7 +3,7 @@
 import type { Step } from '../../cluster/membership.js';
 import type { Connection, ConnectionEvents, Store, StoreOptions } from '../../cluster/store.js';
 import type { Note, StoredMembership, StoreEffect, StoreFact } from '../../cluster/stored.js';
-import { after, now, pause, type Timer } from '../clock.js';
+import { type Clock, realClock, type Timer } from '../clock.js';
 import type { Log } from '../log.js';
 
 export interface UpkeepOptions {
@@ -20,15 +20,25 @@ export interface UpkeepOptions {
   readonly take: (step: Step) => void;
   /** Something that may matter to those who look has changed. */
   readonly changed: () => void;
+  readonly clock?: Clock;
+  readonly waits?: Waits;
 }
 
-const againFirstMs = 250;
-const againMostMs = 1000;
-const goodbyeMs = 1000;
+export interface Waits {
+  /** Between two tries to open the store, at first and at most. */
+  readonly againFirstMs: number;
+  readonly againMostMs: number;
+  /** Who leaves waits so long for its word to get there. */
+  readonly goodbyeMs: number;
+}
+
+const usualWaits: Waits = { againFirstMs: 250, againMostMs: 1000, goodbyeMs: 1000 };
 const warnings: readonly Note['event'][] = ['cluster.frozen', 'member.refused'];
 
 export class Upkeep {
   private readonly options: UpkeepOptions;
+  private readonly clock: Clock;
+  private readonly waits: Waits;
   private connection: Connection | undefined;
   private store: Store | undefined;
   private endWatch: () => void = () => {};
@@ -48,6 +58,8 @@ export class Upkeep {
 
   constructor(options: UpkeepOptions) {
     this.options = options;
+    this.clock = options.clock ?? realClock;
+    this.waits = options.waits ?? usualWaits;
   }
 
   /** Resolves when those who are there are known; rejects with a sentence when that can't be had in time. */
@@ -56,7 +68,7 @@ export class Upkeep {
     this.tick();
     void this.open();
     const late = new Promise<never>((_, reject) => {
-      this.deadline = after(startMs, () =>
+      this.deadline = this.clock.after(startMs, () =>
         reject(new Error(hopeless(where, this.tries, startMs, this.amiss))),
       );
     });
@@ -84,9 +96,9 @@ export class Upkeep {
   async stop(): Promise<void> {
     const store = this.options.membership.standing().state === 'live' ? this.store : undefined;
     this.isStopped = true;
-    for (const effect of this.options.membership.told({ type: 'self.leaving' }, now()).effects) {
+    for (const effect of this.options.membership.told({ type: 'self.leaving' }, this.clock.now()).effects) {
       if (effect.type !== 'erase' || store === undefined) continue;
-      await within(goodbyeMs, store.erase(effect.key));
+      await this.within(store.erase(effect.key));
     }
     await this.abandon();
   }
@@ -97,11 +109,11 @@ export class Upkeep {
     this.turn++;
     this.ticking?.cancel();
     this.endWatch();
-    if (this.connection !== undefined) await within(goodbyeMs, this.connection.close());
+    if (this.connection !== undefined) await this.within(this.connection.close());
   }
 
   private tick(): void {
-    this.ticking = after(
+    this.ticking = this.clock.after(
       this.options.tickMs,
       () => {
         this.tell({ type: 'tick' });
@@ -115,8 +127,8 @@ export class Upkeep {
   private async open(firstMs = 0): Promise<void> {
     const turn = ++this.turn;
     const { where: tried, log } = this.options;
-    let againMs = againFirstMs;
-    if (firstMs > 0) await pause(firstMs);
+    let againMs = this.waits.againFirstMs;
+    if (firstMs > 0) await this.clock.pause(firstMs);
     while (turn === this.turn && !this.isStopped) {
       this.tries++;
       try {
@@ -126,8 +138,8 @@ export class Upkeep {
         this.amiss = (fault as Error).message;
         this.tell({ type: 'write.failed', reason: `NATS at ${tried} can't be used: ${this.amiss}` });
         log.warn('nats.unreachable', { tried, reason: this.amiss, tries: this.tries, againMs });
-        await pause(againMs);
-        againMs = Math.min(2 * againMs, againMostMs);
+        await this.clock.pause(againMs);
+        againMs = Math.min(2 * againMs, this.waits.againMostMs);
       }
     }
   }
@@ -179,14 +191,14 @@ export class Upkeep {
 
   private lose(reason: string): void {
     this.tell({ type: 'store.lost', reason });
-    void this.open(againFirstMs);
+    void this.open(this.waits.againFirstMs);
   }
 
   private tell(fact: StoreFact): void {
     if (this.isStopped) return;
     const { membership, take, changed } = this.options;
     const before = membership.standing().state;
-    const step = membership.told(fact, now());
+    const step = membership.told(fact, this.clock.now());
     take(step);
     for (const effect of step.effects) this.perform(effect);
     if (step.effects.some(({ type }) => type === 'note') || before !== membership.standing().state) changed();
@@ -229,6 +241,14 @@ export class Upkeep {
     }
     this.isWriting = false;
   }
+
+  /** Settles in time whatever comes of it. */
+  private async within(asked: Promise<unknown>): Promise<void> {
+    const late = new Promise<void>((resolve) => {
+      this.clock.after(this.waits.goodbyeMs, resolve, false);
+    });
+    await Promise.race([asked.catch(() => {}), late]);
+  }
 }
 
 function hopeless(where: string, tries: number, startMs: number, reason: string): string {
@@ -237,12 +257,4 @@ function hopeless(where: string, tries: number, startMs: number, reason: string)
     `NATS can't be used at ${where}, tried ${times} in ${startMs / 1000} s: ${reason}. ` +
     'Is it running there, with JetStream, and are --nats and the other --nats-... settings right?'
   );
-}
-
-/** Settles in time whatever comes of it. */
-async function within(waitMs: number, asked: Promise<unknown>): Promise<void> {
-  const late = new Promise<void>((resolve) => {
-    after(waitMs, resolve, false);
-  });
-  await Promise.race([asked.catch(() => {}), late]);
 }
