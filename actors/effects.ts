@@ -18,6 +18,7 @@ export type Effect =
   | Spawn
   | Kill
   | Abort
+  | Vacated
   | Stopped
   | Note;
 
@@ -117,6 +118,11 @@ export interface Abort {
   readonly type: 'abort';
   readonly cause: Extract<Cause, 'hung' | 'stopped'>;
   readonly reason: string;
+}
+
+/** A worker that is to stand by has finished what it had. */
+export interface Vacated {
+  readonly type: 'vacated';
 }
 
 /** A drain has ended: nothing is left to do here. */

@@ -14,6 +14,9 @@ export type Fact =
   | { readonly type: 'link.opened'; readonly member: MemberId; readonly roles: readonly Role[] }
   | { readonly type: 'link.lost'; readonly member: MemberId; readonly reason: string }
   | { readonly type: 'drain.requested' }
+  /** To a worker: it is to finish what it has and to stand by, until it is wanted again. */
+  | { readonly type: 'vacancy.requested' }
+  | { readonly type: 'return.requested' }
   /** The patience for a drain is at its end: what is left is ended. */
   | { readonly type: 'drain.spent' }
   | { readonly type: 'models.listed'; readonly models: readonly ListedModel[] }

@@ -69,6 +69,13 @@ export class Enrolment {
     this.review();
   }
 
+  /** What was agreed before does not count any more: it asks everybody anew. */
+  rejoin(): void {
+    this.confinedFor = '';
+    for (const scheduler of this.schedulers()) this.ask(scheduler);
+    this.review();
+  }
+
   lost(member: MemberId): void {
     if (this.epochs.delete(member)) this.review();
   }
@@ -80,6 +87,8 @@ export class Enrolment {
 
   /** Says which batches it holds, and asks once more whoever did not answer. */
   report(heldFrom: (scheduler: MemberId) => number[]): void {
+    // Word of it may have been lost, and it may stand by for long.
+    if (this.chart.has('draining')) this.leave();
     for (const [scheduler, epoch] of this.epochs) {
       if (epoch === 0) this.ask(scheduler);
       else

@@ -39,7 +39,11 @@ export class Quarantine {
   /** Probes that are under way: one by schedule may be when a doubt comes up, and proves nothing about that. */
   private outstanding = 0;
   private isLookedInto = false;
+  /** It is tested before it comes back. */
+  private isReadmitting = false;
   private overdueAt = 0;
+  /** Is told when it takes work again after it stood by. */
+  returned: (now: number) => void = () => {};
   /** Which of the models is next to be probed by schedule. */
   private turn = 0;
   /** A turn was left out, for it had something to do: the next is not. */
@@ -82,7 +86,17 @@ export class Quarantine {
 
   /** Asked to leave while it is in doubt: nothing of what it began counts. */
   drained(now: number): void {
+    this.isReadmitting = false;
     if (this.chart.has('confined')) this.runs.withhold(now);
+  }
+
+  /** Wanted again after it stood by: it has to pass as if it were fresh. */
+  readmit(now: number): void {
+    this.suspect = undefined;
+    this.isReadmitting = true;
+    const shares = this.golden();
+    if (shares.length === 0) return this.admit(now);
+    this.test(shares, now);
   }
 
   /** A model has been loaded, or could not be. */
@@ -119,6 +133,7 @@ export class Quarantine {
 
   private judge(failed: boolean, reason: string, now: number): void {
     if (failed && !this.chart.has('confined')) this.doubt(reason, now);
+    else if (this.isReadmitting && this.outstanding === 0) this.admit(now);
     if (this.chart.state !== 'probing') return;
     if (failed) this.condemn(reason, 0, now);
     else if (this.outstanding > 0) return;
@@ -152,8 +167,12 @@ export class Quarantine {
 
   private probe(shares: readonly WorkerShare[], now: number): void {
     if (shares.length === 0) return this.acquit(now);
-    this.outstanding++;
     this.isLookedInto = this.chart.state === 'probing';
+    this.test(shares, now);
+  }
+
+  private test(shares: readonly WorkerShare[], now: number): void {
+    this.outstanding++;
     // Behind a run that may take as long, which is watched by itself.
     const longest = [...this.shares.all()].map((share) => share.runMaxMs);
     this.wait(now + 2 * Math.max(this.settings.runMaxMs, ...longest));
@@ -179,6 +198,15 @@ export class Quarantine {
     this.reason = '';
     this.enrolment.release();
     this.runs.goOn(now);
+  }
+
+  private admit(now: number): void {
+    this.isReadmitting = false;
+    this.chart.move('pass');
+    this.reason = '';
+    this.wants.add(note('info', 'worker.returned', {}));
+    this.enrolment.rejoin();
+    this.returned(now);
   }
 
   private condemn(reason: string, delayMs: number, now: number): void {

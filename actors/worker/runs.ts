@@ -42,6 +42,8 @@ export class Runs {
   private readonly wants: Wants;
   /** Is told how each run ended, before it is answered. */
   judge: (held: Held, code: string, reason: string, now: number) => void = () => {};
+  /** Is told when nothing is left of what it had before it is to come back. */
+  emptied: (now: number) => void = () => {};
 
   constructor(settings: RunSettings, chart: Chart, shares: Shares, enrolment: Enrolment, wants: Wants) {
     this.settings = settings;
@@ -202,7 +204,7 @@ export class Runs {
   drain(now: number): void {
     this.places.dropLoads();
     this.handBack(() => true, now);
-    this.stopWhenEmpty();
+    this.stopWhenEmpty(now);
   }
 
   timer(timer: string, now: number): void {
@@ -300,7 +302,7 @@ export class Runs {
     this.wants.add({ type: 'forget', key: held.key });
     this.release(held, result);
     this.pump(now);
-    this.stopWhenEmpty();
+    this.stopWhenEmpty(now);
   }
 
   /** Whatever starts next might end this process before the answer has left it: then who ran last would be blamed. */
@@ -338,9 +340,13 @@ export class Runs {
     this.places.remove(held);
   }
 
-  private stopWhenEmpty(): void {
-    if (this.held.size > 0 || this.chart.state !== 'draining') return;
+  /** Tells when the last that was held is over, where that is waited for. */
+  stopWhenEmpty(now: number): void {
+    if (this.held.size > 0) return;
+    const { state } = this.chart;
+    if (state === 'returning') return this.emptied(now);
+    if (state !== 'draining' && state !== 'vacating') return;
     this.chart.move('empty');
-    this.wants.add({ type: 'stopped' });
+    this.wants.add({ type: state === 'draining' ? 'stopped' : 'vacated' });
   }
 }

@@ -35,6 +35,8 @@ export class Worker implements Actor {
     'link.opened',
     'link.lost',
     'timer.fired',
+    'vacancy.requested',
+    'return.requested',
     'drain.requested',
   ]);
   readonly chart: Chart = startChart(workerMachine);
@@ -55,6 +57,8 @@ export class Worker implements Actor {
     this.runs = new Runs(settings, chart, shares, this.enrolment, wants);
     this.stock = new Stock(chart, shares, new Room(settings), this.runs, this.enrolment, wants);
     this.quarantine = new Quarantine(settings, chart, shares, this.enrolment, this.runs, wants);
+    this.runs.emptied = (now) => this.quarantine.readmit(now);
+    this.quarantine.returned = (now) => this.stock.makeRoom(now);
     this.runs.judge = (held, code, reason, now) => this.quarantine.ran(held, code, reason, now);
   }
 
@@ -118,12 +122,28 @@ export class Worker implements Actor {
         this.runs.drop(placedByIt, now);
         return this.register(from, now);
       }
+      case 'vacancy.requested':
+        return this.vacate(now);
+      case 'return.requested':
+        if (!this.chart.can('return')) return;
+        this.chart.move('return');
+        // What it holds of before is finished first: registering anew, it would give that up for lost.
+        return this.runs.stopWhenEmpty(now);
       case 'drain.requested':
         this.quarantine.drained(now);
         if (this.chart.can('drain')) this.chart.move('drain');
         this.enrolment.leave();
         return this.runs.drain(now);
     }
+  }
+
+  /** What it has it finishes; what comes goes back. */
+  private vacate(now: number): void {
+    if (!this.chart.can('vacate')) return;
+    this.quarantine.drained(now);
+    this.chart.move('vacate');
+    this.enrolment.leave();
+    this.runs.stopWhenEmpty(now);
   }
 
   private register(scheduler: MemberId, now: number): void {

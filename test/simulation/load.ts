@@ -117,6 +117,8 @@ export class Faults {
         return this.sicken(chosen(workers, target));
       case 'drainRouter':
         return this.drainRouter(chosen(system.with('router'), target), durationMs);
+      case 'drainNode':
+        return this.drainNode(chosen(nodes(system), target), durationMs);
     }
   }
 
@@ -196,6 +198,18 @@ export class Faults {
       else this.again(router, forMs);
     };
     wait();
+  }
+
+  /** Its workers stand by for a while, those too that are started meanwhile. */
+  private drainNode(node: Process | undefined, forMs: number): void {
+    if (node === undefined) return;
+    const { system } = this;
+    system.happened(`drain ${node.id}`);
+    system.vacate(node);
+    system.timeline.after(forMs, () => {
+      system.happened(`undrain ${node.id}`);
+      system.occupy(node);
+    });
   }
 
   private again(node: Process, inMs: number): void {

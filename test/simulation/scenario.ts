@@ -60,6 +60,7 @@ export const faultKinds = [
   'crash',
   'drainWorker',
   'drainRouter',
+  'drainNode',
   'storm',
   'slow',
   'sicken',
@@ -132,7 +133,7 @@ export interface Scenario {
   readonly measured: boolean;
 }
 
-const drains: readonly FaultPlan['kind'][] = ['drainWorker', 'drainRouter'];
+const drains: readonly FaultPlan['kind'][] = ['drainWorker', 'drainRouter', 'drainNode'];
 const calm: NetworkPlan = { honest: true, delayMs: 0.1, noiseMs: 0.02, drop: 0, duplicate: 0, reorder: 0 };
 
 export const phases = {

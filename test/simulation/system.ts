@@ -1,6 +1,7 @@
 // A whole system of real actors in virtual time: processes on their nodes, the network between them, executors, what
 // clients bring and what goes wrong. It carries out effects as the runtime does and checks every step.
 
+import type { Heard } from '../../actors/actor.js';
 import type { Effect } from '../../actors/effects.js';
 import { Health } from '../../actors/health/health.js';
 import { Pulse } from '../../actors/peer/pulse.js';
@@ -57,6 +58,8 @@ const shownMs = 20;
 const dismissalMs = 250;
 /** How long a node waits for word of its worker's exit before it tells that the link was lost. */
 const exitWordMs = 25;
+/** From a node to its worker process. */
+const wordMs = 0.5;
 /** Every so many seeds all words are checked by the rules of the wire. */
 const wordsEvery = 16;
 
@@ -78,6 +81,8 @@ export class System implements Surroundings {
   private readonly executors = new Map<MemberId, Executor>();
   private readonly children = new Map<MemberId, Child[]>();
   private readonly parents = new Map<MemberId, Process>();
+  /** Nodes that are drained, and live. */
+  private readonly vacant = new Set<Process>();
   private readonly plans = new Map<MemberId, NodePlan>();
   private readonly touched = new Set<Resident>();
   readonly reloads: Reloads;
@@ -210,6 +215,7 @@ export class System implements Surroundings {
     switch (effect.type) {
       case 'note':
       case 'reply':
+      case 'vacated':
         return;
       case 'load':
         return executor?.load(effect.model, effect.version);
@@ -243,6 +249,21 @@ export class System implements Surroundings {
       case 'stopped':
         return this.dismiss(process);
     }
+  }
+
+  vacate(node: Process): void {
+    this.vacant.add(node);
+    this.tellChildren(node, { type: 'vacancy.requested' });
+  }
+
+  occupy(node: Process): void {
+    this.vacant.delete(node);
+    this.tellChildren(node, { type: 'return.requested' });
+  }
+
+  private tellChildren(node: Process, heard: Heard): void {
+    for (const { process } of this.children.get(node.id) ?? [])
+      this.timeline.after(wordMs, () => process.hear(heard));
   }
 
   /** A node that has drained asks its workers to stop, and goes when the last of them has gone or their time is up. */
@@ -296,6 +317,7 @@ export class System implements Surroundings {
     const random = this.random.fork(this.incarnation);
     this.executors.set(id, new Executor(worker, name, this.timeline, random, this.truth, ends));
     host.hear({ type: 'child.spawned', slot, member: id });
+    if (this.vacant.has(host)) worker.hear({ type: 'vacancy.requested' });
     this.timeline.after(this.random.between(2, 20), () => {
       if (!worker.alive) return;
       this.join(worker);
