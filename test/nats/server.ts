@@ -131,11 +131,11 @@ function configurationOf({ name, folder, port, cluster, lines = [] }: ServerOpti
   ].join('\n');
 }
 
-export async function freePort(): Promise<number> {
+export async function freePort(host = '127.0.0.1'): Promise<number> {
   const probe = createServer();
   await new Promise<void>((resolve, reject) => {
     probe.once('error', reject);
-    probe.listen(0, '127.0.0.1', resolve);
+    probe.listen(0, host, resolve);
   });
   const { port } = probe.address() as { port: number };
   await new Promise((resolve) => probe.close(resolve));

@@ -63,12 +63,14 @@ const patienceMs = 30_000;
 export class GrpcClient {
   readonly native: grpc.Client;
 
-  constructor(port: number) {
+  constructor(port: number, host = '127.0.0.1') {
     const Service = services.inference.GRPCInferenceService;
-    this.native = new Service(`127.0.0.1:${port}`, grpc.credentials.createInsecure(), {
+    this.native = new Service(`${host}:${port}`, grpc.credentials.createInsecure(), {
       'grpc.max_receive_message_length': -1,
       'grpc.max_send_message_length': -1,
       'grpc.use_local_subchannel_pool': 1,
+      'grpc.initial_reconnect_backoff_ms': 100,
+      'grpc.max_reconnect_backoff_ms': 500,
     });
   }
 

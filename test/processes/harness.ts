@@ -154,9 +154,20 @@ export class RunningNode {
   }
 
   async isReady(): Promise<boolean> {
-    const answer = await fetch(`http://127.0.0.1:${this.httpPort}/v2/health/ready`).catch(() => undefined);
+    const answer = await fetch(`${this.url}/v2/health/ready`).catch(() => undefined);
     await answer?.arrayBuffer();
     return answer?.status === 200;
+  }
+
+  /** What its REST door says there. */
+  async get(path: string): Promise<unknown> {
+    return (await fetch(`${this.url}${path}`)).json();
+  }
+
+  /** Its REST door. */
+  get url(): string {
+    const host = this.lines.find((line) => line.event === 'door.opened')?.host;
+    return `http://${host ?? '127.0.0.1'}:${this.httpPort}`;
   }
 
   workers(): WorkerProcess[] {

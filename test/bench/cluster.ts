@@ -1,0 +1,101 @@
+// A cluster of three NATS servers, two routers, two schedulers and four workers under load, all of them killed, frozen,
+// cut off from NATS and started again in turn: what clients notice, and how soon all is as it was.
+import { skip } from '../nats/at-hand.js';
+import { Clients, type Tally } from './cluster/clients.js';
+import { Fleet } from './cluster/fleet.js';
+import { Losses } from './cluster/losses.js';
+import {
+  type Outage,
+  outage,
+  type Restarts,
+  restartAll,
+  type Stage,
+  strikeInTurn,
+} from './cluster/rounds.js';
+import { type Args, median, quantile, say } from './figures.js';
+
+export const about =
+  'a cluster on NATS: each node killed, frozen and restarted under load, NATS lost and back';
+export const flags = {
+  rounds: 'rounds of one SIGKILL and one SIGSTOP each, in turn (20)',
+  'outage-s': 'seconds for which all of NATS is gone (60)',
+  only: 'only these parts: rounds, outages, restarts (all)',
+};
+
+const size = { nats: 3, routers: 2, schedulers: 2, workers: 4 } as const;
+const counts = { unary: 3, rest: 2, streamed: 3 };
+const leaderGoneMs = 8000;
+const parts = ['rounds', 'outages', 'restarts'] as const;
+
+export async function run(args: Args): Promise<Record<string, number>> {
+  if (skip !== false) throw new Error(skip);
+  const wanted = partsOf(args.text('only', parts.join()));
+  const fleet = await Fleet.start(size);
+  try {
+    const losses = new Losses();
+    const struck: Stage['struck'] = new Set();
+    const clients = new Clients(fleet.of('router'), {
+      counts,
+      mayBreak: (router) => struck.has(router),
+      told: (told) => losses.told(told),
+    }).start();
+    const stage: Stage = { fleet, clients, losses, struck };
+    if (wanted.has('rounds')) {
+      for (let round = 0; round < args.number('rounds', 20); round++) await strikeInTurn(stage, round);
+    }
+    const outages = wanted.has('outages') ? await loseNats(stage, args.number('outage-s', 60) * 1000) : [];
+    const restarts = wanted.has('restarts') ? await restartAll(stage) : undefined;
+    const tally = await clients.stop();
+    for (const error of clients.errors) say(`  error: ${error}`);
+    return figures(tally, losses, outages, restarts);
+  } finally {
+    await fleet.remove();
+  }
+}
+
+function partsOf(given: string): ReadonlySet<string> {
+  const wanted = given.split(',');
+  const unknown = wanted.find((part) => !parts.some((one) => one === part));
+  if (unknown !== undefined) throw new Error(`--only is ${unknown}; there are ${parts.join(', ')}`);
+  return new Set(wanted);
+}
+
+async function loseNats(stage: Stage, lastsMs: number): Promise<Outage[]> {
+  const { servers } = stage.fleet.nats;
+  const [leader] = servers.slice(0, 1);
+  const one = leader === undefined ? [] : [leader];
+  return [
+    await outage(stage, 'one server killed', one, { lastsMs: leaderGoneMs, loses: [] }),
+    await outage(stage, 'all servers killed', servers, { lastsMs, loses: [] }),
+    await outage(stage, 'one server killed, its data lost', one, { lastsMs: 2000, loses: one }),
+    await outage(stage, 'all servers killed, all data lost', servers, { lastsMs: 5000, loses: servers }),
+  ];
+}
+
+function figures(
+  tally: Tally,
+  { killMs, stopMs }: Losses,
+  outages: readonly Outage[],
+  restarts: Restarts | undefined,
+): Record<string, number> {
+  const least = Math.min(...outages.map(({ goodput }) => goodput));
+  const slowest = Math.max(...outages.map(({ convergenceMs }) => convergenceMs));
+  say(`  re-dispatched: ${killMs.length} jobs after a kill, ${stopMs.length} after a freeze`);
+  return {
+    clientErrors: tally.errors,
+    doubleAnswers: tally.doubles,
+    lostJobs: tally.lost,
+    redispatchKillP99Ms: quantile(killMs, 0.99),
+    redispatchStopP99Ms: quantile(stopMs, 0.99),
+    ...(outages.length === 0 ? {} : { natsOutageGoodput: least, convergenceMs: slowest }),
+    ...(restarts === undefined
+      ? {}
+      : {
+          rollingRestartErrors: restarts.errors,
+          drainMs: median(restarts.drainMs),
+          joinToUsefulMs: median(restarts.usefulMs),
+        }),
+    moved: tally.moved,
+    requests: tally.sent,
+  };
+}

@@ -1,0 +1,271 @@
+// Clients that know both routers, by gRPC, by streams and by REST: whoever's connection breaks because its router was struck
+// asks the other. Everything else that is not the one right answer is an error, and is counted as such.
+import { Agent, request } from 'node:http';
+import { GrpcClient, type InferStream, rowOf, type Told } from '../../processes/client.js';
+import { pause } from '../../processes/harness.js';
+import { models, type Place } from './fleet.js';
+
+export interface ClientCounts {
+  /** For each router: unary calls at a time over gRPC, over REST, and requests in a stream. */
+  readonly unary: number;
+  readonly rest: number;
+  readonly streamed: number;
+}
+
+export interface Tally {
+  sent: number;
+  /** Right answers in time. */
+  answered: number;
+  errors: number;
+  /** Requests that came to no end at all. */
+  lost: number;
+  doubles: number;
+  /** Those that had to ask the other router. */
+  moved: number;
+}
+
+interface Options {
+  readonly counts: ClientCounts;
+  /** Whether connections to that router may break now. */
+  readonly mayBreak: (router: Place) => boolean;
+  readonly told: (told: Told) => void;
+}
+
+type Outcome =
+  | { readonly type: 'answered'; readonly value: number }
+  /** The connection broke, or the router takes nothing new. */
+  | { readonly type: 'broken'; readonly why: string }
+  | { readonly type: 'wrong'; readonly why: string };
+
+/** In time is what comes within it. */
+export const deadlineMs = 5000;
+/** Far past its deadline it is lost: nobody ended it. */
+const lostMs = 3 * deadlineMs;
+const betweenMs = 8;
+const shunMs = 500;
+const triesMax = 6;
+const errorsKept = 12;
+/** A router that goes, or that has just come and does not say yet that it is ready. */
+const takesNothing: ReadonlySet<string> = new Set(['DRAINING', 'MODEL_UNAVAILABLE']);
+
+/** One router, as its clients see it. */
+interface Door {
+  readonly place: Place;
+  readonly grpc: GrpcClient;
+  readonly agent: Agent;
+  shunnedUntil: number;
+  stream: Conversation | undefined;
+}
+
+export class Clients {
+  readonly tally: Tally = { sent: 0, answered: 0, errors: 0, lost: 0, doubles: 0, moved: 0 };
+  readonly errors: string[] = [];
+  private readonly doors: readonly Door[];
+  private readonly options: Options;
+  private readonly loops: Promise<void>[] = [];
+  private isStopping = false;
+  private number = 1000;
+
+  constructor(routers: readonly Place[], options: Options) {
+    this.options = options;
+    this.doors = routers.map((place) => ({
+      place,
+      grpc: new GrpcClient(Number(place.flags['grpc-port']), place.address),
+      agent: new Agent({ keepAlive: true, maxSockets: 64 }),
+      shunnedUntil: 0,
+      stream: undefined,
+    }));
+  }
+
+  start(): this {
+    const { unary, rest, streamed } = this.options.counts;
+    for (const home of this.doors) {
+      for (let n = 0; n < unary; n++) this.loops.push(this.loop(home, (...asked) => this.byGrpc(...asked)));
+      for (let n = 0; n < rest; n++) this.loops.push(this.loop(home, byRest));
+      for (let n = 0; n < streamed; n++)
+        this.loops.push(this.loop(home, (...asked) => this.byStream(...asked)));
+    }
+    return this;
+  }
+
+  /** Answers and questions since another look. */
+  since(before: Tally): Tally {
+    const keys = Object.keys(before) as (keyof Tally)[];
+    return Object.fromEntries(keys.map((key) => [key, this.tally[key] - before[key]])) as unknown as Tally;
+  }
+
+  look(): Tally {
+    return { ...this.tally };
+  }
+
+  async stop(): Promise<Tally> {
+    this.isStopping = true;
+    await Promise.all(this.loops);
+    for (const { grpc, agent, stream } of this.doors) {
+      stream?.close();
+      grpc.close();
+      agent.destroy();
+    }
+    return this.look();
+  }
+
+  private async loop(
+    home: Door,
+    ask: (door: Door, model: string, value: number) => Promise<Outcome>,
+  ): Promise<void> {
+    while (!this.isStopping) {
+      await this.once(home, ask);
+      await pause(betweenMs);
+    }
+  }
+
+  private async once(
+    home: Door,
+    ask: (door: Door, model: string, value: number) => Promise<Outcome>,
+  ): Promise<void> {
+    const { tally } = this;
+    const value = ++this.number;
+    const model = models[value % models.length] as string;
+    tally.sent++;
+    let door = this.fit(home);
+    for (let tries = 1; ; tries++) {
+      const mayBreak = this.options.mayBreak(door.place);
+      const outcome = await orLost(ask(door, model, value));
+      if (outcome === 'lost') {
+        tally.lost++;
+        return this.fail(`${value} for ${model} at ${door.place.name} came to no end`);
+      }
+      if (outcome.type === 'answered') {
+        if (outcome.value !== value) return this.fail(`${value} was answered with ${outcome.value}`);
+        tally.answered++;
+        return;
+      }
+      const isForgiven = outcome.type === 'broken' && (mayBreak || this.options.mayBreak(door.place));
+      if (!isForgiven || tries >= triesMax)
+        return this.fail(`${outcome.why} (${door.place.name}, try ${tries})`);
+      if (tries === 1) tally.moved++;
+      door.shunnedUntil = performance.now() + shunMs;
+      door = this.other(door);
+    }
+  }
+
+  private fit(home: Door): Door {
+    return home.shunnedUntil > performance.now() ? this.other(home) : home;
+  }
+
+  private other(door: Door): Door {
+    return this.doors[(this.doors.indexOf(door) + 1) % this.doors.length] as Door;
+  }
+
+  private fail(why: string): void {
+    this.tally.errors++;
+    if (this.errors.length < errorsKept) this.errors.push(`${new Date().toISOString().slice(11, 23)} ${why}`);
+  }
+
+  private async byGrpc(door: Door, model: string, value: number): Promise<Outcome> {
+    const told = await door.grpc.infer({ ...rowOf(model, value), deadlineMs });
+    this.options.told(told);
+    if (told.status === 'OK') return { type: 'answered', value: told.values[0] ?? Number.NaN };
+    const why = `${told.status} ${told.code} ${told.message} after ${told.path}`;
+    const isBroken = takesNothing.has(told.code) || (told.code === '' && told.status !== 'DEADLINE_EXCEEDED');
+    return { type: isBroken ? 'broken' : 'wrong', why };
+  }
+
+  private byStream(door: Door, model: string, value: number): Promise<Outcome> {
+    if (door.stream === undefined || door.stream.isOver) {
+      door.stream = new Conversation(door.grpc, () => this.tally.doubles++);
+    }
+    return door.stream.ask(model, value);
+  }
+}
+
+/** One stream: each question has one answer, and what comes after that is one too many. */
+class Conversation {
+  private readonly stream: InferStream;
+  private readonly open = new Map<string, (outcome: Outcome) => void>();
+
+  constructor(client: GrpcClient, isDouble: () => void) {
+    const hear = (id: string, error: string, values: Float32Array): void => {
+      const done = this.open.get(id);
+      this.open.delete(id);
+      if (done === undefined) isDouble();
+      else if (error === '') done({ type: 'answered', value: values[0] ?? Number.NaN });
+      else
+        done({
+          type: /shutting down|draining|MODEL_UNAVAILABLE/.test(error) ? 'broken' : 'wrong',
+          why: error,
+        });
+    };
+    this.stream = client.stream(hear, () => this.break());
+  }
+
+  get isOver(): boolean {
+    return this.stream.fault() !== '';
+  }
+
+  ask(model: string, value: number): Promise<Outcome> {
+    return new Promise((resolve) => {
+      const id = String(value);
+      this.open.set(id, resolve);
+      this.stream.send({ ...rowOf(model, value), id, timeoutMs: deadlineMs });
+      if (this.isOver) this.break();
+    });
+  }
+
+  close(): void {
+    this.stream.cancel();
+  }
+
+  private break(): void {
+    const why = `the stream broke: ${this.stream.fault()}`;
+    for (const done of this.open.values()) done({ type: 'broken', why });
+    this.open.clear();
+  }
+}
+
+function byRest({ place, agent }: Door, model: string, value: number): Promise<Outcome> {
+  const { shape, data } = rowOf(model, value);
+  const body = JSON.stringify({
+    parameters: { timeout: deadlineMs * 1000 },
+    inputs: [{ name: 'x', datatype: 'FP32', shape, data: [...data] }],
+  });
+  return new Promise((resolve) => {
+    const broken = (fault: Error): void => resolve({ type: 'broken', why: `REST: ${fault.message}` });
+    const asked = request(
+      {
+        host: place.address,
+        port: Number(place.flags['http-port']),
+        path: `/v2/models/${model}/infer`,
+        method: 'POST',
+        agent,
+        headers: { 'content-type': 'application/json', 'content-length': Buffer.byteLength(body) },
+      },
+      (answer) => {
+        const parts: Buffer[] = [];
+        answer.on('data', (part: Buffer) => parts.push(part));
+        answer.on('error', broken);
+        answer.on('end', () => {
+          const text = Buffer.concat(parts).toString();
+          if (answer.statusCode !== 200) {
+            const type = takesNothing.has(String(answer.headers['signalbox-code'])) ? 'broken' : 'wrong';
+            return resolve({ type, why: `REST: ${answer.statusCode} ${text.slice(0, 400)}` });
+          }
+          const said = JSON.parse(text) as { outputs: { data: number[] }[] };
+          resolve({ type: 'answered', value: said.outputs[0]?.data[0] ?? Number.NaN });
+        });
+      },
+    );
+    asked.on('error', broken);
+    asked.end(body);
+  });
+}
+
+async function orLost(outcome: Promise<Outcome>): Promise<Outcome | 'lost'> {
+  let late: NodeJS.Timeout | undefined;
+  const lost = new Promise<'lost'>((resolve) => {
+    late = setTimeout(() => resolve('lost'), lostMs);
+  });
+  const first = await Promise.race([outcome, lost]);
+  clearTimeout(late);
+  return first;
+}

@@ -1,0 +1,171 @@
+// A cluster on this machine as if it were on many: three NATS servers, and routers, schedulers and workers as processes of
+// their own that listen on loopback addresses of their own. Each can be killed, frozen, stopped and started again in its place.
+
+import type { ClusterView } from '../../../runtime/doors/cluster.js';
+import { executable } from '../../nats/at-hand.js';
+import { freePort } from '../../nats/server.js';
+import { NatsServers, type NodeCount } from '../../nats/servers.js';
+import { RunningNode, Scratch, until } from '../../processes/harness.js';
+import { signal } from '../../processes/proc.js';
+import { ModelFolder } from '../../processes/repository.js';
+
+export interface FleetSize {
+  readonly nats: NodeCount;
+  readonly routers: number;
+  readonly schedulers: number;
+  readonly workers: number;
+}
+
+export type Kind = 'router' | 'scheduler' | 'worker';
+
+/** A machine in the making: what runs there, and where it listens. */
+export interface Place {
+  readonly name: string;
+  readonly kind: Kind;
+  readonly address: string;
+  readonly flags: Readonly<Record<string, string | number>>;
+  node: RunningNode;
+}
+
+export const models = ['north', 'east', 'south', 'west'] as const;
+/** A full batch takes 38 ms: long enough that whoever is struck holds something. */
+const cost = { alphaMs: 30, betaMs: 2, rowsMax: 4 };
+const startMs = 60_000;
+let fleets = 0;
+
+export class Fleet {
+  readonly nats: NatsServers;
+  readonly places: readonly Place[];
+  private readonly scratch: Scratch;
+
+  private constructor(scratch: Scratch, nats: NatsServers, places: readonly Place[]) {
+    this.scratch = scratch;
+    this.nats = nats;
+    this.places = places;
+  }
+
+  static async start(size: FleetSize, more: Readonly<Record<string, string | number>> = {}): Promise<Fleet> {
+    fleets++;
+    const scratch = new Scratch();
+    const nats = await NatsServers.start(executable, { nodes: size.nats });
+    const folder = new ModelFolder(scratch);
+    for (const model of models) folder.simulated(model, cost);
+    const common = {
+      cluster: `fleet-${process.pid}-${fleets}`,
+      nats: nats.urls,
+      models: folder.folder,
+      'cache-folder': scratch.path('cache'),
+      'worker-count': 1,
+      'restarts-max': 10_000,
+      'nats-wait-ms': startMs,
+      ...more,
+    };
+    const places: Place[] = [];
+    for (const [kind, count] of [
+      ['router', size.routers],
+      ['scheduler', size.schedulers],
+      ['worker', size.workers],
+    ] as const) {
+      for (let number = 1; number <= count; number++)
+        places.push(await placeOf(kind, number, places.length + 1, common));
+    }
+    const fleet = new Fleet(scratch, nats, places);
+    try {
+      await fleet.whole();
+    } catch (fault) {
+      await fleet.remove();
+      throw fault;
+    }
+    return fleet;
+  }
+
+  of(kind: Kind): Place[] {
+    return this.places.filter((place) => place.kind === kind);
+  }
+
+  /** As if its machine had lost power, or had no time for it: the node and its worker processes at once. When that was. */
+  strike(place: Place, name: 'SIGKILL' | 'SIGSTOP' | 'SIGCONT'): number {
+    const workers = place.node.workers();
+    const at = performance.now();
+    for (const { pid } of workers) signal(pid, name);
+    place.node.signal(name);
+    return at;
+  }
+
+  async again(place: Place): Promise<void> {
+    await place.node.ended;
+    place.node = begin(place);
+    await place.node.event('node.serving', startMs);
+  }
+
+  /** Every router is ready and has a link to all others, which are those that run now. */
+  async whole(withinMs = startMs): Promise<void> {
+    await Promise.all(this.places.map(({ node }) => node.event('node.serving', withinMs)));
+    await until('every router sees all others', () => this.isWhole(), withinMs, 25).catch(async (fault) => {
+      const views = await Promise.all(this.of('router').map(viewOf));
+      throw new Error(`${(fault as Error).message}: ${JSON.stringify(views.map(shortly))}`);
+    });
+  }
+
+  /** Who was killed may be listed still: its lease runs on. */
+  async isWhole(): Promise<boolean> {
+    const nodes = this.places.map(({ node }) => idOf(node));
+    const workers = this.of('worker').flatMap(({ node }) => node.workers().map(({ member }) => member));
+    for (const router of this.of('router')) {
+      const view = await viewOf(router);
+      const linked = new Set(view?.members.flatMap(({ id, linked }) => (linked ? [id] : [])));
+      if (view?.state !== 'live' || ![...nodes, ...workers].every((id) => linked.has(id))) return false;
+      if (!(await router.node.isReady())) return false;
+    }
+    return true;
+  }
+
+  async remove(): Promise<void> {
+    await Promise.all(this.places.map(({ node }) => node.dispose()));
+    await this.nats.remove();
+    this.scratch.remove();
+  }
+}
+
+async function placeOf(
+  kind: Kind,
+  number: number,
+  host: number,
+  common: Readonly<Record<string, string | number>>,
+): Promise<Place> {
+  const name = `${kind}-${number}`;
+  const address = `127.0.0.${10 + host}`;
+  const flags: Record<string, string | number> = { ...common, name, role: kind };
+  if (kind !== 'worker') flags.endpoint = `tcp://${address}:${await freePort(address)}`;
+  if (kind === 'router') {
+    flags.host = address;
+    flags['http-port'] = await freePort(address);
+    flags['grpc-port'] = await freePort(address);
+  }
+  if (kind !== 'worker') flags.role = `${kind},health`;
+  const place = { name, kind, address, flags };
+  return { ...place, node: begin(place) };
+}
+
+function idOf(node: RunningNode): string {
+  return String(node.lines.find(({ event }) => event === 'node.serving')?.process);
+}
+
+function begin({ flags }: Pick<Place, 'flags'>): RunningNode {
+  return new RunningNode({ flags });
+}
+
+export async function viewOf({ node }: Place): Promise<ClusterView | undefined> {
+  const answer = await node.get('/v2/signalbox/cluster').catch(() => undefined);
+  return answer as ClusterView | undefined;
+}
+
+function shortly(view: ClusterView | undefined): unknown {
+  return (
+    view && [
+      view.state,
+      view.reason,
+      ...view.members.map(({ id, linked }) => `${id}${linked ? '' : ' unlinked'}`),
+    ]
+  );
+}

@@ -1,0 +1,131 @@
+// What is done to the cluster, one thing after the other: whoever is struck is started again, and the next is not struck
+// before all are whole.
+import type { NatsServer } from '../../nats/server.js';
+import { pause, until } from '../../processes/harness.js';
+import { say } from '../figures.js';
+import type { Clients } from './clients.js';
+import { type Fleet, type Place, viewOf } from './fleet.js';
+import type { Losses } from './losses.js';
+
+export interface Stage {
+  readonly fleet: Fleet;
+  readonly clients: Clients;
+  readonly losses: Losses;
+  /** Routers whose connections may break now. */
+  readonly struck: Set<Place>;
+}
+
+const frozenMs = 700;
+const seenMs = 20_000;
+const reconnectMs = 1500;
+
+/** Kills the one whose turn it is, a server of NATS among them, and freezes a worker or a scheduler. */
+export async function strikeInTurn(stage: Stage, round: number): Promise<void> {
+  const { fleet } = stage;
+  const all: (Place | NatsServer)[] = [...fleet.places, ...fleet.nats.servers];
+  const victim = all[round % all.length] as Place | NatsServer;
+  if ('kind' in victim) await kill(stage, victim);
+  else {
+    await victim.kill();
+    await pause(frozenMs);
+    await victim.start();
+    say(`  round ${round + 1}: killed ${victim.options.name}`);
+  }
+  await fleet.whole();
+  const kind = round % 2 === 0 ? 'worker' : 'scheduler';
+  const frozen = fleet.of(kind);
+  await freeze(stage, frozen[Math.floor(round / 2) % frozen.length] as Place);
+  await fleet.whole();
+}
+
+export async function kill(stage: Stage, place: Place): Promise<void> {
+  const { fleet, losses, struck } = stage;
+  await busy(stage, place);
+  if (place.kind === 'router') struck.add(place);
+  const at = fleet.strike(place, 'SIGKILL');
+  losses.struck(place, 'SIGKILL', at);
+  await fleet.again(place);
+  await fleet.whole();
+  forgive(stage, place);
+  say(`  killed ${place.name}; whole after ${Math.round(performance.now() - at)} ms`);
+}
+
+export async function freeze(stage: Stage, place: Place): Promise<void> {
+  const { fleet, losses } = stage;
+  await busy(stage, place);
+  losses.struck(place, 'SIGSTOP', fleet.strike(place, 'SIGSTOP'));
+  await pause(frozenMs);
+  fleet.strike(place, 'SIGCONT');
+  say(`  froze ${place.name} for ${frozenMs} ms`);
+}
+
+/** Its clients may need a moment to find that it is back. */
+function forgive({ struck }: Stage, place: Place): void {
+  setTimeout(() => struck.delete(place), reconnectMs).unref();
+}
+
+async function busy({ losses }: Stage, place: Place): Promise<void> {
+  if (place.kind === 'worker') await until(`${place.name} is busy`, () => losses.isBusy(place), seenMs);
+}
+
+export interface Restarts {
+  readonly errors: number;
+  readonly drainMs: readonly number[];
+  readonly usefulMs: readonly number[];
+}
+
+/** Each node in turn is asked to end, as for a new version of it, and started again. */
+export async function restartAll(stage: Stage): Promise<Restarts> {
+  const { fleet, clients, losses, struck } = stage;
+  const before = clients.look();
+  const drainMs: number[] = [];
+  const usefulMs: number[] = [];
+  for (const place of fleet.places) {
+    if (place.kind === 'router') struck.add(place);
+    const at = performance.now();
+    const { code } = await place.node.stop();
+    drainMs.push(performance.now() - at);
+    if (code !== 0) throw new Error(`${place.name} ended with ${code}: ${place.node.tail()}`);
+    const began = performance.now();
+    await fleet.again(place);
+    if (place.kind === 'worker') {
+      await until(`${place.name} does something`, () => losses.lastAnswerOf(place.name) > began, seenMs);
+      usefulMs.push(losses.lastAnswerOf(place.name) - began);
+    }
+    await fleet.whole();
+    forgive(stage, place);
+  }
+  const { errors, lost } = clients.since(before);
+  return { errors: errors + lost, drainMs, usefulMs };
+}
+
+export interface Outage {
+  /** The share of requests that were answered rightly and in time. */
+  readonly goodput: number;
+  readonly convergenceMs: number;
+}
+
+/** These servers are gone for so long, maybe with what they had. */
+export async function outage(
+  { fleet, clients }: Stage,
+  what: string,
+  servers: readonly NatsServer[],
+  { lastsMs, loses }: { lastsMs: number; loses: readonly NatsServer[] },
+): Promise<Outage> {
+  const before = clients.look();
+  await Promise.all(servers.map((server) => server.kill()));
+  await pause(lastsMs);
+  for (const server of loses) server.loseData();
+  await Promise.all(servers.map((server) => server.start()));
+  const at = performance.now();
+  await fleet.whole();
+  const convergenceMs = performance.now() - at;
+  await pause(500);
+  const { sent, answered, errors, lost } = clients.since(before);
+  // What is under way at either end may count for both sides.
+  const goodput = answered / (answered + errors + lost);
+  say(`  ${what}: ${answered} of ${sent} answered, whole ${Math.round(convergenceMs)} ms after it was back`);
+  const states = await Promise.all(fleet.of('router').map(viewOf));
+  if (states.some((view) => view?.state !== 'live')) say('  and a router is not live again');
+  return { goodput, convergenceMs };
+}
