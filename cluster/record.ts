@@ -2,7 +2,9 @@
 // version of the protocol has written is refused by name, and so is what is no record at all.
 import { type MemberId, type Role, roles } from '../proto/ids.js';
 import { limits, protocolVersion } from '../proto/limits.js';
+import type { Epoch } from '../proto/ownership.js';
 import type { Member } from './membership.js';
+import { isEpoch } from './ownership.js';
 
 export const nodeStates = ['starting', 'serving', 'draining'] as const;
 export type NodeState = (typeof nodeStates)[number];
@@ -22,6 +24,8 @@ export interface Condition {
   readonly workers: readonly WorkerRecord[];
   /** Requests that its router holds. */
   readonly jobs: number;
+  /** Of the lists of owners that it has seen the highest; missing while it has seen none. */
+  readonly ownersEpoch?: Epoch;
 }
 
 export interface NodeRecord extends Condition {
@@ -72,6 +76,7 @@ function amissIn(told: Told, key: MemberId): string | undefined {
   const isWorker = (worker: unknown): boolean =>
     isObject(worker) && isText(worker.id) && isText(worker.device);
   if (!isList(told.workers, isWorker)) return 'workers';
+  if (told.ownersEpoch !== undefined && !isEpoch(told.ownersEpoch)) return 'epoch of owners';
   if (!isCount(told.beat) || !isCount(told.jobs)) return 'beat or jobs';
   return isText(told.build) && isText(told.machine) ? undefined : 'build or machine';
 }

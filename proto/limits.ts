@@ -11,6 +11,7 @@ export const limits = {
   rowsPerJobMax: 65_536,
   jobsPerBatchMax: 1024,
   membersMax: 4096,
+  modelsOwnedMax: 4096,
   envelopesPerFrameMax: 65_536,
   envelopeBytesMax: 1 << 20,
   framesPerEnvelopeMax: 65_536,
@@ -28,6 +29,8 @@ export const limitMeanings: Readonly<Record<keyof typeof limits, string>> = {
   rowsPerJobMax: 'Rows of one request.',
   jobsPerBatchMax: 'Requests of one batch.',
   membersMax: 'Processes of one cluster.',
+  modelsOwnedMax:
+    'Models, by version, that a cluster shares out among its schedulers; of more any scheduler may be asked.',
   envelopesPerFrameMax: 'Messages that share one frame.',
   envelopeBytesMax: 'Bytes of one message without its tensors.',
   framesPerEnvelopeMax: 'Tensor frames of one message.',
