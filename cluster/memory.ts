@@ -1,5 +1,6 @@
 // The store in memory: for tests and the simulator, which can take it away, bring it back and have it forget.
-import type { Connection, ConnectionEvents, Entry, Store, StoreOptions, WatchEvents } from './store.js';
+import type { Parts } from './parts.js';
+import type { ConnectionEvents, Entry, PartsConnection, Store, StoreOptions, WatchEvents } from './store.js';
 
 interface Kept {
   readonly text: string | undefined;
@@ -10,10 +11,11 @@ const goneReason = 'the store is away';
 
 export class MemoryStoreServer {
   private readonly stores = new Map<string, MemoryStore>();
+  private readonly partsOf = new Map<string, MemoryParts>();
   private readonly listeners = new Set<ConnectionEvents>();
   private isAway = false;
 
-  connect(events: ConnectionEvents): Connection {
+  connect(events: ConnectionEvents): PartsConnection {
     this.check();
     this.listeners.add(events);
     return {
@@ -25,6 +27,12 @@ export class MemoryStoreServer {
           this.stores.set(name, store);
         }
         return store;
+      },
+      parts: async (name: string) => {
+        this.check();
+        const parts = this.partsOf.get(name) ?? new MemoryParts(() => this.check());
+        this.partsOf.set(name, parts);
+        return parts;
       },
       close: async () => void this.listeners.delete(events),
     };
@@ -45,6 +53,7 @@ export class MemoryStoreServer {
   forget(): void {
     for (const store of this.stores.values()) store.end('the store was lost');
     this.stores.clear();
+    this.partsOf.clear();
   }
 
   private check(): void {
@@ -119,4 +128,33 @@ class MemoryStore implements Store {
 function tell(events: WatchEvents, key: string, { text, revision }: Kept): void {
   if (text === undefined) events.removed(key, revision);
   else events.put(key, { text, revision });
+}
+
+class MemoryParts implements Parts {
+  private readonly kept = new Map<string, Uint8Array>();
+  private readonly check: () => void;
+
+  constructor(check: () => void) {
+    this.check = check;
+  }
+
+  async list(): Promise<Set<string>> {
+    this.check();
+    return new Set(this.kept.keys());
+  }
+
+  async put(name: string, bytes: Uint8Array): Promise<void> {
+    this.check();
+    this.kept.set(name, bytes.slice());
+  }
+
+  async get(name: string): Promise<Uint8Array | undefined> {
+    this.check();
+    return this.kept.get(name)?.slice();
+  }
+
+  async remove(name: string): Promise<void> {
+    this.check();
+    this.kept.delete(name);
+  }
 }

@@ -4,15 +4,18 @@ import {
   type ConnectionOptions,
   connect,
   credsAuthenticator,
+  DiscardPolicy,
   Events,
   type JetStreamClient,
   type KV,
   type NatsConnection,
   type NatsError,
   nkeyAuthenticator,
+  type ObjectStore,
   StorageType,
 } from 'nats';
-import type { Connection, ConnectionEvents, Entry, Store, StoreOptions, WatchEvents } from './store.js';
+import type { Parts } from './parts.js';
+import type { ConnectionEvents, Entry, PartsConnection, Store, StoreOptions, WatchEvents } from './store.js';
 
 export interface NatsOptions {
   readonly servers: readonly string[];
@@ -31,6 +34,8 @@ export interface NatsOptions {
 
 const connectMs = 4000;
 const askMs = 1000;
+/** What is large may take its time. */
+const partMs = 20_000;
 const reconnectMs = 250;
 const pingMs = 2000;
 const pingsMissedMax = 2;
@@ -43,9 +48,10 @@ const wrongRevision = [10071, 10164];
 const tooFewServers = [10005, 10074];
 /** Somebody else made it in the same moment, with other copies. */
 const madeOtherwise = 10058;
+const noStream = 10059;
 
 /** One try at each of the servers. Rejects with a sentence; once connected it connects again by itself. */
-export async function connectNats(options: NatsOptions, events: ConnectionEvents): Promise<Connection> {
+export async function connectNats(options: NatsOptions, events: ConnectionEvents): Promise<PartsConnection> {
   let connection: NatsConnection;
   try {
     connection = await connect(optionsOf(options));
@@ -56,6 +62,7 @@ export async function connectNats(options: NatsOptions, events: ConnectionEvents
   const jetstream = connection.jetstream({ timeout: askMs });
   return {
     open: (wanted) => inSentences(async () => new NatsStore(await bucketOf(connection, jetstream, wanted))),
+    parts: (name) => inSentences(async () => new NatsParts(await objectsOf(connection, name))),
     close: () => connection.close(),
   };
 }
@@ -93,19 +100,43 @@ function follow(connection: NatsConnection, events: ConnectionEvents): void {
   });
 }
 
-async function bucketOf(
+function bucketOf(
   connection: NatsConnection,
   jetstream: JetStreamClient,
   { name, keepMs }: StoreOptions,
 ): Promise<KV> {
-  const make = (replicas: number): Promise<KV> =>
-    jetstream.views.kv(name, {
-      history: 1,
-      ttl: keepMs,
-      replicas,
-      storage: StorageType.File,
-      timeout: askMs,
-    });
+  const about = { history: 1, ttl: keepMs, storage: StorageType.File, timeout: askMs };
+  return copied(connection, (replicas) => jetstream.views.kv(name, { ...about, replicas }));
+}
+
+/** The library tells servers of copies in a word that newer ones refuse: the stream is made here, as it would be there. */
+async function objectsOf(connection: NatsConnection, name: string): Promise<ObjectStore> {
+  const jetstream = connection.jetstream({ timeout: partMs });
+  const { streams } = await connection.jetstreamManager({ timeout: askMs });
+  const stream = `OBJ_${name}`;
+  const isMissing = (fault: unknown): boolean => codeOf(fault) === noStream;
+  const known = await streams.info(stream).catch((fault: unknown) => {
+    if (!isMissing(fault)) throw fault;
+    return undefined;
+  });
+  if (known === undefined) {
+    await copied(connection, (replicas) =>
+      streams.add({
+        name: stream,
+        subjects: [`$O.${name}.C.>`, `$O.${name}.M.>`],
+        num_replicas: replicas,
+        storage: StorageType.File,
+        discard: DiscardPolicy.New,
+        allow_direct: true,
+        allow_rollup_hdrs: true,
+      }),
+    );
+  }
+  return jetstream.views.os(name);
+}
+
+/** On as many servers as there are for it. */
+async function copied<T>(connection: NatsConnection, make: (replicas: number) => Promise<T>): Promise<T> {
   const wanted = connection.info?.cluster === undefined ? 1 : replicasWanted;
   try {
     return await make(wanted);
@@ -181,6 +212,54 @@ class NatsStore implements Store {
 
   erase(key: string): Promise<void> {
     return inSentences(() => this.bucket.delete(key));
+  }
+}
+
+class NatsParts implements Parts {
+  private readonly objects: ObjectStore;
+
+  constructor(objects: ObjectStore) {
+    this.objects = objects;
+  }
+
+  list(): Promise<Set<string>> {
+    return inSentences(async () => new Set((await this.objects.list()).map(({ name }) => name)));
+  }
+
+  put(name: string, bytes: Uint8Array): Promise<void> {
+    return inSentences(async () => {
+      await this.objects.putBlob({ name }, bytes, { timeout: partMs });
+    });
+  }
+
+  get(name: string, givenUp: AbortSignal): Promise<Uint8Array | undefined> {
+    return inSentences(async () => {
+      const found = await this.objects.get(name);
+      if (found === null) return undefined;
+      found.error.catch(() => {
+        // The reader hears of it as well.
+      });
+      const reader = found.data.getReader();
+      const giveUp = (): void => void reader.cancel('given up').catch(() => {});
+      givenUp.addEventListener('abort', giveUp);
+      try {
+        const pieces: Uint8Array[] = [];
+        for (;;) {
+          const { done, value } = await reader.read();
+          if (givenUp.aborted) throw new Error(String(givenUp.reason));
+          if (done) return Buffer.concat(pieces);
+          pieces.push(value);
+        }
+      } finally {
+        givenUp.removeEventListener('abort', giveUp);
+      }
+    });
+  }
+
+  remove(name: string): Promise<void> {
+    return inSentences(async () => {
+      await this.objects.delete(name);
+    });
   }
 }
 

@@ -5,6 +5,7 @@ import { limits, protocolVersion } from '../proto/limits.js';
 import type { Epoch } from '../proto/ownership.js';
 import type { Member } from './membership.js';
 import { isEpoch } from './ownership.js';
+import { type Holding, holdingStates } from './placement.js';
 
 export const nodeStates = ['starting', 'serving', 'draining'] as const;
 export type NodeState = (typeof nodeStates)[number];
@@ -26,6 +27,8 @@ export interface Condition {
   readonly jobs: number;
   /** Of the lists of owners that it has seen the highest; missing while it has seen none. */
   readonly ownersEpoch?: Epoch;
+  /** Versions out of the store, and how far it is with each. */
+  readonly holdings?: readonly Holding[];
 }
 
 export interface NodeRecord extends Condition {
@@ -61,7 +64,12 @@ export function readRecord(key: MemberId, text: string, cluster: string): NodeRe
     return `${key} speaks protocol version ${shown(told.protocol)}, this node speaks ${protocolVersion}`;
   }
   const amiss = amissIn(told, key);
-  return amiss === undefined ? (told as unknown as NodeRecord) : `the entry of ${key} has no good ${amiss}`;
+  if (amiss !== undefined) return `the entry of ${key} has no good ${amiss}`;
+  const record = told as unknown as NodeRecord;
+  // Another build may say other things of them: what can't be read of that is left out.
+  return told.holdings === undefined || isList(told.holdings, isHolding)
+    ? record
+    : { ...record, holdings: [] };
 }
 
 type Told = Record<string, unknown>;
@@ -79,6 +87,12 @@ function amissIn(told: Told, key: MemberId): string | undefined {
   if (told.ownersEpoch !== undefined && !isEpoch(told.ownersEpoch)) return 'epoch of owners';
   if (!isCount(told.beat) || !isCount(told.jobs)) return 'beat or jobs';
   return isText(told.build) && isText(told.machine) ? undefined : 'build or machine';
+}
+
+function isHolding(given: unknown): boolean {
+  if (!isObject(given) || !holdingStates.includes(given.state as Holding['state'])) return false;
+  const { model, version, content, reason } = given;
+  return [model, version, content, reason].every(isText);
 }
 
 function isObject(value: unknown): value is Told {

@@ -1,6 +1,8 @@
 // The store port: a few small entries that all members of a cluster share, each with a revision. Its siblings: memory, for
 // tests and the simulator, and NATS. What is in it is soft: all of it can be said again by those whom it is about.
 
+import type { Parts } from './parts.js';
+
 export interface Entry {
   readonly text: string;
   readonly revision: number;
@@ -43,6 +45,12 @@ export interface Connection {
   /** The store of that name, made where there is none. Open it anew after each `back`: it may have been lost. */
   open(options: StoreOptions): Promise<Store>;
   close(): Promise<void>;
+}
+
+/** One that takes pieces of files as well. */
+export interface PartsConnection extends Connection {
+  /** Those of that name, made where there are none. Open them anew after each `back`. */
+  parts(name: string): Promise<Parts>;
 }
 
 export interface ConnectionEvents {

@@ -27,8 +27,9 @@ export interface Check {
   readonly notes: readonly string[];
 }
 
-export async function checkFolder(folder: string): Promise<Check> {
-  const { models, notes, mistakes } = await scanned(folder);
+/** With `only` nothing but that model, which may run others that are elsewhere. */
+export async function checkFolder(folder: string, only?: string): Promise<Check> {
+  const { models, notes, mistakes } = await scanned(folder, only);
   return {
     folder,
     models: models.map(({ name, version, state, reason }) => ({ name, version, state, reason })),
@@ -38,14 +39,17 @@ export async function checkFolder(folder: string): Promise<Check> {
 }
 
 /** What forbids the whole folder is a mistake as well, and so is a folder without models. */
-async function scanned(folder: string): Promise<Pick<Repository, 'models' | 'notes' | 'mistakes'>> {
+async function scanned(
+  folder: string,
+  only: string | undefined,
+): Promise<Pick<Repository, 'models' | 'notes' | 'mistakes'>> {
   const whole = (says: string): Mistake => ({ model: '', version: '', file: folder, says });
   try {
-    const repository = await scanRepository(folder);
+    const repository = await scanRepository(folder, only);
     const { models, notes, mistakes } = repository;
     if (models.length > 0) {
       const more = [
-        ...misledBy(repository),
+        ...(only === undefined ? misledBy(repository) : []),
         ...(await unopened(repository)),
         ...(await misgiven(repository)),
       ];

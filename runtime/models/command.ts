@@ -2,6 +2,7 @@
 import { ask, baseUrl, type Environment } from '../ask.js';
 import { ConfigError } from '../config/load.js';
 import { settings } from '../config/schema.js';
+import { depotVerbs } from '../distribution/verbs.js';
 import { readArguments } from '../flags.js';
 import { nearest } from '../nearest.js';
 import { checkFolder, checkText } from './check.js';
@@ -10,6 +11,10 @@ export const modelsHelp = `Usage: node runtime models check FOLDER [--json]
        node runtime models list [--json]
        node runtime models load NAME
        node runtime models unload NAME
+       node runtime models push FOLDER [--version N,N] [--replace] [--json]
+       node runtime models stored [--json]
+       node runtime models remove NAME [--version N] [--json]
+       node runtime models sweep [--json]
 
 check: finds every mistake in a folder of models without starting anything: a line for each, with the model, its version,
 the file and the key. Ends with 0 where there is none, with 1 where there are some.
@@ -17,12 +22,22 @@ list: the models of a running node, with what they run on and what is amiss.
 load: has a running node read the folder of a model again. What is new or has changed takes over once workers have it ready;
 what served before serves until then, and goes on where the new can't be loaded.
 unload: takes a model away from a running node: nothing new gets to it, what it has is still run.
+push: puts a model into the store of a cluster, from where its nodes fetch it: all of its versions, or those that are named.
+Parts that are there are not sent again. FOLDER is a model's folder, or a folder of models.
+stored: what the store has.
+remove: takes a model out of the store, or one version of it: nodes let it go without failing a request.
+sweep: takes out of the store what pushes have left there that never came to an end.
 
   --json                   As JSON, for programs.
+  --nats URL, --cluster NAME and the other --nats-... settings of nodes, also from their environment and --config: where
+                           the store is, for push, stored, remove and sweep.
+  --version N,N            For push and remove: only these versions.
+  --replace                For push: a version that the store has with other content gets this one.
   --url URL                The REST door of the node. [http://127.0.0.1:${settings.httpPort.fallback}]
   --http-port PORT         The same on this machine, by its port (SIGNALBOX_HTTP_PORT).`;
 
-const verbs = ['check', 'list', 'load', 'unload'] as const;
+const ownVerbs = ['check', 'list', 'load', 'unload'] as const;
+const verbs = [...ownVerbs, ...depotVerbs];
 const flags = { '--json': '', '--url': 'URL', '--http-port': 'PORT', '--help': '' };
 
 type Flags = ReadonlyMap<string, string>;
@@ -45,6 +60,11 @@ interface Listed {
 
 /** What is to be printed. Throws a ConfigError for wrong use, another error where the node has no good answer. */
 export async function modelsText(args: readonly string[], environment: Environment): Promise<Said> {
+  const asked = depotVerbs.find((one) => one === args.find((word) => !word.startsWith('-')));
+  if (asked !== undefined && !args.includes('--help') && !args.includes('-h')) {
+    const { depotText } = await import('../distribution/command.js');
+    return depotText(asked, args, environment);
+  }
   const { words, flags: given } = readArguments('models', flags, args);
   if (given.has('--help')) return { text: modelsHelp, isGood: true };
   const [verb, ...rest] = words;

@@ -7,6 +7,7 @@ import { decimal, readShape, whole, word, z } from '../shape.js';
 import { parseYaml } from '../yaml.js';
 import { backendPattern, backendWanted, isBuiltIn, strayed } from './backend.js';
 import { batchingShape, misbatched } from './batching-keys.js';
+import { nodesShape } from './nodes-keys.js';
 import { misrun, pipelineShape } from './pipeline.js';
 import { goldenTolerance } from './tolerance.js';
 import { misvaried } from './variants.js';
@@ -68,6 +69,7 @@ export const modelShape = z.strictObject({
     .describe(
       'Where its device fails: not served there, with the reason (none), or on the CPU, which is told wherever it is shown. Default: as the node has it.',
     ),
+  nodes: nodesShape.optional(),
   deadlineDefaultMs: decimal(1, dayMs).optional().describe('For requests that bring no deadline.'),
   runLongestMs: decimal(10, dayMs).optional().describe('A run that takes longer is taken for hung.'),
   load: z

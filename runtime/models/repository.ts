@@ -62,7 +62,8 @@ const reasonLengthMax = 1000;
 const namePattern = /^[A-Za-z0-9._-]{1,128}$/;
 const noTensors = { inputs: [], outputs: [] };
 
-export async function scanRepository(folder: string): Promise<Repository> {
+/** With `only` nothing but that model is looked at. */
+export async function scanRepository(folder: string, only?: string): Promise<Repository> {
   const found = await readdir(folder, { withFileTypes: true }).catch((fault: NodeJS.ErrnoException) => {
     throw new Error(
       `the model repository ${folder} can't be read: ${whyNot(fault)}; name another with --models`,
@@ -71,8 +72,9 @@ export async function scanRepository(folder: string): Promise<Repository> {
   const models: ModelEntry[] = [];
   const notes: string[] = [];
   const mistakes: Mistake[] = [];
-  const names = await foldersIn(folder, found, notes);
-  notes.push(...(await hiddenModels(folder, found)));
+  const looked = only === undefined ? found : found.filter(({ name }) => name === only);
+  const names = await foldersIn(folder, looked, notes);
+  notes.push(...(await hiddenModels(folder, looked)));
   for (const name of names) await forbidModel(folder, name);
   for (const name of names) models.push(...(await scanModel(join(folder, name), name, { notes, mistakes })));
   if (models.length === 0)

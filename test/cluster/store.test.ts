@@ -8,10 +8,10 @@ import type { Connection, ConnectionEvents, Store } from '../../cluster/store.js
 import { executable, skip } from '../nats/at-hand.js';
 import { NatsServers } from '../nats/servers.js';
 import { until } from '../processes/harness.js';
+import { nobody } from './access.js';
 
 const silent: ConnectionEvents = { away: () => {}, back: () => {}, closed: () => {} };
 const wanted = { name: 'contract', keepMs: 60_000 };
-export const nobody = { user: '', password: '', token: '', credentials: '', nkeySeed: '', tls: undefined };
 
 function contract(connect: () => Promise<Connection>): void {
   let connection: Connection;

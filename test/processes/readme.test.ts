@@ -111,6 +111,9 @@ describe('the commands of the README', () => {
         'node runtime --role worker --nats nats://127.0.0.1:4222',
         'node runtime cluster status',
         'node runtime cluster members',
+        'node runtime models push examples/models/digits --nats nats:',
+        'node runtime models stored --nats nats://127.0.0.1:4222',
+        'node runtime models remove digits --nats nats://127.0.0.1:4222',
         'npm run bench -- failover',
         'npm run simulate -- --seeds 1000',
         'node runtime models check examples/models',
@@ -253,6 +256,13 @@ describe('the commands of the README', () => {
     assert.match(status.stdout, /list +kept by NATS/);
     const members = await run('sh', ['-c', commandOf('node runtime cluster members')], { cwd: root, env });
     assert.equal(members.stdout.split('\n').filter((line) => line.startsWith('by-nats.')).length, 2);
+    const models = async (verb: string): Promise<string> => {
+      const command = here(commandOf(`node runtime models ${verb}`));
+      return (await run('sh', ['-c', command], { cwd: root, env: environment })).stdout;
+    };
+    assert.match(await models('push'), /^digits:1 is in the store/);
+    assert.match(await models('stored'), /^digits:1 {2}\w{10} {2}.*on every node$/m);
+    assert.equal(await models('remove'), 'digits:1 is taken out of the store\n');
     for (const one of [worker, core, nats]) assert.equal(await interrupt(one), 0);
   });
 

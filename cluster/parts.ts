@@ -1,0 +1,11 @@
+// The port to what is too large for an entry: pieces of models' files, each known by the SHA-256 of what is in it. Its
+// siblings: memory, and the object store of NATS.
+
+export interface Parts {
+  /** Names of all that are there. */
+  list(): Promise<Set<string>>;
+  put(name: string, bytes: Uint8Array): Promise<void>;
+  /** Undefined: there is none. Nobody has looked yet whether it is what its name says. Rejects once it is given up. */
+  get(name: string, givenUp: AbortSignal): Promise<Uint8Array | undefined>;
+  remove(name: string): Promise<void>;
+}

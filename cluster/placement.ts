@@ -1,0 +1,82 @@
+// Which nodes are to have a model: every node decides that for itself, and all who see the same nodes decide the same. A
+// node that comes or goes moves no more than what has to move.
+import type { MemberId } from '../proto/ids.js';
+import { type Spread, shortDigest } from './manifest.js';
+import type { NodeRecord } from './record.js';
+
+/** How far a node is with a version that it is to have. */
+export const holdingStates = ['fetching', 'loading', 'ready', 'failed', 'leaving'] as const;
+export type HoldingState = (typeof holdingStates)[number];
+
+/** A version of the store on a node. */
+export interface Holding {
+  readonly model: string;
+  readonly version: string;
+  /** Its content, in short. */
+  readonly content: string;
+  readonly state: HoldingState;
+  /** Where it failed: why. */
+  readonly reason: string;
+}
+
+export type Place = Pick<NodeRecord, 'member' | 'state' | 'labels' | 'machine' | 'workers' | 'holdings'>;
+
+export interface Wanted {
+  readonly model: string;
+  readonly version: string;
+  readonly digest: string;
+  readonly spread: Spread;
+}
+
+/** Nodes that are to have it, the first choice first. */
+export function holdersOf(wanted: Wanted, places: readonly Place[]): MemberId[] {
+  const { model, version, spread } = wanted;
+  const fit = places.filter((place) => fits(spread, place));
+  // Whoever could not load it is passed by, unless nobody else is left.
+  const able = fit.filter((place) => holdingOf(wanted, place)?.state !== 'failed');
+  const ranked = (able.length === 0 ? fit : able)
+    .map((place) => ({ place, weight: weightOf(`${model}:${version}`, place) }))
+    .sort(
+      (one, other) => other.weight - one.weight || (one.place.member.id < other.place.member.id ? -1 : 1),
+    );
+  const count = spread.replicas === 0 ? ranked.length : spread.replicas;
+  return ranked.slice(0, count).map(({ place }) => place.member.id);
+}
+
+/** Whether a node that is not to have it any more may let it go: everybody who is to have it has it ready. */
+export function isCovered(wanted: Wanted, holders: readonly MemberId[], places: readonly Place[]): boolean {
+  if (holders.length === 0) return false;
+  return holders.every((holder) => {
+    const place = places.find(({ member }) => member.id === holder);
+    return place !== undefined && holdingOf(wanted, place)?.state === 'ready';
+  });
+}
+
+/** Whether a worker of it has, or may come to have, every tag that is needed; one that drains takes nothing new. */
+export function fits({ needs }: Spread, { state, labels, machine, workers }: Place): boolean {
+  if (state === 'draining' || workers.length === 0) return false;
+  return workers.some(({ device }) => {
+    const tags = [device, device.split(':')[0], `host:${machine}`, ...labels];
+    return needs.every((tag) => tags.includes(tag));
+  });
+}
+
+export function holdingOf({ model, version, digest }: Wanted, { holdings = [] }: Place): Holding | undefined {
+  const content = shortDigest(digest);
+  return holdings.find(
+    (holding) => holding.model === model && holding.version === version && holding.content === content,
+  );
+}
+
+/** By machine and name, not by id: a node that is started again finds what it had. */
+function weightOf(key: string, { member, machine }: Place): number {
+  return hash(`${key}@${machine}/${member.id.split('.')[0]}`);
+}
+
+/** FNV-1a with a last mixing, for short keys that differ in few places. */
+function hash(key: string): number {
+  let value = 0x811c9dc5;
+  for (let at = 0; at < key.length; at++) value = Math.imul(value ^ key.charCodeAt(at), 0x01000193);
+  value = Math.imul(value ^ (value >>> 15), 0x2c1b3c6d);
+  return (value ^ (value >>> 13)) >>> 0;
+}

@@ -1,0 +1,269 @@
+// `node runtime models push`, `stored`, `remove` and `sweep`: what is done with the store of a cluster, straight at NATS.
+import { readdir, stat } from 'node:fs/promises';
+import { basename, dirname, join, resolve } from 'node:path';
+import { bytesOf, type Manifest, shortDigest } from '../../cluster/manifest.js';
+import type { PartsConnection } from '../../cluster/store.js';
+import type { Environment } from '../ask.js';
+import { ConfigError, loadConfig } from '../config/load.js';
+import { type Config, flagOf, type SettingName, settings } from '../config/schema.js';
+import { readArguments } from '../flags.js';
+import { natsOptions } from '../membership/access.js';
+import { checkFolder, checkText } from '../models/check.js';
+import type { Said } from '../models/command.js';
+import { configFile, versionPattern } from '../models/folders.js';
+import { isTerminal, printError } from '../print.js';
+import { manifestOf } from './contents.js';
+import { Depot, type Pushed } from './depot.js';
+import { spreadOf } from './spread.js';
+import type { DepotVerb } from './verbs.js';
+
+/** Of a node's settings those that say where the store is. */
+const placeSettings = (Object.keys(settings) as SettingName[]).filter(
+  (name) => name === 'cluster' || name.startsWith('nats'),
+);
+const placeFlags = Object.fromEntries(
+  [...placeSettings.map(flagOf), '--config'].map((flag) => [flag, 'VALUE']),
+);
+const ownFlags: Readonly<Record<DepotVerb, Readonly<Record<string, string>>>> = {
+  push: { '--version': 'N', '--replace': '', '--json': '' },
+  stored: { '--json': '' },
+  remove: { '--version': 'N', '--json': '' },
+  sweep: { '--json': '' },
+};
+
+type Flags = ReadonlyMap<string, string>;
+
+interface Asked {
+  readonly words: readonly string[];
+  readonly flags: Flags;
+  readonly config: Config;
+}
+
+/** What is to be printed. Throws a ConfigError for wrong use, another error where it can't be done. */
+export async function depotText(
+  verb: DepotVerb,
+  args: readonly string[],
+  environment: Environment,
+): Promise<Said> {
+  const { words, flags } = readArguments(`models ${verb}`, { ...ownFlags[verb], ...placeFlags }, args);
+  const asked = { words: words.slice(1), flags, config: placeOf(verb, flags, environment) };
+  switch (verb) {
+    case 'push':
+      return push(asked);
+    case 'stored':
+      nothingElse(verb, asked.words);
+      return withDepot(asked.config, async (depot) => stored(await depot.list(), flags.has('--json')));
+    case 'remove':
+      return remove(asked);
+    case 'sweep':
+      nothingElse(verb, asked.words);
+      return withDepot(asked.config, async (depot) => {
+        const parts = await depot.sweep();
+        return said(
+          flags,
+          { parts },
+          parts === 0 ? 'nothing was left there' : `${count(parts, 'part')} taken out`,
+        );
+      });
+  }
+}
+
+function placeOf(verb: DepotVerb, flags: Flags, environment: Environment): Config {
+  const given = [...flags].filter(([flag]) => flag in placeFlags).flat();
+  const { config } = loadConfig(given, environment);
+  if (config.nats !== '') return config;
+  throw new ConfigError(
+    `models ${verb} is about the store of a cluster, which is in NATS: say where with ${flagOf('nats')} nats://host:port`,
+  );
+}
+
+async function withDepot(config: Config, work: (depot: Depot) => Promise<Said>): Promise<Said> {
+  const { connectNats } = await import('../../cluster/nats.js');
+  const silent = { away: () => {}, back: () => {}, closed: () => {} };
+  let connection: PartsConnection;
+  let depot: Depot;
+  try {
+    connection = await connectNats(natsOptions(config, 'signalbox-models'), silent);
+  } catch (fault) {
+    throw unusable(config, fault);
+  }
+  try {
+    depot = await Depot.open(connection, config.cluster).catch((fault: unknown) => {
+      throw unusable(config, fault);
+    });
+    return await work(depot);
+  } finally {
+    await connection.close();
+  }
+}
+
+function unusable(config: Config, fault: unknown): Error {
+  if (fault instanceof ConfigError) return fault;
+  const reason = (fault as Error).message;
+  return new Error(
+    `NATS can't be used at ${config.nats}: ${reason}. Is it running there, with JetStream, and are ${flagOf('nats')} and ` +
+      'the other --nats-... settings right?',
+  );
+}
+
+async function push({ words, flags, config }: Asked): Promise<Said> {
+  const [folder, ...more] = words;
+  if (folder === undefined)
+    throw new ConfigError('models push needs the folder of a model: models push FOLDER');
+  if (more.length > 0)
+    throw new ConfigError(`models push takes one FOLDER; ${more.join(' ')} is one too many`);
+  const versions = versionsIn(flags.get('--version'));
+  const models = await modelsIn(resolve(folder));
+  const wanted: Manifest[] = [];
+  for (const model of models) {
+    const checked = await checkFolder(dirname(model), basename(model));
+    if (checked.mistakes.length > 0)
+      return { text: `${checkText(checked)}\nnothing was pushed`, isGood: false };
+    const there = checked.models.filter(({ state }) => state === 'available').map(({ version }) => version);
+    for (const version of chosen(model, versions, there, models.length > 1))
+      wanted.push(
+        await manifestOf({ folder: model, model: basename(model), version, spread: spreadOf(model) }),
+      );
+  }
+  if (wanted.length === 0) throw new Error(`${folder} has nothing to push`);
+  return withDepot(config, async (depot) => {
+    const pushed: Pushed[] = [];
+    for (const manifest of wanted) {
+      const home = models.find((model) => basename(model) === manifest.model) as string;
+      const options = { mayReplace: flags.has('--replace'), sent: progressOf(manifest) };
+      pushed.push(await depot.push(manifest, home, options));
+    }
+    return said(flags, pushed, pushed.map(pushedLine).join('\n'));
+  });
+}
+
+function versionsIn(given: string | undefined): readonly string[] | undefined {
+  if (given === undefined) return undefined;
+  const versions = given.split(',');
+  const amiss = versions.find((version) => !versionPattern.test(version));
+  if (amiss === undefined) return versions;
+  throw new ConfigError(
+    `--version is ${JSON.stringify(given)}; wanted are numbers from 1, separated by commas`,
+  );
+}
+
+/** The folder of one model, or all that lie in a folder of models. */
+async function modelsIn(folder: string): Promise<string[]> {
+  const found = await readdir(folder, { withFileTypes: true }).catch(() => {
+    throw new ConfigError(`${folder} can't be read: wanted is the folder of a model, or a folder of models`);
+  });
+  const isModel = found.some(({ name }) => name === configFile || versionPattern.test(name));
+  if (isModel) return [folder];
+  const models: string[] = [];
+  for (const { name } of found) {
+    const path = join(folder, name);
+    if (!name.startsWith('.') && (await stat(path)).isDirectory()) models.push(path);
+  }
+  if (models.length === 0)
+    throw new ConfigError(
+      `${folder} is no model and has none: a model has a ${configFile} or a version such as 1/model.onnx`,
+    );
+  return models.sort();
+}
+
+function chosen(
+  model: string,
+  versions: readonly string[] | undefined,
+  there: readonly string[],
+  isOneOfMany: boolean,
+): readonly string[] {
+  if (versions === undefined) return there;
+  const missing = versions.find((version) => !there.includes(version));
+  if (missing === undefined) return versions;
+  if (isOneOfMany) return versions.filter((version) => there.includes(version));
+  throw new ConfigError(`${model} has no version ${missing} to serve; it has ${there.join(', ') || 'none'}`);
+}
+
+const largeBytes = 64 * 2 ** 20;
+
+/** What takes long tells a person how far it is. */
+function progressOf(manifest: Manifest): (sent: number) => void {
+  const bytes = bytesOf(manifest);
+  if (!isTerminal() || bytes < largeBytes) return () => {};
+  let told = 0;
+  return (sent) => {
+    const tenth = Math.floor((10 * sent) / bytes);
+    if (tenth > told)
+      printError(`${manifest.model}:${manifest.version}: ${megabytes(sent)} of ${megabytes(bytes)} sent`);
+    told = tenth;
+  };
+}
+
+function pushedLine({ model, version, change, digest, bytes, parts, sentParts, sentBytes }: Pushed): string {
+  const name = `${model}:${version}`;
+  if (change === 'none') return `${name} is in the store already (${shortDigest(digest)}): nothing changed`;
+  const sent =
+    sentParts === parts
+      ? `${megabytes(bytes)} sent`
+      : `${sentParts} of ${count(parts, 'part')} sent, ${megabytes(sentBytes)} of ${megabytes(bytes)}; the others were there`;
+  return `${name} ${change === 'new' ? 'is in the store' : 'is replaced'} (${shortDigest(digest)}): ${sent}`;
+}
+
+async function remove({ words, flags, config }: Asked): Promise<Said> {
+  const [model, ...more] = words;
+  if (model === undefined)
+    throw new ConfigError('models remove needs the name of a model: models remove NAME');
+  if (more.length > 0)
+    throw new ConfigError(`models remove takes one NAME; ${more.join(' ')} is one too many`);
+  const [version = '', ...others] = versionsIn(flags.get('--version')) ?? [];
+  if (others.length > 0) throw new ConfigError('models remove takes one --version, or none for all of them');
+  return withDepot(config, async (depot) => {
+    const { versions, parts } = await depot.remove(model, version);
+    if (versions.length > 0)
+      return said(
+        flags,
+        { model, versions, parts },
+        `${model}:${versions.join(', ')} is taken out of the store`,
+      );
+    const known = [...new Set((await depot.list()).map(({ manifest }) => nameOf(manifest)))].join(', ');
+    const what = version === '' ? `model ${model}` : `version ${version} of ${model}`;
+    throw new Error(`the store has no ${what}; it has ${known || 'nothing'}`);
+  });
+}
+
+function stored(kept: Awaited<ReturnType<Depot['list']>>, asJson: boolean): Said {
+  const rows = kept.map(({ key, manifest }) => {
+    if (typeof manifest === 'string') return { key, amiss: manifest };
+    const { model, version, digest, files, spread } = manifest;
+    return { model, version, digest, bytes: bytesOf(manifest), files: files.length, ...spread };
+  });
+  if (asJson) return { text: JSON.stringify(rows, null, 2), isGood: true };
+  const lines = kept.map(({ manifest }) => (typeof manifest === 'string' ? manifest : storedLine(manifest)));
+  return { text: lines.join('\n') || 'the store has no models', isGood: true };
+}
+
+function storedLine(manifest: Manifest): string {
+  const { digest, spread, files } = manifest;
+  const where = [
+    spread.replicas === 0 ? 'on every node' : `on ${count(spread.replicas, 'node')}`,
+    ...(spread.needs.length === 0 ? [] : [`with ${spread.needs.join(', ')}`]),
+  ];
+  const size = `${count(files.length, 'file')}, ${megabytes(bytesOf(manifest))}`;
+  return `${nameOf(manifest)}  ${shortDigest(digest)}  ${size}  ${where.join(' ')}`;
+}
+
+function nameOf(manifest: Manifest | string): string {
+  return typeof manifest === 'string' ? manifest : `${manifest.model}:${manifest.version}`;
+}
+
+function nothingElse(verb: DepotVerb, words: readonly string[]): void {
+  if (words.length > 0)
+    throw new ConfigError(`models ${verb} takes no words; ${words.join(' ')} is too many`);
+}
+
+function said(flags: Flags, told: unknown, text: string): Said {
+  return { text: flags.has('--json') ? JSON.stringify(told, null, 2) : text, isGood: true };
+}
+
+function count(number: number, what: string): string {
+  return `${number} ${what}${number === 1 ? '' : 's'}`;
+}
+
+function megabytes(bytes: number): string {
+  return bytes < 1e6 ? `${Math.ceil(bytes / 1e3)} kB` : `${(bytes / 1e6).toFixed(1)} MB`;
+}

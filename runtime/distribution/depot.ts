@@ -1,0 +1,204 @@
+// The models that a cluster shares: manifests in one bucket, the parts of their files in another. What people do with them:
+// put a version in, see what there is, take one out. Parts are there once, whoever is made of them.
+import { open } from 'node:fs/promises';
+import { join } from 'node:path';
+import {
+  bytesOf,
+  type Manifest,
+  manifestKey,
+  partsOf,
+  readManifest,
+  shortDigest,
+  writeManifest,
+} from '../../cluster/manifest.js';
+import type { Parts } from '../../cluster/parts.js';
+import type { PartsConnection, Store, WatchEvents } from '../../cluster/store.js';
+import { digestBytes } from './digest.js';
+
+/** One message of NATS has 1 MiB. */
+const manifestBytesMax = 1_000_000;
+
+export interface Kept {
+  readonly key: string;
+  readonly revision: number;
+  /** The manifest, or why it is none. */
+  readonly manifest: Manifest | string;
+}
+
+export interface Pushed {
+  readonly model: string;
+  readonly version: string;
+  readonly digest: string;
+  readonly change: 'none' | 'new' | 'replaced';
+  readonly bytes: number;
+  readonly parts: number;
+  /** The others were there. */
+  readonly sentParts: number;
+  readonly sentBytes: number;
+}
+
+export function manifestsName(cluster: string): string {
+  return `signalbox-${cluster}-manifests`;
+}
+
+export class Depot {
+  private readonly manifests: Store;
+  private readonly parts: Parts;
+
+  private constructor(manifests: Store, parts: Parts) {
+    this.manifests = manifests;
+    this.parts = parts;
+  }
+
+  static async open(connection: PartsConnection, cluster: string): Promise<Depot> {
+    const manifests = await connection.open({ name: manifestsName(cluster), keepMs: 0 });
+    return new Depot(manifests, await connection.parts(`signalbox-${cluster}-models`));
+  }
+
+  /** Everything that the store has, by model and version. */
+  async list(): Promise<Kept[]> {
+    const kept = new Map<string, Kept>();
+    let end = (): void => {};
+    try {
+      await new Promise<void>((resolve, reject) => {
+        const events: WatchEvents = {
+          put: (key, { text, revision }) =>
+            kept.set(key, { key, revision, manifest: readManifest(key, text) }),
+          removed: (key) => kept.delete(key),
+          caughtUp: resolve,
+          ended: (reason) => reject(new Error(reason)),
+        };
+        this.manifests.watch(events).then((stop) => {
+          end = stop;
+        }, reject);
+      });
+    } finally {
+      end();
+    }
+    return [...kept.values()].sort((one, other) => (one.key < other.key ? -1 : 1));
+  }
+
+  /** Parts that are there already are not sent: a push that was interrupted goes on where it was. */
+  async push(
+    manifest: Manifest,
+    folder: string,
+    {
+      mayReplace,
+      sent = () => {},
+    }: { readonly mayReplace: boolean; readonly sent?: (bytes: number) => void },
+  ): Promise<Pushed> {
+    const { model, version, digest } = manifest;
+    const text = writeManifest(manifest);
+    if (text.length > manifestBytesMax)
+      throw new Error(
+        `${model}:${version} has more parts than one manifest can name: it is too large for the store`,
+      );
+    const key = manifestKey(model, version);
+    const there = await this.manifests.read(key);
+    const before = there === undefined ? undefined : readManifest(key, there.text);
+    const bytes = bytesOf(manifest);
+    const wanted = partsOf(manifest);
+    const about = { model, version, digest, bytes, parts: wanted.size };
+    if (typeof before === 'object' && before.digest !== digest && !mayReplace)
+      throw new Error(otherwise(before));
+    const known = await this.parts.list();
+    const isSame = typeof before === 'object' && writeManifest(before) === text;
+    if (isSame && [...wanted].every((part) => known.has(part)))
+      return { ...about, change: 'none', sentParts: 0, sentBytes: 0 };
+    const tally = { parts: 0, bytes: 0, told: sent };
+    await this.send(manifest, folder, known, tally);
+    if (!isSame && (await this.manifests.write(key, text, there?.revision ?? 0)) === undefined)
+      throw new Error(
+        `${model}:${version} was changed in the store by somebody else meanwhile: push it again`,
+      );
+    // Somebody may have swept out what had been sent before anybody could know what for.
+    await this.send(manifest, folder, await this.parts.list(), tally);
+    if (typeof before === 'object') await this.drop(partsOf(before));
+    const change = there === undefined ? 'new' : 'replaced';
+    return { ...about, change, sentParts: tally.parts, sentBytes: tally.bytes };
+  }
+
+  private async send(
+    manifest: Manifest,
+    folder: string,
+    known: ReadonlySet<string>,
+    tally: { parts: number; bytes: number; readonly told: (bytes: number) => void },
+  ): Promise<void> {
+    for await (const { name, piece } of piecesOf(manifest, folder, known)) {
+      await this.parts.put(name, piece);
+      tally.parts++;
+      tally.bytes += piece.length;
+      tally.told(tally.bytes);
+    }
+  }
+
+  /** Takes a version out, or all of a model, with the parts of which nothing else is made. */
+  async remove(
+    model: string,
+    version = '',
+  ): Promise<{ readonly versions: string[]; readonly parts: number }> {
+    const versions: string[] = [];
+    const parts = new Set<string>();
+    for (const { key, revision, manifest } of await this.list()) {
+      if (typeof manifest === 'string' || manifest.model !== model) continue;
+      if (version !== '' && manifest.version !== version) continue;
+      if (!(await this.manifests.remove(key, revision)))
+        throw new Error(`${model}:${manifest.version} was changed in the store meanwhile: remove it again`);
+      versions.push(manifest.version);
+      for (const part of partsOf(manifest)) parts.add(part);
+    }
+    return { versions, parts: parts.size === 0 ? 0 : await this.drop(parts) };
+  }
+
+  /** All of which nothing is made: of pushes that never came to an end. Those of one that is under way it sends again. */
+  async sweep(): Promise<number> {
+    return this.drop(await this.parts.list());
+  }
+
+  /** Those of them that nothing is made of any more. */
+  private async drop(names: ReadonlySet<string>): Promise<number> {
+    const kept = await this.list();
+    // Of one that can't be read nobody knows what it is made of.
+    if (kept.some(({ manifest }) => typeof manifest === 'string')) return 0;
+    const used = new Set(
+      kept.flatMap(({ manifest }) => (typeof manifest === 'string' ? [] : [...partsOf(manifest)])),
+    );
+    const idle = [...names].filter((name) => !used.has(name));
+    for (const name of idle) await this.parts.remove(name);
+    return idle.length;
+  }
+}
+
+async function* piecesOf(
+  { files, partBytes, model, version }: Manifest,
+  folder: string,
+  known: ReadonlySet<string>,
+): AsyncGenerator<{ readonly name: string; readonly piece: Uint8Array }> {
+  const sent = new Set(known);
+  for (const { path, parts, sizeBytes } of files) {
+    if (parts.every((part) => sent.has(part))) continue;
+    const file = await open(join(folder, path), 'r');
+    try {
+      for (const [at, name] of parts.entries()) {
+        if (sent.has(name)) continue;
+        const piece = Buffer.allocUnsafeSlow(Math.min(partBytes, sizeBytes - at * partBytes));
+        const { bytesRead } = await file.read(piece, 0, piece.length, at * partBytes);
+        if (bytesRead < piece.length || (await digestBytes(piece)) !== name)
+          throw new Error(
+            `${join(folder, path)} has changed while ${model}:${version} was pushed: push it again`,
+          );
+        sent.add(name);
+        yield { name, piece };
+      }
+    } finally {
+      await file.close();
+    }
+  }
+}
+
+function otherwise({ model, version, digest }: Manifest): string {
+  return (
+    `the store has ${model}:${version} with other content (${shortDigest(digest)}): ` +
+    'give what is new a higher version, or replace it with --replace'
+  );
+}

@@ -1,0 +1,195 @@
+// The store of models, in memory and in a real NATS: what is pushed is there once, an interrupted push goes on, and what is
+// taken out leaves nothing behind.
+import assert from 'node:assert/strict';
+import { mkdirSync, rmSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { after, before, describe, test } from 'node:test';
+import { partsOf } from '../../cluster/manifest.js';
+import { MemoryStoreServer } from '../../cluster/memory.js';
+import { connectNats } from '../../cluster/nats.js';
+import type { ConnectionEvents, PartsConnection } from '../../cluster/store.js';
+import { manifestOf, partBytes } from '../../runtime/distribution/contents.js';
+import { Depot } from '../../runtime/distribution/depot.js';
+import { modelsText } from '../../runtime/models/command.js';
+import { nobody } from '../cluster/access.js';
+import { executable, skip } from '../nats/at-hand.js';
+import { NatsServers } from '../nats/servers.js';
+import { Scratch } from '../processes/harness.js';
+import { bytesLike, FileModel } from './file-model.js';
+
+const silent: ConnectionEvents = { away: () => {}, back: () => {}, closed: () => {} };
+
+function contract(connect: () => Promise<PartsConnection>): void {
+  const scratch = new Scratch();
+  let connection: PartsConnection;
+  let depot: Depot;
+  let model: FileModel;
+  before(async () => {
+    connection = await connect();
+    depot = await Depot.open(connection, 'contract');
+    model = new FileModel(scratch.path('models'), 'large');
+    model.version('1', bytesLike(1, 2 * partBytes + 7));
+  });
+  after(async () => {
+    await connection.close();
+    scratch.remove();
+  });
+
+  const push = async (version: string, mayReplace = false): ReturnType<Depot['push']> =>
+    depot.push(await manifestOf(model.wanted(version)), model.folder, { mayReplace });
+  const parts = async (): Promise<number> =>
+    (await (await connection.parts('signalbox-contract-models')).list()).size;
+
+  test('an empty one has nothing', async () => {
+    assert.deepEqual(await depot.list(), []);
+    assert.deepEqual(await depot.remove('large'), { versions: [], parts: 0 });
+    assert.equal(await depot.sweep(), 0);
+  });
+
+  test('what is pushed is there, and pushing it again changes nothing', async () => {
+    const { change, sentParts, bytes } = await push('1');
+    assert.deepEqual([change, sentParts], ['new', 4], 'three parts of the file and the configuration');
+    assert.ok(bytes > 2 * partBytes);
+    const [kept] = await depot.list();
+    assert.deepEqual(kept?.manifest, { format: 1, ...(await manifestOf(model.wanted('1'))) });
+    assert.deepEqual(((again) => [again.change, again.sentParts])(await push('1')), ['none', 0]);
+  });
+
+  test('a second version shares what is equal, and other content for a version wants a word', async () => {
+    model.version('2', bytesLike(1, 2 * partBytes + 8));
+    const second = await push('2');
+    assert.deepEqual([second.change, second.parts, second.sentParts], ['new', 4, 1]);
+    model.version('2', bytesLike(2, 100));
+    await assert.rejects(
+      push('2'),
+      /the store has large:2 with other content \([0-9a-f]{10}\): give .* or replace it with --replace/,
+    );
+    assert.equal((await push('2', true)).change, 'replaced');
+    assert.equal(await parts(), 5, 'what was of the old content alone is gone');
+  });
+
+  test('a push that was interrupted goes on where it was', async () => {
+    model.version('3', bytesLike(3, 3 * partBytes));
+    const manifest = await manifestOf(model.wanted('3'));
+    const cut = depot.push(manifest, model.folder, {
+      mayReplace: false,
+      sent: () => {
+        throw new Error('cut off');
+      },
+    });
+    await assert.rejects(cut, /cut off/);
+    assert.equal((await depot.list()).length, 2, 'it is not there before all of it is');
+    const rest = await push('3');
+    assert.equal(rest.sentParts, rest.parts - 2, 'the configuration was there, and the first part');
+  });
+
+  test('a file that changes while it is pushed is told', async () => {
+    model.version('4', bytesLike(4, 10));
+    const manifest = await manifestOf(model.wanted('4'));
+    model.version('4', bytesLike(5, 10));
+    const late = depot.push(manifest, model.folder, { mayReplace: false });
+    await assert.rejects(late, /1?4.weights\.bin has changed while large:4 was pushed: push it again/);
+  });
+
+  test('what is removed leaves nothing that others do not need, and a sweep takes what pushes have left', async () => {
+    const third = await manifestOf(model.wanted('3'));
+    assert.deepEqual(await depot.remove('large', '3'), { versions: ['3'], parts: partsOf(third).size - 1 });
+    const store = await connection.parts('signalbox-contract-models');
+    await store.put('f'.repeat(64), bytesLike(6, 10));
+    assert.equal(await depot.sweep(), 1);
+    assert.deepEqual((await depot.remove('large')).versions, ['1', '2']);
+    assert.equal(await parts(), 0);
+  });
+}
+
+describe('a store of models in memory', () => {
+  const server = new MemoryStoreServer();
+  contract(async () => server.connect(silent));
+});
+
+describe('a store of models in NATS', { skip }, () => {
+  let servers: NatsServers;
+  before(async () => {
+    servers = await NatsServers.start(executable);
+  });
+  after(() => servers.remove());
+  contract(() => connectNats({ ...nobody, servers: [servers.urls], name: 'contract' }, silent));
+
+  describe('by its commands', () => {
+    const scratch = new Scratch();
+    const model = new FileModel(scratch.path('models'), 'small');
+    before(() => model.version('1', bytesLike(1, 1000)).version('2', bytesLike(2, 1000)));
+    after(() => scratch.remove());
+    const run = (...args: string[]) => modelsText(args, { SIGNALBOX_NATS: servers.urls });
+
+    test('push, stored, remove and sweep say what they did', async () => {
+      const { text } = await run('push', model.folder);
+      assert.match(text, /^small:1 is in the store \([0-9a-f]{10}\): \d kB sent\nsmall:2 is in the store/);
+      assert.match(
+        (await run('push', model.folder, '--version', '2')).text,
+        /^small:2 is in the store already .*: nothing changed$/,
+      );
+      assert.match(
+        (await run('stored')).text,
+        /^small:1 {2}[0-9a-f]{10} {2}2 files, 2 kB {2}on 2 nodes with big\n/,
+      );
+      const listed = JSON.parse((await run('stored', '--json')).text) as { replicas: number }[];
+      assert.deepEqual(
+        listed.map(({ replicas }) => replicas),
+        [2, 2],
+      );
+      assert.equal(
+        (await run('remove', 'small', '--version', '1')).text,
+        'small:1 is taken out of the store',
+      );
+      assert.equal(
+        (await run('push', scratch.path('models'))).text.split('\n').length,
+        2,
+        'a folder of models',
+      );
+      assert.equal((await run('remove', 'small')).text, 'small:1, 2 is taken out of the store');
+      assert.equal((await run('stored')).text, 'the store has no models');
+      assert.equal((await run('sweep')).text, 'nothing was left there');
+    });
+
+    test('wrong use and bad models are told', async () => {
+      await assert.rejects(
+        modelsText(['push', model.folder], {}),
+        /say where with --nats nats:\/\/host:port/,
+      );
+      await assert.rejects(run('push'), /models push needs the folder of a model/);
+      await assert.rejects(
+        run('push', scratch.path('none')),
+        /none can't be read: wanted is the folder of a model/,
+      );
+      await assert.rejects(
+        run('push', model.folder, '--version', '7'),
+        /has no version 7 to serve; it has 1, 2/,
+      );
+      await assert.rejects(
+        run('push', model.folder, '--version', 'x'),
+        /--version is "x"; wanted are numbers from 1/,
+      );
+      await assert.rejects(run('push', model.folder, '--replac'), /did you mean --replace\?/);
+      await assert.rejects(run('remove', 'small'), /the store has no model small; it has nothing/);
+      await assert.rejects(run('stored', 'all'), /models stored takes no words; all is too many/);
+      await assert.rejects(
+        modelsText(['stored', '--nats', 'nats://127.0.0.1:9'], {}),
+        /can't be used at nats:\/\/127\.0\.0\.1:9: nobody listens there/,
+      );
+      const bad = new FileModel(scratch.path('more'), 'bad', ['nodes: { replica: 1 }']);
+      bad.version('1', bytesLike(1, 10));
+      const { text, isGood } = await run('push', bad.folder);
+      assert.equal(isGood, false);
+      assert.match(
+        text,
+        /nodes\.replica is not a known key; did you mean replicas\?(.|\n)*nothing was pushed/,
+      );
+      const empty = scratch.path('empty');
+      mkdirSync(empty);
+      writeFileSync(join(empty, 'note.txt'), '');
+      await assert.rejects(run('push', empty), /is no model and has none/);
+      rmSync(empty, { recursive: true });
+    });
+  });
+});
