@@ -5,13 +5,17 @@ import type { Effect } from '../../actors/effects.js';
 import type { Router } from '../../actors/router/router.js';
 import type { Scheduler } from '../../actors/scheduler/scheduler.js';
 import type { Worker } from '../../actors/worker/worker.js';
+import type { Store } from '../../cluster/store.js';
+import type { StoredMembership } from '../../cluster/stored.js';
 import type { MemberId } from '../../proto/ids.js';
 
 export type ActorKind = 'router' | 'scheduler' | 'worker';
+/** `member`: not around an actor, but where nodes find each other. */
+export type BugKind = ActorKind | 'member';
 
 export interface Bug {
   readonly about: string;
-  readonly kind: ActorKind;
+  readonly kind: BugKind;
   /** Once, when the actor is made. */
   plant?(actor: Actor, process: MemberId): void;
   /** What it hears instead; nothing: it does not hear it. */
@@ -20,6 +24,10 @@ export interface Bug {
   wants?(effect: Effect): readonly Effect[];
   /** After each step. */
   after?(actor: Actor): void;
+  /** Once, when a node becomes a member; `wall` is what its clock on the wall says. */
+  member?(membership: StoredMembership, wall: () => number): void;
+  /** What a node has in place of its store. */
+  store?(store: Store): Store;
 }
 
 class Bugged implements Actor {

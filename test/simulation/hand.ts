@@ -3,7 +3,7 @@ import { parentPort } from 'node:worker_threads';
 import type { Report, Task } from './crew.js';
 import { simulate } from './simulate.js';
 
-export function runTask(task: Task): Report {
+export async function runTask(task: Task): Promise<Report> {
   const endings: Record<string, number> = {};
   const violations: Report['violations'][number][] = [];
   const promises = { kept: 0, broken: 0 };
@@ -11,7 +11,7 @@ export function runTask(task: Task): Report {
   let steps = 0;
   let hash = 0;
   for (let seed = task.from; seed < task.from + task.count; seed++) {
-    const outcome = simulate(seed, { bug: task.bug });
+    const outcome = await simulate(seed, { bug: task.bug });
     seeds++;
     promises.kept += outcome.promises.kept;
     promises.broken += outcome.promises.broken;
@@ -27,4 +27,4 @@ export function runTask(task: Task): Report {
   return { task, seeds, steps, endings, promises, violations, hash: hash.toString(16).padStart(8, '0') };
 }
 
-parentPort?.on('message', (task: Task) => parentPort?.postMessage(runTask(task)));
+parentPort?.on('message', async (task: Task) => parentPort?.postMessage(await runTask(task)));

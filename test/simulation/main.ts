@@ -29,8 +29,8 @@ function whole(given: string | undefined, fallback: number, option: string): num
   throw new Error(`--${option} is ${given}, wanted is a whole number from 0`);
 }
 
-function trace(seed: number, bug: string): number {
-  const { lines, hash, steps, violation } = simulate(seed, { trace: true, bug });
+async function trace(seed: number, bug: string): Promise<number> {
+  const { lines, hash, steps, violation } = await simulate(seed, { trace: true, bug });
   for (const line of lines) say(line);
   say(`seed ${seed}: ${steps} steps, hash ${hash}, ${violation === '' ? 'all held' : violation}`);
   return violation === '' ? 0 : 1;

@@ -58,6 +58,26 @@ export class Network {
     this.openSoon(link, this.random.between(0.5, 6));
   }
 
+  has(one: MemberId, other: MemberId): boolean {
+    return this.links.get(one)?.has(other) === true;
+  }
+
+  /** Nobody calls there any more: the link ends for good. */
+  disconnect(one: MemberId, other: MemberId): void {
+    const link = this.links.get(one)?.get(other);
+    if (link === undefined) return;
+    link.up = false;
+    link.generation++;
+    this.links.get(one)?.delete(other);
+    this.links.get(other)?.delete(one);
+    for (const side of link.sides) {
+      const [, opposite] = sidesFrom(link, side.process);
+      this.timeline.after(this.random.between(0.1, 3), () =>
+        this.tellLost(side, opposite.process.id, 'somebody hung up'),
+      );
+    }
+  }
+
   send(from: Process, to: MemberId, message: Message, tokens: Tokens): void {
     const link = this.links.get(from.id)?.get(to);
     if (link === undefined || !link.up) return;

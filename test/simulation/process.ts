@@ -64,7 +64,8 @@ export class Process {
   resumedAt = 0;
   private readonly hearers = new Map<Heard['type'], Resident[]>();
   private readonly around: Surroundings;
-  private mailbox: Delivery[] = [];
+  private mailbox: (Delivery | (() => void))[] = [];
+  private late: (() => void)[] = [];
   private readonly deliveries: Delivery[] = [];
   private delivering = false;
 
@@ -106,14 +107,27 @@ export class Process {
     if (!this.frozen || this.stuck || !this.alive) return;
     this.frozen = false;
     this.resumedAt = this.around.timeline.now;
-    const waiting = this.mailbox;
+    const waiting = [...this.mailbox, ...this.late];
     this.mailbox = [];
-    for (const delivery of waiting) this.take(delivery);
+    this.late = [];
+    for (const one of waiting) {
+      if (typeof one === 'function') this.whenAwake(one);
+      else this.take(one);
+    }
+  }
+
+  /** Now, or when it is no longer frozen: then in its turn, or after all that waits. */
+  whenAwake(act: () => void, isLate = false): void {
+    if (!this.alive) return;
+    if (!this.frozen) act();
+    else if (isLate) this.late.push(act);
+    else this.mailbox.push(act);
   }
 
   end(): void {
     this.alive = false;
     this.mailbox = [];
+    this.late = [];
     for (const resident of this.residents)
       for (const timer of resident.timers.values()) timer.cancelled = true;
   }

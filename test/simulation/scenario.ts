@@ -4,6 +4,7 @@ import type { Batching, WorkerChoice } from '../../proto/batching.js';
 import type { Role } from '../../proto/ids.js';
 import type { Place } from '../../proto/messages.js';
 import { modelsOf } from './catalogue.js';
+import { type ClusterPlan, clusterOf } from './cluster.js';
 import { jobsOf } from './crowd.js';
 import { Random } from './random.js';
 
@@ -96,6 +97,8 @@ export interface Scenario {
   readonly seed: number;
   readonly layout: string;
   readonly nodes: readonly NodePlan[];
+  /** Its nodes find each other by NATS. Undefined: each knows all others from the start. */
+  readonly cluster: ClusterPlan | undefined;
   readonly models: readonly ModelPlan[];
   readonly network: NetworkPlan;
   readonly jobs: readonly JobPlan[];
@@ -240,6 +243,8 @@ function slowOf(random: Random): Record<string, number> {
   return random.chance(0.25) ? { [random.pick(workerNames)]: random.pick([2, 5, 10]) } : {};
 }
 
+/** Of those in which something may go wrong. */
+const clusterShare = 0.35;
 const choices = ['earliest-finish', 'least-loaded', 'round-robin', 'fastest'] as const;
 
 export function scenarioOf(seed: number): Scenario {
@@ -247,9 +252,14 @@ export function scenarioOf(seed: number): Scenario {
   const steady = random.chance(0.12);
   const models = modelsOf(random.fork(1), steady);
   const flaky = !steady && random.chance(0.2);
+  const ways = random.fork(9);
+  const cluster = !steady && ways.chance(clusterShare) ? clusterOf(ways) : undefined;
+  const { layout, nodes } = cluster ?? layoutOf(random.fork(2));
   return {
     seed,
-    ...layoutOf(random.fork(2)),
+    layout,
+    nodes,
+    cluster,
     models,
     network: steady ? calm : networkOf(random.fork(3)),
     jobs: jobsOf(random.fork(4), models, steady),

@@ -1,6 +1,7 @@
 // One seed from its beginning to its end: what it shows, and what it broke.
 import { bugs } from './bugs.js';
 import { checkRest } from './checks.js';
+import { natsHealsAt } from './cluster.js';
 import { Clients, Faults, probes } from './load.js';
 import { phases, type Scenario, scenarioOf } from './scenario.js';
 import { System } from './system.js';
@@ -37,14 +38,17 @@ export interface SimulateOptions {
   readonly trace?: boolean;
 }
 
-export function simulate(seed: number, { bug = '', trace: wordy = false }: SimulateOptions = {}): Outcome {
+export async function simulate(
+  seed: number,
+  { bug = '', trace: wordy = false }: SimulateOptions = {},
+): Promise<Outcome> {
   const trace = new Trace(wordy);
   const system = new System(scenarioOf(seed), trace, bugs[bug]);
   let invariant = '';
   let violation = '';
   const promises: Promises = { kept: 0, broken: 0 };
   try {
-    run(system);
+    await run(system);
     checkPromises(system, promises);
   } catch (fault) {
     invariant = fault instanceof Violation ? fault.invariant : 'threw';
@@ -55,7 +59,7 @@ export function simulate(seed: number, { bug = '', trace: wordy = false }: Simul
   return { seed, hash, steps, endings: system.truth.endings, promises, invariant, violation, lines };
 }
 
-function run(system: System): void {
+async function run(system: System): Promise<void> {
   const { scenario, timeline } = system;
   const clients = new Clients(system);
   const faults = new Faults(system);
@@ -76,7 +80,14 @@ function run(system: System): void {
   timeline.at(phases.probeAt, () => {
     for (const { plan, router } of probes(system)) clients.submit(plan, router, true);
   });
-  timeline.run(phases.ends);
+  const { town } = system;
+  if (town === undefined) timeline.run(phases.ends);
+  else {
+    town.begin();
+    timeline.at(natsHealsAt, () => town.heal());
+    await timeline.runKeeping(phases.ends);
+    town.checkRest();
+  }
   checkEnd(system);
 }
 

@@ -27,6 +27,7 @@ import { Random } from './random.js';
 import { Reloads } from './reloads.js';
 import { type NodePlan, type Scenario, tags } from './scenario.js';
 import { Timeline } from './timeline.js';
+import { Town } from './town.js';
 import type { Trace } from './trace.js';
 import { require, Truth } from './truth.js';
 import { Witness } from './witness.js';
@@ -86,6 +87,8 @@ export class System implements Surroundings {
   private readonly plans = new Map<MemberId, NodePlan>();
   private readonly touched = new Set<Resident>();
   readonly reloads: Reloads;
+  /** Where nodes find each other by NATS. */
+  readonly town: Town | undefined;
   private incarnation = 0;
   /** By name of worker: how many more of its processes are sick. */
   readonly sickened = new Map<string, number>();
@@ -103,6 +106,8 @@ export class System implements Surroundings {
       lossHeldMs: (process, lost) => (this.parents.get(lost.id) === process ? exitWordMs : 0),
     });
     this.reloads = new Reloads(this, random.fork(3));
+    const { cluster } = scenario;
+    this.town = cluster === undefined ? undefined : new Town(this, cluster, random.fork(4), bug);
   }
 
   happened(event: string): void {
@@ -111,6 +116,10 @@ export class System implements Surroundings {
 
   with(role: 'router' | 'scheduler' | 'worker' | 'host'): Process[] {
     return [...this.processes.values()].filter((process) => process.roles.includes(role));
+  }
+
+  workersOf(node: Process): Process[] {
+    return (this.children.get(node.id) ?? []).map(({ process }) => process).filter(({ alive }) => alive);
   }
 
   parentOf(worker: MemberId): Process | undefined {
@@ -147,6 +156,7 @@ export class System implements Surroundings {
       this.timeline.after(1, () => process.begin(resident, supervisor.begin()));
     }
     this.join(process);
+    this.town?.addNode(process, plan);
     process.hear({ type: 'link.opened', member: id, roles });
     process.hear({ type: 'models.listed', models: this.reloads.forRouters() });
     return process;
@@ -157,6 +167,7 @@ export class System implements Surroundings {
     if (!process.alive) return;
     this.happened(`end ${process.id} ${cause}`);
     process.end();
+    this.town?.left(process);
     this.processes.delete(process.id);
     const parent = this.parents.get(process.id);
     const child = this.children.get(parent?.id ?? '')?.find((other) => other.process === process);
@@ -273,7 +284,8 @@ export class System implements Surroundings {
     const until = this.timeline.now + dismissalMs;
     const wait = (): void => {
       if (this.timeline.now < until && workers.some(({ alive }) => alive)) this.timeline.after(1, wait);
-      else this.endSoon(process, 'stopped', 'drained');
+      else if (this.town === undefined) this.endSoon(process, 'stopped', 'drained');
+      else this.town.leave(process, () => this.endSoon(process, 'stopped', 'drained'));
     };
     wait();
   }
@@ -289,8 +301,9 @@ export class System implements Surroundings {
     return process;
   }
 
-  /** Links it to everybody; workers have nothing to say to each other. */
+  /** Links it to everybody, where nobody has to find anybody; workers have nothing to say to each other. */
   private join(process: Process): void {
+    if (this.town !== undefined) return;
     for (const other of this.processes.values()) {
       if (other === process || (isWorker(other) && isWorker(process))) continue;
       this.network.connect(process, other);
@@ -321,6 +334,7 @@ export class System implements Surroundings {
     this.timeline.after(this.random.between(2, 20), () => {
       if (!worker.alive) return;
       this.join(worker);
+      this.town?.addWorker(worker, host);
       worker.hear({ type: 'models.listed', models: this.reloads.forWorkers() });
     });
   }

@@ -1,6 +1,8 @@
 // Virtual time: a heap of events, each run at its instant, those of one instant in the order in which they were put
 // there. A timer that arms itself again comes round as often as it should, which a clock that jumps would miss.
 
+import { settle } from '../../runtime/clock.js';
+
 export interface Happening {
   readonly at: number;
   readonly order: number;
@@ -10,6 +12,10 @@ export interface Happening {
 
 export class Timeline {
   now = 0;
+  /** Promises may have to be kept before anything else happens. */
+  isStirred = false;
+  /** What went wrong where nobody was there to catch it. */
+  broken: unknown;
   private readonly heap: Happening[] = [];
   private order = 0;
 
@@ -26,6 +32,24 @@ export class Timeline {
   /** Runs everything up to `until`. */
   run(until: number): void {
     for (;;) {
+      const next = this.heap[0];
+      if (next === undefined || next.at > until) break;
+      this.pop();
+      if (next.cancelled) continue;
+      this.now = next.at;
+      next.act();
+    }
+    this.now = until;
+  }
+
+  /** The same, where some of what happens is promised. */
+  async runKeeping(until: number): Promise<void> {
+    for (;;) {
+      if (this.isStirred) {
+        this.isStirred = false;
+        await new Promise<void>((kept) => settle(kept));
+      }
+      if (this.broken !== undefined) throw this.broken;
       const next = this.heap[0];
       if (next === undefined || next.at > until) break;
       this.pop();

@@ -1,0 +1,171 @@
+// What makes a simulated process a member of a cluster that finds itself by NATS: a node has the real membership and the
+// real upkeep of it, its workers hear from it who else is there.
+import type { Actor, Heard } from '../../actors/actor.js';
+import type { Effect } from '../../actors/effects.js';
+import { LocalMembership, listedOf } from '../../cluster/local.js';
+import type { Member, Membership, Step } from '../../cluster/membership.js';
+import type { NodeState } from '../../cluster/record.js';
+import { StoredMembership } from '../../cluster/stored.js';
+import type { MemberId } from '../../proto/ids.js';
+import type { Said } from '../../proto/messages.js';
+import type { Clock, Timer } from '../../runtime/clock.js';
+import type { LogFields } from '../../runtime/log.js';
+import { Upkeep } from '../../runtime/membership/upkeep.js';
+import { beatsPerLease } from './cluster.js';
+import { Client } from './nats.js';
+import type { Process } from './process.js';
+import type { Town } from './town.js';
+
+const ticksPerBeat = 4;
+const waits = { againFirstMs: 4, againMostMs: 16, goodbyeMs: 16 };
+export const membersStore = 'members';
+const noEffects: Effect[] = [];
+
+/** Tells a membership of the links, and carries out what it wants with them. */
+abstract class Presence implements Actor {
+  readonly hears: ReadonlySet<Heard['type']> = new Set([
+    'link.opened',
+    'link.lost',
+    'member.left',
+    'members.listed',
+  ] as const);
+  abstract readonly membership: Membership;
+  protected readonly process: Process;
+  protected readonly town: Town;
+
+  constructor(process: Process, town: Town) {
+    this.process = process;
+    this.town = town;
+  }
+
+  receive(heard: Heard, from: MemberId): Effect[] {
+    const step = this.stepOf(heard, from);
+    if (step !== undefined) this.take(step);
+    return noEffects;
+  }
+
+  protected take({ dial, hangUp }: Step): void {
+    for (const endpoint of dial) this.town.wiring.dial(this.process.id, endpoint);
+    for (const endpoint of hangUp) this.town.wiring.hangUp(this.process.id, endpoint);
+  }
+
+  private stepOf(heard: Heard, from: MemberId): Step | undefined {
+    const { membership, process, town } = this;
+    if (heard.type === 'members.listed') return membership.heard(heard, from);
+    if (heard.type === 'member.left') {
+      process.hear({ type: 'link.lost', member: from, reason: heard.reason });
+      return membership.heard(heard, from);
+    }
+    if (heard.type === 'link.lost') return membership.lost(heard.member);
+    if (heard.type !== 'link.opened' || heard.member === process.id) return undefined;
+    const member = town.wiring.memberOf(heard.member);
+    return member === undefined ? undefined : membership.opened(member);
+  }
+}
+
+export class WorkerPresence extends Presence {
+  readonly membership: Membership;
+
+  constructor(process: Process, member: Member, town: Town) {
+    super(process, town);
+    this.membership = new LocalMembership(member, false);
+  }
+}
+
+export class NodePresence extends Presence {
+  readonly membership: StoredMembership;
+  readonly member: Member;
+  readonly client: Client;
+  readonly startedAt: number;
+  state: NodeState = 'serving';
+  private readonly upkeep: Upkeep;
+  private readonly clock: Clock;
+  private revision = 0;
+
+  constructor(process: Process, member: Member, town: Town) {
+    super(process, town);
+    const { leaseMs } = town.plan;
+    const beatMs = leaseMs / beatsPerLease;
+    this.member = member;
+    this.startedAt = town.timeline.now;
+    this.clock = clockOf(process, town);
+    this.client = new Client(member.id, (act) => process.whenAwake(() => town.stir(act)));
+    this.membership = new StoredMembership({
+      self: member,
+      cluster: 'simulated',
+      build: '',
+      machine: '',
+      condition: () => ({ state: this.state, models: [], labels: [], workers: [], jobs: 0 }),
+      beatMs,
+      leaseMs,
+    });
+    town.watch(this);
+    this.upkeep = new Upkeep({
+      membership: this.membership,
+      connect: (events) => town.connect(this, events),
+      store: { name: membersStore, keepMs: 0 },
+      where: 'nats',
+      startMs: Number.MAX_SAFE_INTEGER,
+      tickMs: beatMs / ticksPerBeat,
+      log: {
+        debug: () => {},
+        info: (event, fields) => this.note(event, fields),
+        warn: (event, fields) => this.note(event, fields),
+        error: (event, fields) => this.note(event, fields),
+        takes: () => true,
+      },
+      take: (step) => town.guard(() => this.take(step)),
+      changed: () => {
+        this.revision++;
+        town.tellWorkers(process, this.list());
+      },
+      clock: this.clock,
+      waits,
+    });
+  }
+
+  now(): number {
+    return this.clock.now();
+  }
+
+  begin(): void {
+    void this.upkeep.start();
+  }
+
+  /** Says goodbye, in the store and over its links. */
+  async leave(): Promise<void> {
+    this.state = 'draining';
+    await this.upkeep.stop();
+    this.town.sayGoodbye(this.process);
+  }
+
+  list(): Said<'members.listed'> {
+    const others = this.membership.nodes().filter(({ member }) => member.id !== this.member.id);
+    const members = others.map(({ member }) => listedOf(member));
+    return { type: 'members.listed', revision: this.revision, members };
+  }
+
+  private note(event: string, fields: LogFields = {}): void {
+    if (event === 'nats.unreachable') return;
+    this.town.happened(`${this.member.id} ${event} ${fields.member ?? fields.reason ?? ''}`);
+  }
+}
+
+/** Its own: no two begin at the same number. */
+function clockOf(process: Process, town: Town): Clock {
+  const begins = town.random.between(0, 1e6);
+  const after = (delayMs: number, run: () => void): Timer => {
+    let isCancelled = false;
+    town.timeline.after(delayMs + town.random.between(0, 1), () =>
+      process.whenAwake(() => {
+        if (!isCancelled) town.stir(run);
+      }, town.random.chance(0.5)),
+    );
+    return { cancel: () => void (isCancelled = true) };
+  };
+  return {
+    now: () => begins + town.timeline.now,
+    after,
+    pause: (delayMs) => new Promise((resolve) => void after(delayMs, resolve)),
+  };
+}
