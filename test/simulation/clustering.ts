@@ -41,25 +41,6 @@ export const clustering: Readonly<Record<string, Bug>> = {
       };
     },
   },
-  getThenAct: {
-    about: 'what is written over is read first and not compared when it is written',
-    kind: 'member',
-    store: (store) => ({
-      watch: (events) => store.watch(events),
-      put: (key, text) => store.put(key, text),
-      read: (key) => store.read(key),
-      erase: (key) => store.erase(key),
-      async write(key, text, expected) {
-        const entry = await store.read(key);
-        return (entry?.revision ?? 0) === expected ? store.put(key, text) : undefined;
-      },
-      async remove(key, expected) {
-        if ((await store.read(key))?.revision !== expected) return false;
-        await store.erase(key);
-        return true;
-      },
-    }),
-  },
   deafJudges: {
     about: 'who no longer hears itself in the store judges the others all the same',
     kind: 'member',
