@@ -5,6 +5,7 @@ import type { ErrorCode } from '../proto/errors.js';
 import type { JobNumber, MemberId, Role } from '../proto/ids.js';
 import type { JobSpec } from '../proto/job.js';
 import type { Cause, Place } from '../proto/messages.js';
+import type { Ownership } from '../proto/ownership.js';
 import type { Datatype } from '../proto/tensor.js';
 
 export type Fact =
@@ -20,6 +21,8 @@ export type Fact =
   /** The patience for a drain is at its end: what is left is ended. */
   | { readonly type: 'drain.spent' }
   | { readonly type: 'models.listed'; readonly models: readonly ListedModel[] }
+  /** Which scheduler owns which model, as this node has it from the store. */
+  | ({ readonly type: 'owners.told' } & Ownership)
   | { readonly type: 'job.submitted'; readonly job: JobNumber; readonly spec: JobSpec }
   | { readonly type: 'job.cancelled'; readonly job: JobNumber; readonly why: string }
   | {

@@ -1,7 +1,7 @@
 // The bounds of the protocol itself, the same on every node. What an operator may set is in the configuration.
 
 /** Raised whenever a message's positions change. Nodes of different versions refuse each other. */
-export const protocolVersion = 3;
+export const protocolVersion = 4;
 
 export const limits = {
   nameLengthMax: 128,

@@ -30,6 +30,7 @@ const memberCode = oneOf('', 'returned', 'withheld', ...errorCodes);
 const datatype = oneOf(...(Object.keys(datatypes) as Datatype[]));
 const shape = listOf(count, limits.dimensionsMax);
 const tensors = listOf(tuple(name, datatype, shape), limits.tensorsPerJobMax);
+const epoch = tuple(count, text);
 const member = tuple(name, listOf(oneOf(...roles), roles.length), text, text);
 
 /** Where a model runs inside a worker: tiny ones on its main thread, the others in its compute thread. */
@@ -167,6 +168,9 @@ export const messages = {
     company: oneOf('any', 'alone', 'solo'),
     /** A worker to keep away from while there is another; may be empty. */
     avoid: text,
+    /** The epoch of the list of owners that the router goes by. */
+    ownersCount: count,
+    ownersBy: text,
   }),
   jobWithdraw: say(31, 'job.withdraw', { job: count, attempt: count }),
   jobRefused: say(32, 'job.refused', {
@@ -196,6 +200,11 @@ export const messages = {
     attempts: jobs,
     /** `silent`: the scheduler lost its worker, which may have broken down. `unanswered`: the worker knows nothing of it. */
     cause: oneOf('silent', 'unanswered'),
+  }),
+  /** To a router that goes by an older list: who owns which model, and since which epoch. */
+  ownersListed: say(36, 'owners.listed', {
+    epoch,
+    owners: listOf(tuple(text, name, epoch), limits.modelsOwnedMax),
   }),
 
   // Routers and workers. Tensor frames follow `batch.run` and `batch.finished`.

@@ -25,6 +25,7 @@ const speakers: Readonly<Record<MessageType, Role | 'anybody'>> = {
   'job.enqueue': 'router',
   'job.withdraw': 'router',
   'job.refused': 'scheduler',
+  'owners.listed': 'scheduler',
   'batch.assign': 'scheduler',
   'batch.declined': 'router',
   'batch.lost': 'scheduler',

@@ -90,7 +90,7 @@ export class Conductor {
     if (this.neighbours.hasSuccessors) this.renew(job);
     job.scheduler = this.neighbours.owner(job.spec.model, job.spec.version);
     if (job.scheduler === '') return;
-    this.perform(send(job.scheduler, enqueueMessage(job, now)));
+    this.perform(send(job.scheduler, enqueueMessage(job, this.neighbours.owners.list.epoch, now)));
     job.askedAt = now;
   }
 

@@ -4,7 +4,7 @@ import type { MemberId } from '../../proto/ids.js';
 import { modelKey, versionOf } from '../../proto/ids.js';
 import type { Said } from '../../proto/messages.js';
 import type { ListedModel } from '../facts.js';
-import { ownerOf } from './owner.js';
+import type { Reach } from './owner.js';
 
 type Report = Said<'model.reported'>;
 
@@ -98,32 +98,38 @@ export class Coverage {
     return listed?.broken || 'it was taken away while the request waited, and no worker has it any more';
   }
 
-  reportOf(key: string, schedulers: readonly MemberId[]): Report | undefined {
-    const owner = ownerOf(key, schedulers);
-    return owner === undefined ? undefined : this.reports.get(owner)?.get(key);
+  reportOf(key: string, owner: MemberId): Report | undefined {
+    return this.reports.get(owner)?.get(key);
+  }
+
+  reach(scheduler: MemberId, key: string): Reach {
+    const report = this.reportOf(key, scheduler);
+    if (report === undefined) return 'none';
+    const { ready, loading, failed, resting } = report;
+    if (ready + resting > 0) return 'able';
+    return loading + failed > 0 ? 'told' : 'none';
   }
 
   forget(scheduler: MemberId): void {
     this.reports.delete(scheduler);
   }
 
-  condition(key: string, schedulers: readonly MemberId[]): ModelCondition {
+  condition(key: string, owner: MemberId): ModelCondition {
     const listed = this.listed.get(key);
     if (listed !== undefined && listed.broken !== '') {
       return { ...unknown, failed: 1, reason: listed.broken };
     }
-    return this.reportOf(key, schedulers) ?? unknown;
+    return this.reportOf(key, owner) ?? unknown;
   }
 
   /** Why the whole isn't ready, in a sentence; nothing when it is. */
-  gap(schedulers: readonly MemberId[]): string | undefined {
-    if (schedulers.length === 0) return 'no scheduler is connected';
+  gap(ownerOf: (model: string, version: string) => MemberId): string | undefined {
     let served = 0;
     let serveable = 0;
     for (const [key, model] of this.listed) {
       if (model.broken !== '') continue;
       serveable++;
-      const condition = this.condition(key, schedulers);
+      const condition = this.condition(key, ownerOf(model.model, model.version));
       if (condition.ready + condition.resting > 0) served++;
       else if (!isUnavailable(condition)) return `no worker has ${key} ready`;
     }

@@ -3,10 +3,11 @@
 import type { MemberId } from '../../proto/ids.js';
 import type { JobTimes } from '../../proto/job.js';
 import type { Said } from '../../proto/messages.js';
+import type { Epoch } from '../../proto/ownership.js';
 import type { Job } from '../job/job.js';
 
 /** Asks a scheduler to place a job, or to place it again. */
-export function enqueueMessage(job: Job, now: number): Said<'job.enqueue'> {
+export function enqueueMessage(job: Job, owners: Epoch, now: number): Said<'job.enqueue'> {
   const { spec } = job;
   return {
     type: 'job.enqueue',
@@ -22,6 +23,8 @@ export function enqueueMessage(job: Job, now: number): Said<'job.enqueue'> {
     admitted: job.admitted,
     company: job.company,
     avoid: job.avoid,
+    ownersCount: owners[0],
+    ownersBy: owners[1],
   };
 }
 

@@ -96,7 +96,7 @@ export class Hedging {
       batch: 0,
       epoch: 0,
     });
-    const enqueue = enqueueMessage(job, now);
+    const enqueue = enqueueMessage(job, this.neighbours.owners.list.epoch, now);
     // As a newcomer: where there is no room it is not worth it. By itself, for a mate in its batch may be what holds it up.
     const beside = { attempt, avoid: job.worker, admitted: false, company: 'alone' } as const;
     this.conductor.tell(scheduler, { ...enqueue, ...beside });

@@ -6,12 +6,13 @@ import { Directory } from '../directory.js';
 import type { ListedModel } from '../facts.js';
 import type { Job } from '../job/job.js';
 import { Coverage, type ModelCondition } from './coverage.js';
-import { ownerOf } from './owner.js';
+import { Owners } from './owner.js';
 
 export class Neighbours {
   private readonly links = new Directory();
   private readonly distrusted = new Set<MemberId>();
   private readonly coverage = new Coverage();
+  readonly owners = new Owners((scheduler, key) => this.coverage.reach(scheduler, key));
   /** Those that are trusted, in the same order everywhere. */
   schedulers: readonly MemberId[] = [];
 
@@ -39,9 +40,14 @@ export class Neighbours {
     this.coverage.list(models);
   }
 
-  /** False when it is that scheduler's first word of that model. */
-  report(scheduler: MemberId, report: Said<'model.reported'>): boolean {
-    return this.coverage.report(scheduler, report);
+  /** `isNews`: it had told of that model before. `moves`: others may be its owner now. */
+  report(scheduler: MemberId, report: Said<'model.reported'>): { isNews: boolean; moves: boolean } {
+    const key = modelKey(report.model, report.version);
+    const before = this.coverage.reach(scheduler, key);
+    const isNews = this.coverage.report(scheduler, report);
+    const moves = this.schedulers.length > 1 && before !== this.coverage.reach(scheduler, key);
+    if (moves) this.owners.changed();
+    return { isNews, moves };
   }
 
   hasLink(member: MemberId): boolean {
@@ -54,7 +60,7 @@ export class Neighbours {
 
   /** Empty while there is nobody. */
   owner(model: string, version: string): MemberId {
-    return ownerOf(modelKey(model, version), this.schedulers) ?? '';
+    return this.owners.of(model, version, this.schedulers);
   }
 
   /** What keeps a job from being run at all, in a few words; empty when nothing does. */
@@ -79,20 +85,22 @@ export class Neighbours {
   vainness(
     model: string,
     version: string,
-    report = this.coverage.reportOf(modelKey(model, version), this.schedulers),
+    report = this.coverage.reportOf(modelKey(model, version), this.owner(model, version)),
   ): string {
     return report === undefined ? '' : this.coverage.lackOf(model, version, report);
   }
 
   condition(model: string, version: string): ModelCondition {
-    return this.coverage.condition(modelKey(model, version), this.schedulers);
+    return this.coverage.condition(modelKey(model, version), this.owner(model, version));
   }
 
   gap(): string | undefined {
-    return this.coverage.gap(this.schedulers);
+    if (this.schedulers.length === 0) return 'no scheduler is connected';
+    return this.coverage.gap((model, version) => this.owner(model, version));
   }
 
   private review(): void {
     this.schedulers = this.links.with('scheduler').filter((member) => !this.distrusted.has(member));
+    this.owners.changed();
   }
 }

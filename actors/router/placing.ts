@@ -116,10 +116,7 @@ export class Placing {
     for (const job of this.book.all()) {
       const { model, version } = job.spec;
       if (!job.is('queued') || this.neighbours.inPlaceOf(model, version) === version) continue;
-      this.conductor.tell(job.scheduler, withdrawMessage(job));
-      job.settleAdmission(now);
-      job.attempt++;
-      this.conductor.move(job, 'orphan', now, 'its model was replaced');
+      this.handOver(job, now, 'its model was replaced');
     }
   }
 
@@ -148,11 +145,17 @@ export class Placing {
     }
   }
 
-  /** Jobs whose scheduler is gone, or that never had one, go to the owner that there is now. */
+  /** Jobs whose scheduler is gone, or owns their model no more, or that never had one, go to the owner that there is now. */
   reviewSchedulers(now: number): void {
     const { schedulers } = this.neighbours;
     for (const job of this.book.all()) {
-      if (!job.is('queued') || schedulers.includes(job.scheduler)) continue;
+      if (!job.is('queued')) continue;
+      if (schedulers.includes(job.scheduler)) {
+        const { model, version } = job.spec;
+        if (this.neighbours.owner(model, version) !== job.scheduler)
+          this.handOver(job, now, 'its model has another owner');
+        continue;
+      }
       job.settleAdmission(now);
       job.askedAt = Number.POSITIVE_INFINITY;
       const why = job.scheduler === '' ? 'a scheduler came' : `${job.scheduler} was lost`;
@@ -160,5 +163,13 @@ export class Placing {
       job.scheduler = '';
       if (schedulers.length > 0) this.conductor.move(job, 'orphan', now, why);
     }
+  }
+
+  /** What its old scheduler still decides of it is of an attempt that is over. */
+  private handOver(job: Job, now: number, why: string): void {
+    this.conductor.tell(job.scheduler, withdrawMessage(job));
+    job.settleAdmission(now);
+    job.attempt++;
+    this.conductor.move(job, 'orphan', now, why);
   }
 }

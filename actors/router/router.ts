@@ -5,6 +5,7 @@ import type { ErrorCode } from '../../proto/errors.js';
 import type { JobNumber, MemberId } from '../../proto/ids.js';
 import type { JobSpec } from '../../proto/job.js';
 import type { Said } from '../../proto/messages.js';
+import type { Ownership } from '../../proto/ownership.js';
 import type { Actor, Heard } from '../actor.js';
 import { type Chart, startChart } from '../chart.js';
 import { type Effect, note } from '../effects.js';
@@ -55,6 +56,8 @@ export class Router implements Actor {
     'batch.started',
     'batch.finished',
     'model.reported',
+    'owners.told',
+    'owners.listed',
     'models.listed',
     'peer.judged',
     'worker.exited',
@@ -107,9 +110,19 @@ export class Router implements Actor {
     return this.book.fenced;
   }
 
-  /** What must never be: jobs that moved against their chart, or ended for a reason that there is not. */
+  /** What must never be: jobs that moved against their chart, ended for a reason that there is not, or had two owners. */
   get violations(): number {
-    return this.conductor.illegalMoves + this.conductor.unlistedEnds;
+    return this.conductor.illegalMoves + this.conductor.unlistedEnds + this.neighbours.owners.clashes;
+  }
+
+  /** Which scheduler owns which model, by the highest list that was heard. */
+  get ownership(): Ownership {
+    return this.neighbours.owners.list;
+  }
+
+  /** Whom it asks for the model; empty while there is nobody. */
+  ownerOf(model: string, version: string): MemberId {
+    return this.neighbours.owner(model, version);
   }
 
   /** How many jobs ended for that reason. */
@@ -136,7 +149,11 @@ export class Router implements Actor {
   /** Why it is not ready, for people; empty when it is. */
   unreadyReason(): string {
     if (this.chart.has('draining')) return 'the node is draining';
-    if (this.violations > 0) {
+    // A higher list overcomes it: what was done by these two is fenced by the attempts of jobs.
+    if (this.neighbours.owners.isClashing) {
+      return 'an invariant was violated: two lists of owners have one epoch, see the log';
+    }
+    if (this.conductor.illegalMoves + this.conductor.unlistedEnds > 0) {
       return 'an invariant was violated: a job moved against its chart or ended for no listed reason, see the log';
     }
     return this.chart.has('ready') ? '' : (this.neighbours.gap() ?? 'the node is starting');
@@ -195,6 +212,9 @@ export class Router implements Actor {
       case 'model.reported':
         this.reported(heard, from, now);
         return this.reviewCoverage();
+      case 'owners.told':
+      case 'owners.listed':
+        return this.follow(heard, now);
       case 'drain.requested':
         if (this.chart.can('drain')) this.chart.move('drain');
         return;
@@ -206,12 +226,21 @@ export class Router implements Actor {
   }
 
   private reported(report: Said<'model.reported'>, from: MemberId, now: number): void {
-    const isNews = this.neighbours.report(from, report);
+    const { isNews, moves } = this.neighbours.report(from, report);
+    if (moves) this.placing.reviewSchedulers(now);
     if (report.ready > 0) return;
     this.placing.reviewEditions(now);
     const { model, version } = report;
     if (isNews && this.neighbours.owner(model, version) === from)
       this.placing.giveUp(model, version, this.neighbours.vainness(model, version, report), now);
+  }
+
+  private follow({ epoch, owners }: Ownership, now: number): void {
+    const came = this.neighbours.owners.follow({ epoch, owners });
+    if (came === 'higher') return this.reviewOthers(now);
+    if (came === 'known') return;
+    const [count, by] = epoch;
+    this.conductor.perform(note('error', 'owners.clashed', { count, by }));
   }
 
   private admit(number: JobNumber, spec: JobSpec, now: number): void {

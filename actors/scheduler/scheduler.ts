@@ -11,6 +11,7 @@ import { isUnavailable } from '../router/coverage.js';
 import { Admission, type Refusal } from './admission.js';
 import { Dispatcher } from './dispatcher.js';
 import { reviewManner } from './manner.js';
+import { Notices } from './notices.js';
 import { abandoned, Registry } from './registry.js';
 import { Retirements } from './retirements.js';
 import { Turns } from './turns.js';
@@ -44,6 +45,7 @@ export class Scheduler implements Actor {
     'model.described',
     'costs.measured',
     'peer.judged',
+    'owners.told',
     'link.opened',
     'link.lost',
     'tick.settled',
@@ -57,6 +59,7 @@ export class Scheduler implements Actor {
   private readonly admission: Admission;
   private readonly retirements: Retirements;
   private readonly waking: Waking;
+  private readonly notices = new Notices();
   private arrivals = 0;
   /** Some version has been loaded anew, or has variants. */
   private hasEditions = false;
@@ -110,11 +113,13 @@ export class Scheduler implements Actor {
     switch (heard.type) {
       case 'link.opened':
         this.registry.links.open(heard.member, heard.roles);
+        this.notices.forget(heard.member);
         if (heard.roles.includes('router'))
           for (const lane of this.lanes.values()) this.report(lane, [heard.member]);
         return;
       case 'link.lost':
         this.registry.lose(heard.member);
+        this.notices.forget(heard.member);
         for (const lane of this.lanes.values()) lane.removeRouter(heard.member);
         this.dropWorker(heard.member, heard.reason);
         return this.reviewLanes();
@@ -145,12 +150,15 @@ export class Scheduler implements Actor {
         return this.described(heard, from);
       case 'costs.measured':
         return this.registry.measured(from, heard);
+      case 'owners.told':
+        return this.notices.follow(heard, this.out);
     }
   }
 
   private enqueue(enqueue: Said<'job.enqueue'>, from: MemberId, now: number): void {
     const lane = this.lane(enqueue.model, enqueue.version);
     lane.askedAt = now;
+    this.notices.review(enqueue, from, this.out);
     // It may wait yet for what its model was before: word that it does not may have been lost.
     if (enqueue.attempt > 1) this.withdraw(enqueue.job, enqueue.attempt - 1, from);
     const known = lane.queue.find(from, enqueue.job);

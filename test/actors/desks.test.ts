@@ -1,8 +1,7 @@
-// The small desks, each by itself: choice of a worker, restart budget, owner of a model, coverage.
+// The small desks, each by itself: choice of a worker, restart budget, coverage.
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
 import { Coverage } from '../../actors/router/coverage.js';
-import { ownerOf } from '../../actors/router/owner.js';
 import { type Candidate, chooseWorker } from '../../actors/scheduler/choice.js';
 import { RestartBudget } from '../../actors/supervisor/restart.js';
 import { batchingDefaults, workerChoices as choices } from '../../proto/batching.js';
@@ -148,41 +147,6 @@ describe('the restart budget', () => {
   });
 });
 
-describe('the owner of a model', () => {
-  const schedulers = ['scheduler-1.a', 'scheduler-2.b', 'scheduler-3.c', 'scheduler-4.d'];
-  const models = Array.from({ length: 1000 }, (_, index) => `model-${index}:1`);
-
-  test('of no scheduler is nobody, of one it is that one', () => {
-    assert.equal(ownerOf('digits:1', []), undefined);
-    assert.equal(ownerOf('digits:1', ['scheduler-1.a']), 'scheduler-1.a');
-  });
-
-  test('does not hang on the order in which schedulers are seen', () => {
-    for (const model of models.slice(0, 100)) {
-      assert.equal(ownerOf(model, schedulers), ownerOf(model, schedulers.toReversed()));
-    }
-  });
-
-  test('is spread evenly', () => {
-    for (const scheduler of schedulers) {
-      const owned = models.filter((model) => ownerOf(model, schedulers) === scheduler).length;
-      assert.ok(owned > 200 && owned < 300, `${scheduler} owns ${owned} of 1000`);
-    }
-  });
-
-  test('changes only where it must', () => {
-    const fewer = schedulers.slice(1);
-    const more = [...schedulers, 'scheduler-5.e'];
-    for (const model of models) {
-      const owner = ownerOf(model, schedulers);
-      if (owner !== schedulers[0])
-        assert.equal(ownerOf(model, fewer), owner, 'a death moves only its own models');
-      const next = ownerOf(model, more);
-      assert.ok(next === owner || next === 'scheduler-5.e', 'a newcomer takes, nobody else gets');
-    }
-  });
-});
-
 describe('coverage', () => {
   const report = (ready: number, failed = 0, reason = '', loading = 0) =>
     ({
@@ -198,20 +162,20 @@ describe('coverage', () => {
       why: '',
     }) as const;
   const listed = { ...digits, broken: '', runMaxMs: 1, batching: batchingDefaults };
+  const it = (): string => 's';
 
   test('says what is missing', () => {
     const coverage = new Coverage();
     coverage.list([listed]);
-    assert.equal(coverage.gap([]), 'no scheduler is connected');
-    assert.equal(coverage.gap(['s']), 'no worker has digits:1 ready');
+    assert.equal(coverage.gap(it), 'no worker has digits:1 ready');
     coverage.report('s', report(1));
-    assert.equal(coverage.gap(['s']), undefined);
+    assert.equal(coverage.gap(it), undefined);
     coverage.report('s', report(0));
-    assert.match(coverage.gap(['s']) ?? '', /digits:1/);
+    assert.match(coverage.gap(it) ?? '', /digits:1/);
     coverage.report('s', report(0, 2, 'not an ONNX file'));
-    assert.equal(coverage.gap(['s']), 'no model could be loaded by any worker');
+    assert.equal(coverage.gap(it), 'no model could be loaded by any worker');
     coverage.report('s', report(0, 2, 'not an ONNX file', 1));
-    assert.equal(coverage.gap(['s']), 'no worker has digits:1 ready', 'one may load it yet');
+    assert.equal(coverage.gap(it), 'no worker has digits:1 ready', 'one may load it yet');
   });
 
   test('a model that can not be served at all keeps nobody from being ready', () => {
@@ -227,8 +191,8 @@ describe('coverage', () => {
       },
     ]);
     coverage.report('s', report(1));
-    assert.equal(coverage.gap(['s']), undefined);
-    assert.deepEqual(coverage.condition('torn:1', ['s']), {
+    assert.equal(coverage.gap(it), undefined);
+    assert.deepEqual(coverage.condition('torn:1', 's'), {
       ready: 0,
       loading: 0,
       failed: 1,
@@ -243,21 +207,18 @@ describe('coverage', () => {
   test('an empty repository is covered', () => {
     const coverage = new Coverage();
     coverage.list([]);
-    assert.equal(coverage.gap(['s']), undefined);
+    assert.equal(coverage.gap(it), undefined);
   });
 
   test("only the owner's word counts, and a lost scheduler's is forgotten", () => {
     const coverage = new Coverage();
     coverage.list([listed]);
-    const schedulers = ['s', 't'];
-    const owner = ownerOf('digits:1', schedulers) as string;
-    const other = schedulers.find((scheduler) => scheduler !== owner) as string;
-    coverage.report(other, report(5));
-    assert.equal(coverage.condition('digits:1', schedulers).ready, 0);
-    coverage.report(owner, report(2));
-    assert.equal(coverage.condition('digits:1', schedulers).ready, 2);
-    assert.equal(coverage.condition('digits:1', [other]).ready, 5);
-    coverage.forget(owner);
-    assert.equal(coverage.condition('digits:1', schedulers).ready, 0);
+    coverage.report('t', report(5));
+    assert.equal(coverage.condition('digits:1', 's').ready, 0);
+    coverage.report('s', report(2));
+    assert.equal(coverage.condition('digits:1', 's').ready, 2);
+    assert.equal(coverage.condition('digits:1', 't').ready, 5);
+    coverage.forget('s');
+    assert.equal(coverage.condition('digits:1', 's').ready, 0);
   });
 });

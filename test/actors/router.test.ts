@@ -28,6 +28,8 @@ describe('admission', () => {
           admitted: false,
           company: 'any',
           avoid: '',
+          ownersCount: 0,
+          ownersBy: '',
         },
       },
     ]);

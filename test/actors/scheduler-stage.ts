@@ -62,7 +62,8 @@ export class SchedulerStage {
 
   enqueue(changes: Partial<Said<'job.enqueue'>> = {}, from: MemberId = router): Effect[] {
     const sizes = { shapeKey: 'one', rows: 1, bytes: 10, priority: 0, budgetMs: 1000, admitted: false };
-    const job = { job: ++this.job, attempt: 1, ...digits, ...sizes, company: 'any', avoid: '' } as const;
+    const rest = { company: 'any', avoid: '', ownersCount: 0, ownersBy: '' } as const;
+    const job = { job: ++this.job, attempt: 1, ...digits, ...sizes, ...rest } as const;
     return this.hear({ type: 'job.enqueue', ...job, ...changes }, from);
   }
 

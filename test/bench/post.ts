@@ -113,5 +113,7 @@ function request(job: number): Said<'job.enqueue'> {
     admitted: false,
     company: 'any',
     avoid: '',
+    ownersCount: 0,
+    ownersBy: '',
   };
 }

@@ -89,9 +89,15 @@ const samples: { readonly [T in MessageType]: Omit<Said<T>, 'type'> } = {
     admitted: true,
     company: 'any',
     avoid: '',
+    ownersCount: 7,
+    ownersBy: 'scheduler-1.k3f9x2',
   },
   'job.withdraw': { job: 41, attempt: 2 },
   'job.refused': { job: 41, attempt: 1, code: 'QUEUE_FULL', reason: 'full', retryAfterMs: 100 },
+  'owners.listed': {
+    epoch: [7, 'scheduler-1.k3f9x2'],
+    owners: [['digits:1', 'scheduler-2.m4g8y3', [5, 'scheduler-2.m4g8y3']]],
+  },
   'batch.assign': {
     batch: 9,
     worker: 'worker-1.k3f9x2',

@@ -3,7 +3,7 @@
 import { Directory } from '../../actors/directory.js';
 import type { Effect } from '../../actors/effects.js';
 import type { Router } from '../../actors/router/router.js';
-import type { JobNumber, MemberId } from '../../proto/ids.js';
+import { type JobNumber, type MemberId, modelKey } from '../../proto/ids.js';
 import type { Said } from '../../proto/messages.js';
 import { Ends } from './ends.js';
 import type { Delivery, Process } from './process.js';
@@ -13,6 +13,8 @@ interface RouterView {
   readonly links: Directory;
   readonly distrusted: Set<MemberId>;
   schedulers: readonly MemberId[];
+  /** What each scheduler told last of each model: whether workers have it. */
+  readonly told: Map<string, string>;
   submitted: number;
   /** Tries after failures of the machinery, and second runs. */
   retries: number;
@@ -98,7 +100,14 @@ export class RoutingWitness {
         // Without health nobody is left to take back what it said of others.
         if (view.links.close(heard.member).includes('health')) view.distrusted.clear();
         view.distrusted.delete(heard.member);
+        for (const key of view.told.keys()) if (key.endsWith(`@${heard.member}`)) view.told.delete(key);
         break;
+      case 'model.reported': {
+        const { model, version, ready, loading, failed, resting } = heard;
+        const word = ready + resting > 0 ? 'able' : loading + failed > 0 ? 'told' : 'none';
+        view.told.set(toldKey(model, version, from), word);
+        return;
+      }
       case 'peer.judged':
         if (heard.verdict === 'down') view.distrusted.add(heard.member);
         else view.distrusted.delete(heard.member);
@@ -121,7 +130,9 @@ export class RoutingWitness {
     const { scenario } = this.truth;
     const job = this.truth.job(process.id, said.job);
     const beside = job.dispatch !== undefined && actor.job(said.job)?.placed === true;
-    this.truth.enqueued(process, to, said, view.schedulers, beside, now);
+    const word = (one: MemberId): string => view.told.get(toldKey(said.model, said.version, one)) ?? 'none';
+    const seen = `${said.ownersCount} ${said.ownersBy} ${view.schedulers.map(word).join(' ')}`;
+    this.truth.enqueued(process, to, said, view.schedulers, seen, beside, now);
     if (beside) {
       view.twinned.set(said.job, job);
       view.hedges++;
@@ -189,6 +200,7 @@ export class RoutingWitness {
         links: new Directory(),
         distrusted: new Set(),
         schedulers: [],
+        told: new Map(),
         submitted: 0,
         retries: 0,
         hedges: 0,
@@ -202,6 +214,10 @@ export class RoutingWitness {
     }
     return view;
   }
+}
+
+function toldKey(model: string, version: string, scheduler: MemberId): string {
+  return `${modelKey(model, version)}@${scheduler}`;
 }
 
 function isFailure(code: string): boolean {

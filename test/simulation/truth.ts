@@ -145,6 +145,8 @@ export class Truth {
     to: MemberId,
     said: Said<'job.enqueue'>,
     schedulers: readonly MemberId[],
+    /** All else that an owner is chosen by. */
+    seen: string,
     beside: boolean,
     now: number,
   ): void {
@@ -162,7 +164,7 @@ export class Truth {
       // One in its life: it is remembered.
       if (job.twin !== undefined) job.twin.live = false;
     }
-    const view = `${modelKey(said.model, said.version)} of ${schedulers.join(' ')}`;
+    const view = `${modelKey(said.model, said.version)} of ${schedulers.join(' ')}, ${seen}`;
     const owner = this.owners.get(view);
     if (owner === undefined) this.owners.set(view, to);
     require((owner ?? to) === to, 'I6', () => `${view}: ${to} and ${owner} are both taken for its owner`);
