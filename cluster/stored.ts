@@ -6,7 +6,7 @@ import type { Message } from '../proto/messages.js';
 import { Calls } from './calls.js';
 import { type LeaseSettings, Leases } from './leases.js';
 import { type Member, type Membership, nothing, type Standing, type Step } from './membership.js';
-import { type Condition, type NodeRecord, readRecord, writeRecord } from './record.js';
+import { type Condition, type NodeRecord, type NodeState, readRecord, writeRecord } from './record.js';
 
 export type StoreFact =
   /** It can be reached, and a watch of it has begun. */
@@ -35,6 +35,7 @@ export type Note =
   | { readonly event: 'cluster.live'; readonly members: number }
   | { readonly event: 'cluster.frozen'; readonly reason: string }
   | { readonly event: 'member.joined'; readonly member: MemberId; readonly endpoint: string }
+  | { readonly event: 'member.turned'; readonly member: MemberId; readonly state: NodeState }
   | { readonly event: 'member.gone'; readonly member: MemberId; readonly reason: string }
   | { readonly event: 'member.refused'; readonly member: string; readonly reason: string };
 
@@ -143,7 +144,11 @@ export class StoredMembership implements Membership {
     const before = this.records.get(key);
     this.records.set(key, record);
     const { endpoint } = record.member;
-    if (before !== undefined) return before.member.endpoint === endpoint ? quiet([]) : this.changed([]);
+    if (before !== undefined) {
+      const { state } = record;
+      const turned = state === before.state ? [] : [note({ event: 'member.turned', member: key, state })];
+      return before.member.endpoint === endpoint ? quiet(turned) : this.changed(turned);
+    }
     return this.changed([note({ event: 'member.joined', member: key, endpoint })]);
   }
 

@@ -3,6 +3,7 @@
 import type { Standing } from '../../cluster/membership.js';
 import type { NodeRecord } from '../../cluster/record.js';
 import type { MemberId, Role } from '../../proto/ids.js';
+import type { Epoch } from '../../proto/ownership.js';
 
 export interface ClusterView {
   readonly cluster: string;
@@ -14,6 +15,22 @@ export interface ClusterView {
   /** Why the list may be out of date; empty when it is not. */
   readonly reason: string;
   readonly members: readonly MemberView[];
+  /** Which scheduler has which model; missing where no list of that is kept. */
+  readonly owners?: OwnersView;
+}
+
+export interface OwnersView {
+  readonly epoch: Epoch;
+  readonly models: readonly OwnedView[];
+}
+
+export interface OwnedView {
+  readonly model: string;
+  readonly owner: MemberId;
+  /** Since when it has it. */
+  readonly epoch: Epoch;
+  /** Whom this node asks in its place, where it does: the owner is lost, or reaches no worker with the model. */
+  readonly asked?: MemberId;
 }
 
 export interface MemberView {

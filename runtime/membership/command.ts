@@ -1,8 +1,10 @@
 // `node runtime cluster`: asks a running node how it sees the cluster, and prints that.
+
+import type { Epoch } from '../../proto/ownership.js';
 import { ask, baseUrl, type Environment } from '../ask.js';
 import { ConfigError } from '../config/load.js';
 import { settings } from '../config/schema.js';
-import type { ClusterView, MemberView } from '../doors/cluster.js';
+import type { ClusterView, MemberView, OwnersView } from '../doors/cluster.js';
 import { readArguments } from '../flags.js';
 import { nearest } from '../nearest.js';
 
@@ -11,8 +13,8 @@ export const clusterHelp = `Usage: node runtime cluster status [--json]
 
 Asks a running node how it sees the cluster.
 
-status: who is there in numbers, by role, and whether the list is kept or is only the last that the node had.
-Ends with 1 where it is not kept now.
+status: who is there in numbers, by role, whether the list is kept or is only the last that the node had, and which
+scheduler owns which model, since which epoch. Ends with 1 where it is not kept now.
 members: every node and worker process, with its roles, its address, its state and what it has.
 
   --json                   As JSON, for programs.
@@ -38,6 +40,7 @@ interface Status {
   readonly roles: Readonly<Record<string, number>>;
   /** Those to whom the node that was asked has no link. */
   readonly unlinked: readonly string[];
+  readonly owners?: OwnersView;
 }
 
 /** What is to be printed. Throws a ConfigError for wrong use, another error where the node has no good answer. */
@@ -67,14 +70,16 @@ function verbOf([verb, ...more]: readonly string[]): (typeof verbs)[number] {
   return known;
 }
 
-function statusOf({ cluster, self, by, state, reason, members }: ClusterView): Status {
+function statusOf({ cluster, self, by, state, reason, members, owners }: ClusterView): Status {
   const roles: Record<string, number> = {};
   for (const role of members.flatMap((member) => member.roles)) roles[role] = (roles[role] ?? 0) + 1;
   const unlinked = members.filter(({ linked }) => !linked).map(({ id }) => id);
-  return { cluster, asked: self, by, state, reason, members: members.length, roles, unlinked };
+  const status = { cluster, asked: self, by, state, reason, members: members.length, roles, unlinked };
+  return owners === undefined ? status : { ...status, owners };
 }
 
-function statusText({ cluster, asked, by, state, reason, members, roles, unlinked }: Status): string {
+function statusText(status: Status): string {
+  const { cluster, asked, by, state, reason, members, roles, unlinked, owners } = status;
   const kept = by === 'nats' ? 'NATS' : 'the node that founded it';
   const counts = Object.entries(roles).map(([role, count]) => `${count} ${role}`);
   const lines = [
@@ -83,7 +88,22 @@ function statusText({ cluster, asked, by, state, reason, members, roles, unlinke
     `  members  ${members}: ${counts.join(', ')}`,
   ];
   if (unlinked.length > 0) lines.push(`  no link  to ${unlinked.join(', ')}`);
+  if (owners !== undefined) lines.push(...ownersLines(owners));
   return lines.join('\n');
+}
+
+function ownersLines({ epoch, models }: OwnersView): string[] {
+  const rows = models.map(({ model, owner, epoch: since, asked }) => [
+    `    ${model}`,
+    owner,
+    `since ${epochText(since)}`,
+    asked === undefined ? '' : asked === '' ? 'nobody can be asked' : `${asked} is asked now`,
+  ]);
+  return [`  owners   epoch ${epochText(epoch)}`, ...columns(rows)];
+}
+
+function epochText([count, by]: Epoch): string {
+  return `${count} of ${by}`;
 }
 
 function membersText({ members }: ClusterView): string {
@@ -97,17 +117,17 @@ function membersText({ members }: ClusterView): string {
   ]);
   const table = [['MEMBER', 'ROLES', 'STATE', 'LINK', 'WHERE', 'HAS'], ...rows];
   const used = (table[0] as string[]).map((_, column) => rows.some((row) => row[column] !== ''));
-  const widths = (table[0] as string[]).map((_, column) =>
-    Math.max(...table.map((row) => (row[column] as string).length)),
+  return columns(table.map((row) => row.filter((_, column) => used[column]))).join('\n');
+}
+
+function columns(rows: readonly (readonly string[])[]): string[] {
+  const widths = rows[0]?.map((_, column) => Math.max(...rows.map((row) => row[column]?.length ?? 0))) ?? [];
+  return rows.map((row) =>
+    row
+      .map((cell, column) => cell.padEnd(widths[column] ?? 0))
+      .join('  ')
+      .trimEnd(),
   );
-  return table
-    .map((row) =>
-      row
-        .flatMap((cell, column) => (used[column] === true ? [cell.padEnd(widths[column] as number)] : []))
-        .join('  ')
-        .trimEnd(),
-    )
-    .join('\n');
 }
 
 function hasText({ node }: MemberView): string {

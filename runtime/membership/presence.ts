@@ -4,14 +4,17 @@ import { hostname } from 'node:os';
 import { listedOf } from '../../cluster/local.js';
 import type { Member, Step } from '../../cluster/membership.js';
 import type { Condition, NodeRecord } from '../../cluster/record.js';
+import { Steward } from '../../cluster/steward.js';
 import type { ConnectionEvents } from '../../cluster/store.js';
 import { StoredMembership } from '../../cluster/stored.js';
 import type { Said } from '../../proto/messages.js';
-import { after, type Timer } from '../clock.js';
+import type { Ownership } from '../../proto/ownership.js';
+import { after, now, pause, type Timer } from '../clock.js';
 import type { Config } from '../config/schema.js';
 import type { Log } from '../log.js';
 import { version } from '../version.js';
 import { natsOptions } from './access.js';
+import { OwnersUpkeep } from './owners.js';
 import { Upkeep } from './upkeep.js';
 
 export interface PresenceOptions {
@@ -23,12 +26,17 @@ export interface PresenceOptions {
   readonly take: (step: Step) => void;
   /** Who is there, or how far that can be trusted, has changed. */
   readonly changed: () => void;
+  /** Who owns which model has changed. */
+  readonly owned: (list: Ownership) => void;
 }
 
 /** Far above every lease: only what nobody cleared away is dropped by it. */
 const keepMs = 3_600_000;
 const beatsPerLease = 4;
 const ticksPerBeat = 4;
+/** Who goes gives its models away first, within so long: what is left goes over when its links are lost. */
+const handOverMostMs = 3000;
+const handOverLookMs = 20;
 /** A member that is listed and not linked for so long gets a line in the log. */
 const linkWaitMs = 5000;
 
@@ -36,17 +44,31 @@ export class Presence {
   readonly membership: StoredMembership;
   private readonly options: PresenceOptions;
   private readonly upkeep: Upkeep;
+  private readonly steward: Steward;
+  private readonly owners: OwnersUpkeep;
   private linkWatch: Timer | undefined;
   private readonly noticed = new Set<string>();
   private revision = 0;
 
   constructor(options: PresenceOptions) {
     this.options = options;
-    const { config, self, log, condition, take } = options;
+    const { config, self, log, take } = options;
     const access = natsOptions(config, self.id);
     const beatMs = config.leaseMs / beatsPerLease;
     const about = { self, cluster: config.cluster, build: version, machine: hostname() };
+    const condition = (): Condition => ({ ...options.condition(), ownersEpoch: this.steward.list().epoch });
     this.membership = new StoredMembership({ ...about, condition, beatMs, leaseMs: config.leaseMs });
+    const tickMs = beatMs / ticksPerBeat;
+    this.steward = new Steward({
+      self: self.id,
+      nodes: () => this.membership.nodes(),
+      standing: () => this.membership.standing().state,
+      patienceMs: config.leaseMs / 2,
+      spaceMs: tickMs,
+    });
+    const ownersStore = { name: `signalbox-${config.cluster}-owners`, keepMs: 0 };
+    const { steward } = this;
+    this.owners = new OwnersUpkeep({ steward, store: ownersStore, tickMs, log, told: options.owned });
     this.upkeep = new Upkeep({
       membership: this.membership,
       connect: async (events: ConnectionEvents) => {
@@ -57,13 +79,15 @@ export class Presence {
       store: { name: `signalbox-${config.cluster}-members`, keepMs },
       where: config.nats,
       startMs: config.natsWaitMs,
-      tickMs: beatMs / ticksPerBeat,
+      tickMs,
       log,
       take,
       changed: () => {
         this.revision++;
+        this.owners.membersChanged();
         options.changed();
       },
+      connected: (connection) => this.owners.connected(connection),
     });
   }
 
@@ -80,10 +104,23 @@ export class Presence {
   /** This node has changed. */
   renew(): void {
     this.upkeep.renew();
+    this.owners.membersChanged();
+  }
+
+  /** Resolves when others own what this node did, or when nobody takes it. */
+  async handedOver(): Promise<void> {
+    const { id } = this.options.self;
+    const until = now() + handOverMostMs;
+    const isOthers = (): boolean => !this.steward.list().owners.some(([, owner]) => owner === id);
+    const canMove = (): boolean =>
+      this.membership.standing().state === 'live' &&
+      this.nodes().some(({ member, state }) => state === 'serving' && member.roles.includes('scheduler'));
+    while (!isOthers() && canMove() && now() < until) await pause(handOverLookMs);
   }
 
   stop(): Promise<void> {
     this.linkWatch?.cancel();
+    this.owners.stop();
     return this.upkeep.stop();
   }
 

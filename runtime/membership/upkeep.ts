@@ -20,6 +20,8 @@ export interface UpkeepOptions {
   readonly take: (step: Step) => void;
   /** Something that may matter to those who look has changed. */
   readonly changed: () => void;
+  /** What else is kept there goes over the same connection: it is there, perhaps again, or lost. */
+  readonly connected?: (connection: Connection | undefined) => void;
   readonly clock?: Clock;
   readonly waits?: Waits;
 }
@@ -165,8 +167,9 @@ export class Upkeep {
         if (isOurs()) this.lose(reason);
       },
     });
-    if (isOurs()) this.endWatch = end;
-    else end();
+    if (!isOurs()) return end();
+    this.endWatch = end;
+    this.options.connected?.(this.connection);
   }
 
   private async connect(): Promise<Connection> {
@@ -176,6 +179,7 @@ export class Upkeep {
         if (!isCurrent()) return;
         this.turn++;
         this.tell({ type: 'store.lost', reason });
+        this.options.connected?.(undefined);
       },
       back: () => {
         if (isCurrent()) void this.open();
@@ -183,6 +187,7 @@ export class Upkeep {
       closed: (reason) => {
         if (!isCurrent()) return;
         this.connection = undefined;
+        this.options.connected?.(undefined);
         this.lose(reason);
       },
     });

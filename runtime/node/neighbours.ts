@@ -1,6 +1,9 @@
-// The cluster as this node sees it: its list of members, with what nodes say of themselves where they do.
+// The cluster as this node sees it: its list of members, with what nodes say of themselves where they do, and who owns which
+// model.
+import type { Router } from '../../actors/router/router.js';
 import type { MemberId } from '../../proto/ids.js';
-import type { ClusterView, MemberView } from '../doors/cluster.js';
+import { compareEpochs, noEpoch } from '../../proto/ownership.js';
+import type { ClusterView, MemberView, OwnedView } from '../doors/cluster.js';
 import type { Presence } from '../membership/presence.js';
 import type { MemberProcess } from './member.js';
 
@@ -8,6 +11,7 @@ export function clusterView(
   cluster: string,
   self: MemberId,
   member: MemberProcess,
+  router: Router,
   presence: Presence | undefined,
 ): ClusterView {
   const records = new Map(presence?.nodes().map((record) => [record.member.id, record]));
@@ -19,5 +23,15 @@ export function clusterView(
     return { ...seen, node: { state, machine, build, models, labels, workers, jobs } };
   });
   const by = presence === undefined ? 'founder' : 'nats';
-  return { cluster, self, by, ...member.standing(), members };
+  const view = { cluster, self, by, ...member.standing(), members } as const;
+  const { epoch } = router.ownership;
+  return compareEpochs(epoch, noEpoch) === 0 ? view : { ...view, owners: { epoch, models: owned(router) } };
+}
+
+function owned(router: Router): OwnedView[] {
+  return router.ownership.owners.map(([model, owner, epoch]) => {
+    const [name = '', version = ''] = model.split(':');
+    const asked = router.ownerOf(name, version);
+    return asked === owner ? { model, owner, epoch } : { model, owner, epoch, asked };
+  });
 }

@@ -47,6 +47,8 @@ const readinessFacts = [
   'link.opened',
   'link.lost',
   'peer.judged',
+  'owners.told',
+  'owners.listed',
   'drain.requested',
 ] as const;
 
@@ -184,7 +186,7 @@ export class Node {
     });
     engine.attach(this.member.host);
     const { member } = this;
-    engine.attachCluster(() => clusterView(this.config.cluster, self.id, member, this.presence));
+    engine.attachCluster(() => clusterView(this.config.cluster, self.id, member, router, this.presence));
     this.pipelines = createPipelines(engine, this.config, doorOptions(this.config));
     engine.attachPipelines(this.pipelines);
     this.keeper = this.keeperWith(router);
@@ -219,6 +221,7 @@ export class Node {
         for (const word of this.membersWord()) this.children.tell(word);
         this.engine?.readinessChanged();
       },
+      owned: (list) => this.member?.host.hear({ type: 'owners.told', ...list }),
     });
   }
 
@@ -330,11 +333,13 @@ export class Node {
     this.watch?.stop();
     this.log.info('node.draining', {});
     this.presence?.renew();
+    const handedOver = this.presence?.handedOver();
     this.drainUntil = now() + this.config.drainMs;
     this.engine?.close();
     // What its steps still make of a request are new jobs to the router.
     await this.pipelines?.drain(this.config.drainMs);
     if (this.plan.serves.has('router')) await this.drainRouter();
+    await handedOver;
     this.chart.move('done');
     await this.goDown();
   }

@@ -1,0 +1,145 @@
+// Keeps the list of who owns which model: carries out what the steward decides in a store of its own, over the connection that
+// the node's membership has, and tells it what came of that and what time it is. Without it models are served all the same.
+
+import type { Steward, StewardEffect, StewardFact, StewardNote } from '../../cluster/steward.js';
+import type { Connection, Store, StoreOptions } from '../../cluster/store.js';
+import type { Ownership } from '../../proto/ownership.js';
+import { type Clock, realClock, type Timer } from '../clock.js';
+import type { Log } from '../log.js';
+
+export interface OwnersOptions {
+  readonly steward: Steward;
+  readonly store: StoreOptions;
+  readonly tickMs: number;
+  readonly log: Log;
+  /** For the actors of this node. */
+  readonly told: (list: Ownership) => void;
+  readonly clock?: Clock;
+  /** Between two tries to open the store. */
+  readonly againMs?: number;
+}
+
+const againUsualMs = 1000;
+const levels: Readonly<Record<StewardNote['event'], 'info' | 'warn' | 'error'>> = {
+  'owners.changed': 'info',
+  'owners.refused': 'warn',
+  'owners.unwritten': 'warn',
+  'owners.rewound': 'warn',
+  'owners.clashed': 'error',
+};
+
+export class OwnersUpkeep {
+  private readonly options: OwnersOptions;
+  private readonly clock: Clock;
+  private connection: Connection | undefined;
+  private store: Store | undefined;
+  private endWatch: () => void = () => {};
+  /** Of two that try to open the store the later one goes on. */
+  private turn = 0;
+  private amiss = '';
+  private isStopped = false;
+  private ticking: Timer | undefined;
+
+  constructor(options: OwnersOptions) {
+    this.options = options;
+    this.clock = options.clock ?? realClock;
+    this.tick();
+  }
+
+  /** There is one, perhaps again, or none any more. */
+  connected(connection: Connection | undefined): void {
+    if (this.isStopped) return;
+    this.connection = connection;
+    if (connection !== undefined) return void this.open();
+    this.turn++;
+    this.tell({ type: 'store.lost' });
+  }
+
+  membersChanged(): void {
+    this.tell({ type: 'members.changed' });
+  }
+
+  stop(): void {
+    this.isStopped = true;
+    this.turn++;
+    this.ticking?.cancel();
+    this.endWatch();
+  }
+
+  private tick(): void {
+    const look = (): void => {
+      this.tell({ type: 'tick' });
+      if (!this.isStopped) this.tick();
+    };
+    this.ticking = this.clock.after(this.options.tickMs, look, false);
+  }
+
+  /** Tries until it has the store and a watch of it. */
+  private async open(): Promise<void> {
+    const turn = ++this.turn;
+    while (turn === this.turn && this.connection !== undefined) {
+      try {
+        return await this.tryToOpen(turn, this.connection);
+      } catch (fault) {
+        if (turn !== this.turn) return;
+        const reason = (fault as Error).message;
+        if (reason !== this.amiss) this.options.log.warn('owners.unreachable', { reason });
+        this.amiss = reason;
+        await this.clock.pause(this.options.againMs ?? againUsualMs);
+      }
+    }
+  }
+
+  private async tryToOpen(turn: number, connection: Connection): Promise<void> {
+    const store = await connection.open(this.options.store);
+    if (turn !== this.turn) return;
+    this.endWatch();
+    this.store = store;
+    this.amiss = '';
+    this.tell({ type: 'store.opened' });
+    const tell = (fact: StewardFact): void => {
+      if (turn === this.turn) this.tell(fact);
+    };
+    const end = await store.watch({
+      put: (key, { text, revision }) => tell({ type: 'entry.put', key, text, revision }),
+      removed: (key) => tell({ type: 'entry.removed', key }),
+      caughtUp: () => tell({ type: 'store.caughtUp' }),
+      ended: () => {
+        if (turn !== this.turn) return;
+        this.tell({ type: 'store.lost' });
+        void this.open();
+      },
+    });
+    if (turn === this.turn) this.endWatch = end;
+    else end();
+  }
+
+  private tell(fact: StewardFact): void {
+    if (this.isStopped) return;
+    for (const effect of this.options.steward.told(fact, this.clock.now())) this.perform(effect);
+  }
+
+  private perform(effect: StewardEffect): void {
+    switch (effect.type) {
+      case 'write':
+        return void this.write(effect);
+      case 'reopen':
+        return void this.open();
+      case 'told':
+        return this.options.told(effect.list);
+      case 'note': {
+        const { event, ...fields } = effect.note;
+        this.options.log[levels[event]](event, fields);
+      }
+    }
+  }
+
+  private async write({ key, text, expected }: Extract<StewardEffect, { type: 'write' }>): Promise<void> {
+    try {
+      const revision = await this.store?.write(key, text, expected);
+      this.tell(revision === undefined ? { type: 'write.refused' } : { type: 'write.done', revision });
+    } catch (fault) {
+      this.tell({ type: 'write.failed', reason: (fault as Error).message });
+    }
+  }
+}
