@@ -75,6 +75,8 @@ export const messages = {
   memberAnnounced: say(2, 'member.announced', { cluster: name, member, build: text }),
   membersListed: say(3, 'members.listed', { revision: count, members: listOf(member, limits.membersMax) }),
   memberLeft: say(4, 'member.left', { member: name, reason: text }),
+  /** Before it announces itself over a link with keys: that the key it connects with is its own. */
+  memberProved: say(5, 'member.proved', { key: name, proof: name }),
 
   // Trust.
   peerBeat: say(10, 'peer.beat', { sequence: count, intervalMs: duration }),

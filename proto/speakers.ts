@@ -7,6 +7,7 @@ const speakers: Readonly<Record<MessageType, Role | 'anybody'>> = {
   'member.announced': 'anybody',
   'members.listed': 'anybody',
   'member.left': 'anybody',
+  'member.proved': 'anybody',
   'peer.beat': 'anybody',
   'peer.judged': 'health',
   'worker.exited': 'host',

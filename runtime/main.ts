@@ -20,6 +20,10 @@ const repeatMs = 500;
 async function main(): Promise<void> {
   const [first, ...rest] = process.argv.slice(2);
   if (first === 'jobs') return print(await jobsText(rest, environment()));
+  if (first === 'keys') {
+    const { keysText } = await import('./keys/command.js');
+    return print(keysText(rest, environment()));
+  }
   if (first === 'infer') {
     const { inferText } = await import('./infer/command.js');
     return print(await inferText(rest, environment()));
@@ -61,7 +65,7 @@ try {
 } catch (fault) {
   printError(`signalbox: ${(fault as Error).message}`);
   const [first] = process.argv.slice(2);
-  const command = ['jobs', 'models', 'infer', 'cluster'].includes(first ?? '')
+  const command = ['jobs', 'models', 'infer', 'cluster', 'keys'].includes(first ?? '')
     ? `node runtime ${first}`
     : 'node runtime';
   if (fault instanceof ConfigError) printError(`\`${command} --help\` lists what can be set.`);

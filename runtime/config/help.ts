@@ -17,6 +17,7 @@ export function helpText(): string {
     '  node runtime jobs --help        what became of the latest requests to a node that runs',
     '  node runtime --role worker --nats nats://127.0.0.1:4222    the same, in a cluster that finds itself by NATS',
     '  node runtime cluster --help     who is there, as a node that runs sees it',
+    '  node runtime keys --help        makes the key of a node, for links between machines, and lists whom it trusts',
     '  node runtime models --help      checks a folder of models; lists, loads and unloads those of a node that runs',
     '  node runtime --config node.yaml settings from a file, by the names below without dashes: httpPort, not http-port',
     '',

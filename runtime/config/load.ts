@@ -71,6 +71,7 @@ function readFlags(args: readonly string[]): {
         'jobs',
         'models',
         'cluster',
+        'keys',
       ]);
     else if (value === undefined) throw new ConfigError(`${flag} needs a value: ${flag} <value>`);
     else {

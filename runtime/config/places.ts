@@ -20,6 +20,11 @@ export function ownEndpoint(member: MemberId): string {
   return `ipc://${join(folder(), `${member}.sock`)}`;
 }
 
+/** The key of a node, and whom it trusts. */
+export function ownKeysFolder(): string {
+  return join(process.env.XDG_CONFIG_HOME || join(homedir(), '.config'), 'signalbox');
+}
+
 /** What may be lost, but is costly to find out again. */
 export function ownCacheFolder(): string {
   return join(process.env.XDG_CACHE_HOME || join(homedir(), '.cache'), 'signalbox');

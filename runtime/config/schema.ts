@@ -34,7 +34,7 @@ export const settings = {
   join: text(
     '',
     endpoint,
-    'ipc:///path or tcp://host:port',
+    'ipc:///path, tcp://host:port or tcp://key@host:port',
     'The node to join. Without it a node with a router founds the cluster, another joins the local one.',
   ),
   endpoint: text(
@@ -80,9 +80,21 @@ export const settings = {
     600_000,
     'A node that NATS has had no word of for so long is gone. It writes four times as often. Below 10 s the loss of a NATS server may look like that of nodes.',
   ),
+  keyFile: text(
+    '',
+    anyText,
+    'a file',
+    'The key of this node, made by `node runtime keys new`: over tcp it talks to nodes with keys only, encrypted, and only to those that it trusts.',
+  ),
+  trustFile: text(
+    '',
+    anyText,
+    'a file',
+    'The keys of the nodes that it trusts, written by `node runtime keys trust`; read again when it changes. Default: `trusted` beside `keyFile`.',
+  ),
   insecure: flag(
     false,
-    'Allows addresses that are not loopback. There is no authentication yet: only where the network is trusted.',
+    'Allows addresses that are not loopback, of the doors and, without keys, of `endpoint`: only where the network is trusted.',
   ),
   models: text('examples/models', /^.{1,4000}$/s, 'a folder', 'The model repository.'),
   modelControl: choice('on', ['on', 'off'], 'Whether clients of this node may load and unload models.'),

@@ -9,6 +9,7 @@ import type { Message, Said } from '../../proto/messages.js';
 import { maySay } from '../../proto/speakers.js';
 import { after, type Timer } from '../clock.js';
 import { type Frames, Host, type Performers } from '../host/host.js';
+import type { KeyRing } from '../keys/ring.js';
 import type { Log } from '../log.js';
 import type { DropReason } from '../post/mail.js';
 import { PostOffice } from '../post/office.js';
@@ -21,6 +22,7 @@ const wordWaitMs = 250;
 export interface MemberOptions {
   readonly self: Member;
   readonly cluster: string;
+  readonly keys: KeyRing;
   /** By default local, without being its founder. */
   readonly membership?: Membership;
   readonly beatMs: number;
@@ -64,7 +66,8 @@ export class MemberProcess {
         member: [self.id, self.roles, self.endpoint, self.host],
         build: version,
       }),
-      transport: zeromqTransport(),
+      keys: options.keys,
+      transport: zeromqTransport({ keys: options.keys }),
       events: {
         delivered: (from, message, frames) => this.delivered(from, message, frames),
         opened: (member) => this.opened(member),

@@ -14,6 +14,7 @@ import { type Config, settings } from '../config/schema.js';
 import type { Door } from '../doors/door.js';
 import { createGrpcDoor } from '../doors/grpc/door.js';
 import { createRestDoor } from '../doors/rest/door.js';
+import { KeyKeeper } from '../keys/keeper.js';
 import type { Log } from '../log.js';
 import { Presence } from '../membership/presence.js';
 import { scanRepository } from '../models/repository.js';
@@ -58,6 +59,7 @@ export class Node {
   private readonly plan: Plan;
   private readonly log: Log;
   private readonly children: Children;
+  private readonly keys: KeyKeeper;
   private readonly supervisor: Supervisor;
   private catalogue = new Catalogue([]);
   private keeper: Keeper | undefined;
@@ -81,6 +83,7 @@ export class Node {
       (exit) => this.childExited(exit),
       (model) => void this.keeper?.outdated(model),
     );
+    this.keys = new KeyKeeper(config, plan.pair, log, (word) => this.children.tell(word));
     this.supervisor = new Supervisor(supervisorSettings(config, plan.workerNames));
   }
 
@@ -161,6 +164,7 @@ export class Node {
 
   private async bind(): Promise<void> {
     const { self, founder, bind } = this.plan;
+    this.keys.start();
     this.presence = this.config.nats === '' ? undefined : this.presenceOf(this.config);
     const router = new Router(routerLimits(this.config), now());
     this.engine = new NodeEngine(self.id, router, this.catalogue, this.config.jobsKeptMax);
@@ -169,6 +173,7 @@ export class Node {
       self,
       membership: this.presence?.membership ?? new LocalMembership(self, founder),
       cluster: this.config.cluster,
+      keys: this.keys.ring,
       beatMs: this.config.beatMs,
       log: this.log,
       payloadOf: (message) => engine.frames(message),
@@ -316,7 +321,7 @@ export class Node {
     const member = memberId(name, incarnation());
     const join = this.plan.bind === '' ? this.plan.join : [this.plan.bind];
     const order = workerOrder(this.config, slot, { member, name, host: this.plan.self.id, join });
-    this.children.spawn(slot, order, [this.modelsWord(), ...this.membersWord()]);
+    this.children.spawn(slot, order, [...this.keys.words(), this.modelsWord(), ...this.membersWord()]);
     this.member?.host.hear({ type: 'child.spawned', slot, member });
   }
 

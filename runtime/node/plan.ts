@@ -5,6 +5,9 @@ import { memberId, type Role } from '../../proto/ids.js';
 import { ConfigError } from '../config/load.js';
 import { ownEndpoint, wellKnownEndpoint } from '../config/places.js';
 import { type Config, flagOf, type SettingName, settings } from '../config/schema.js';
+import { ownPair } from '../keys/keeper.js';
+import type { KeyPair } from '../keys/pair.js';
+import { keyIn, withKey } from '../post/endpoint.js';
 
 export interface Plan {
   readonly self: Member;
@@ -15,6 +18,8 @@ export interface Plan {
   readonly join: readonly string[];
   readonly serves: ReadonlySet<Role>;
   readonly workerNames: readonly string[];
+  /** The keys of this node; undefined where it has none. */
+  readonly pair: KeyPair | undefined;
 }
 
 export function planOf(config: Config): Plan {
@@ -40,22 +45,26 @@ export function planOf(config: Config): Plan {
         'change one of them (0 takes any that is free)',
     );
   }
-  if (!config.insecure) {
-    refusePublic('host', config.host, config.host);
-    const tcp = /^tcp:\/\/(.+):\d+$/.exec(endpoint);
-    if (tcp !== null) refusePublic('endpoint', endpoint, tcp[1] as string);
-  }
+  const pair = ownPair(config);
+  refuseKeysAmiss(config, pair);
+  if (!config.insecure) refusePublic(config, endpoint, pair);
   const workerNames = Array.from({ length: serves.has('worker') ? config.workerCount : 0 }, (_, index) =>
     founder ? `worker-${index + 1}` : `${config.name}-worker-${index + 1}`,
   );
   const roles: Role[] = [...core, ...(serves.has('worker') ? (['host'] as const) : [])];
   return {
-    self: { id, roles, endpoint: core.length > 0 ? config.advertise || endpoint : '', host: '' },
+    self: {
+      id,
+      roles,
+      endpoint: core.length > 0 ? withKey(config.advertise || endpoint, pair?.publicKey) : '',
+      host: '',
+    },
     founder,
-    bind: core.length > 0 ? endpoint : '',
+    bind: core.length > 0 ? withKey(endpoint, pair?.publicKey) : '',
     join: founder || byNats ? [] : [config.join || wellKnownEndpoint(config.cluster)],
     serves,
     workerNames,
+    pair,
   };
 }
 
@@ -86,10 +95,44 @@ export function incarnation(): string {
   return randomBytes(5).toString('hex');
 }
 
-function refusePublic(name: string, value: string, host: string): void {
-  if (/^(localhost|127(\.\d{1,3}){3}|\[?::1\]?)$/.test(host)) return;
+function refusePublic(config: Config, endpoint: string, pair: KeyPair | undefined): void {
+  if (!isLoopback(config.host)) {
+    throw new ConfigError(
+      `${flagOf('host')} ${config.host} is reachable from other machines and the doors know no keys yet; ` +
+        'use a loopback address, or --insecure where the network is trusted',
+    );
+  }
+  const [, host] = /^tcp:\/\/(.+):\d+$/.exec(endpoint) ?? [];
+  if (host === undefined || pair !== undefined || isLoopback(host)) return;
   throw new ConfigError(
-    `${flagOf(name)} ${value} is reachable from other machines and this version has no keys yet; ` +
+    `${flagOf('endpoint')} ${endpoint} is reachable from other machines, and this node has no keys: ` +
+      `make them with \`node runtime keys new\` and name them with ${flagOf('keyFile')}, ` +
       'use a loopback address, or --insecure where the network is trusted',
   );
+}
+
+function isLoopback(host: string): boolean {
+  return /^(localhost|127(\.\d{1,3}){3}|\[?::1\]?)$/.test(host);
+}
+
+/** Over tcp both sides have keys or neither has, and who calls has to know the key of whom it calls. */
+function refuseKeysAmiss({ endpoint, advertise, join }: Config, pair: KeyPair | undefined): void {
+  const keyed = Object.entries({ endpoint, advertise }).find(([, value]) => keyIn(value) !== '');
+  if (keyed !== undefined) {
+    throw new ConfigError(
+      `${flagOf(keyed[0])} names a key: that of this node is put there by itself, write tcp://host:port`,
+    );
+  }
+  if (pair === undefined && keyIn(join) !== '') {
+    throw new ConfigError(
+      `${flagOf('join')} names the key of the node there, and this node has none to answer with: ` +
+        `make one with \`node runtime keys new\` and name it with ${flagOf('keyFile')}`,
+    );
+  }
+  if (pair !== undefined && join.startsWith('tcp://') && keyIn(join) === '') {
+    throw new ConfigError(
+      `${flagOf('join')} ${join} does not say whose key is there: write tcp://<its public key>@host:port, ` +
+        'as `node runtime keys show` prints it there',
+    );
+  }
 }

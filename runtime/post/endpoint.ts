@@ -7,7 +7,8 @@ import { pause } from '../clock.js';
 
 export type Endpoint =
   | { readonly kind: 'ipc'; readonly path: string }
-  | { readonly kind: 'tcp'; readonly host: string; readonly port: number };
+  /** The key of whoever is there; empty where it has none. */
+  | { readonly kind: 'tcp'; readonly host: string; readonly port: number; readonly key: string };
 
 /** The kernel's bound for the path of a unix socket, without its final zero. */
 const pathBytesMax = 107;
@@ -24,12 +25,28 @@ export function parseEndpoint(endpoint: string): Endpoint | string {
     if (length <= pathBytesMax) return { kind: 'ipc', path };
     return `the endpoint ${endpoint} has a path of ${length} bytes, a unix socket takes ${pathBytesMax}: use a shorter folder`;
   }
-  const [, host, digits] = /^tcp:\/\/(\[[0-9a-fA-F:.]+\]|[^\s:/[\]]+):(\d{1,5})$/.exec(endpoint) ?? [];
+  const [, key = '', host, digits] =
+    /^tcp:\/\/(?:([0-9a-f]{64})@)?(\[[0-9a-fA-F:.]+\]|[^\s:/[\]@]+):(\d{1,5})$/.exec(endpoint) ?? [];
   const port = Number(digits);
   if (host === undefined || port > 65_535) {
-    return `the endpoint ${endpoint} is none: write tcp://host:port or ipc:///folder/name`;
+    return `the endpoint ${endpoint} is none: write tcp://host:port or ipc:///folder/name, with keys tcp://key@host:port`;
   }
-  return { kind: 'tcp', host, port };
+  return { kind: 'tcp', host, port, key };
+}
+
+/** Of a tcp endpoint, with the key of whoever listens there. */
+export function withKey(endpoint: string, key: string | undefined): string {
+  return key === undefined ? endpoint : endpoint.replace(/^tcp:\/\/(?!.*@)/, `tcp://${key}@`);
+}
+
+export function withoutKey(endpoint: string): string {
+  return endpoint.replace(/^tcp:\/\/[^@]*@/, 'tcp://');
+}
+
+/** Empty where it names none. */
+export function keyIn(endpoint: string): string {
+  const place = parseEndpoint(endpoint);
+  return typeof place === 'object' && place.kind === 'tcp' ? place.key : '';
 }
 
 /** Makes way for a socket at the path: creates its folder for this user alone and clears away what a dead owner left. */

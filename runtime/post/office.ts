@@ -3,6 +3,8 @@
 import type { MemberId, Role } from '../../proto/ids.js';
 import type { Message, Said } from '../../proto/messages.js';
 import { settle } from '../clock.js';
+import type { KeyRing } from '../keys/ring.js';
+import { Credentials } from './credentials.js';
 import { type DropReason, dropReasons, type MailFault, readMail, readRefusal } from './mail.js';
 import { Outbox, soleDelivery } from './outbox.js';
 import { isDialled, type LinkId, type Transport, type TransportFactory } from './transport.js';
@@ -33,6 +35,8 @@ export interface OfficeOptions {
   readonly announcement: () => Said<'member.announced'>;
   readonly transport: TransportFactory;
   readonly events: OfficeEvents;
+  /** Over tcp nobody is heard whose key it does not trust, once it has a pair. */
+  readonly keys?: KeyRing | undefined;
 }
 
 interface Link {
@@ -51,6 +55,7 @@ export class PostOffice {
   readonly #links = new Map<LinkId, Link>();
   /** The link by which each member is written to. */
   readonly #routes = new Map<MemberId, Link>();
+  readonly #credentials: Credentials;
   readonly #drops = new Map<DropReason, number>(dropReasons.map((reason) => [reason, 0]));
   #waiting: Link[] = [];
   #settling = false;
@@ -59,6 +64,8 @@ export class PostOffice {
   constructor(options: OfficeOptions) {
     this.#options = options;
     this.#events = guarded(options.events);
+    this.#credentials = new Credentials(options.self, options.keys);
+    options.keys?.watch(() => this.#reviewKeys());
     this.#transport = options.transport(options.self, {
       received: (link, frames) => this.#received(link, frames),
       opened: (link) => this.#opened(link),
@@ -68,6 +75,7 @@ export class PostOffice {
 
   /** Resolves to the endpoint actually bound. */
   bind(endpoint: string): Promise<string> {
+    this.#credentials.listen(endpoint);
     return this.#transport.bind(endpoint);
   }
 
@@ -166,13 +174,17 @@ export class PostOffice {
     this.#lost(id, 'its link opened anew');
     const link = newLink(id);
     this.#links.set(id, link);
-    if (isDialled(id)) this.#say(link, this.#options.announcement());
+    if (!isDialled(id)) return;
+    const proof = this.#credentials.proofFor(id);
+    if (proof !== undefined) this.#say(link, proof);
+    this.#say(link, this.#options.announcement());
   }
 
   #lost(id: LinkId, reason: string): void {
     const link = this.#links.get(id);
     if (this.#closed || link === undefined) return;
     this.#links.delete(id);
+    this.#credentials.forget(id);
     const member = link.member?.id;
     if (member === undefined || this.#routes.get(member) !== link) return;
     const spare = this.#linkOf(member);
@@ -224,6 +236,8 @@ export class PostOffice {
     if (link === undefined) return;
     if (message.type === 'member.announced') {
       this.#meet(link, message);
+    } else if (message.type === 'member.proved') {
+      this.#credentials.show(id, message);
     } else if (message.type === 'link.refused') {
       this.#heedRefusal(link, message.reason);
     } else if (link.member !== undefined) {
@@ -237,7 +251,10 @@ export class PostOffice {
 
   #meet(link: Link, said: Said<'member.announced'>): void {
     const ours = this.#options.announcement();
-    const unfit = unfitness(link.id, said, ours);
+    const unkeyed = this.#credentials.amiss(link.id, said.member[0]);
+    // Somebody else may have taken over the connection of a member.
+    if (unkeyed !== undefined && link.member !== undefined) return this.#broken(link, unkeyed);
+    const unfit = unfitness(link.id, said, ours) ?? unkeyed;
     if (unfit !== undefined) {
       this.#refuse(link, unfit);
       return;
@@ -285,6 +302,13 @@ export class PostOffice {
     }
     // It no longer knows us: what was said since is lost, so both begin again.
     this.#broken(link, `the other side refuses: ${reason}`);
+  }
+
+  /** Whose key is not trusted any more is neither heard nor spoken to; who is again may announce itself anew. */
+  #reviewKeys(): void {
+    const { struck, restored } = this.#credentials.review();
+    for (const id of struck) this.#lost(id, 'its key is not listed any more');
+    for (const id of restored) this.#transport.hangUp(id);
   }
 
   #drop(link: Link, drop: DropReason, reason: string): void {

@@ -4,16 +4,20 @@ import { Dealer, Router } from 'zeromq';
 import { joinEnvelopes } from '../../proto/frame.js';
 import type { MemberId } from '../../proto/ids.js';
 import { limits } from '../../proto/limits.js';
-import { after, settle, type Timer } from '../clock.js';
-import { clearPath, leavePath, parseEndpoint } from './endpoint.js';
+import { after, settle } from '../clock.js';
+import type { KeyRing } from '../keys/ring.js';
+import { clientKeys, handshakeFault, serverKeys } from './curve.js';
+import { DialledLinks } from './dialled.js';
+import { clearPath, type Endpoint, leavePath, parseEndpoint, withKey, withoutKey } from './endpoint.js';
+import { type Fault, hand, handshakeFaults, lookDelayMs, looksInHaste, receive, whyUnsent } from './socket.js';
 import {
-  align,
   isDialled,
   type LinkId,
   type Transport,
   type TransportEvents,
   type TransportFactory,
 } from './transport.js';
+import { ZapDoor, zapEndpoint } from './zap.js';
 
 export interface ZeromqOptions {
   /** A peer that sends a longer frame is disconnected before memory is given to it. */
@@ -22,6 +26,8 @@ export interface ZeromqOptions {
   readonly queuedMax: number;
   readonly reconnectMs: number;
   readonly reconnectMsMax: number;
+  /** Links over tcp are for those alone whom it trusts, once it has a pair. */
+  readonly keys: KeyRing | undefined;
 }
 
 const usual: ZeromqOptions = {
@@ -29,42 +35,46 @@ const usual: ZeromqOptions = {
   queuedMax: 8192,
   reconnectMs: 10,
   reconnectMsMax: 200,
+  keys: undefined,
 };
 
 export function zeromqTransport(options: Partial<ZeromqOptions> = {}): TransportFactory {
   return (self, events) => new ZeromqTransport(self, events, { ...usual, ...options });
 }
 
-/** Waits between looking for what libzmq has reported, for it reports before it carries out. */
-const probeDelaysMs = [0.5, 1, 2, 5, 10, 25, 50, 100, 250];
 const closedWithinMs = 500;
-
-function probeDelayMs(turn: number): number {
-  return probeDelaysMs[Math.min(turn, probeDelaysMs.length - 1)] as number;
-}
 
 /** A frame without envelopes: says nothing, but can't be sent to somebody who is gone. */
 const probe = joinEnvelopes([]);
 const idBytesMax = limits.nameLengthMax;
 
-interface Dialled {
-  readonly dealer: Dealer;
-  open: boolean;
-  /** Connected, but the socket has yet to take notice. */
-  looking: Timer | undefined;
-}
+/** Where whoever connects to a socket with keys has to be listed. */
+const door = new ZapDoor(() => {
+  const socket = new Router({ linger: 0 });
+  try {
+    socket.bindSync(zapEndpoint);
+  } catch (fault) {
+    socket.close();
+    throw fault;
+  }
+  return socket;
+});
 
 class ZeromqTransport implements Transport {
   readonly #self: MemberId;
   readonly #events: TransportEvents;
   readonly #options: ZeromqOptions;
-  readonly #dialled = new Map<LinkId, Dialled>();
+  readonly #dialled: DialledLinks;
   /** Routing ids of those who spoke to us. */
   readonly #peers = new Map<LinkId, Buffer>();
   #router: Router | undefined;
+  /** By which the door knows it; empty where nobody needs a key. */
+  #domain = '';
   #bound = '';
   /** Of those who dialled us, whether they spoke or not. */
   #connections = 0;
+  /** Of those that are about to end, how many had never got through their handshake. */
+  #strangers = 0;
   #missing = 0;
   #probing = false;
   #closed = false;
@@ -73,6 +83,11 @@ class ZeromqTransport implements Transport {
     this.#self = self;
     this.#events = events;
     this.#options = options;
+    this.#dialled = new DialledLinks({
+      events,
+      keys: options.keys,
+      newDealer: (place) => this.#newDealer(place),
+    });
   }
 
   async bind(endpoint: string): Promise<string> {
@@ -80,7 +95,10 @@ class ZeromqTransport implements Transport {
     if (typeof place === 'string') throw new Error(place);
     if (this.#router !== undefined) throw new Error(`this node listens at ${this.#bound} already`);
     if (place.kind === 'ipc') await clearPath(place.path);
+    const keys = serverKeys(place, this.#options.keys?.pair);
+    if (keys !== undefined) this.#domain = await door.guard(this.#options.keys as KeyRing);
     const router = new Router({
+      ...(keys && { ...keys, zapDomain: this.#domain }),
       mandatory: true,
       handover: true,
       sendTimeout: 0,
@@ -90,9 +108,10 @@ class ZeromqTransport implements Transport {
       maxMessageSize: this.#options.frameBytesMax,
     });
     try {
-      router.bindSync(endpoint.replace('//localhost:', '//127.0.0.1:'));
+      router.bindSync(withoutKey(endpoint).replace('//localhost:', '//127.0.0.1:'));
     } catch (error) {
       router.close();
+      this.#leaveDoor();
       throw new Error(whyNotBound(endpoint, error as NodeJS.ErrnoException));
     }
     this.#router = router;
@@ -100,57 +119,53 @@ class ZeromqTransport implements Transport {
     router.events.on('accept', () => {
       this.#connections += 1;
     });
+    for (const fault of handshakeFaults) {
+      router.events.on(fault, ({ error }) => {
+        this.#strangers += 1;
+        this.#handshakeFailed(fault, error as Fault);
+      });
+    }
     router.events.on('disconnect', () => {
       this.#connections -= 1;
-      this.#oneIsGone();
+      if (this.#strangers > 0) this.#strangers -= 1;
+      else this.#oneIsGone();
     });
     void this.#readBound(router);
-    return this.#bound;
+    return withKey(this.#bound, keys && this.#options.keys?.pair?.publicKey);
   }
 
   dial(endpoint: string): LinkId {
     const place = parseEndpoint(endpoint);
     if (typeof place === 'string') throw new Error(place);
-    if (this.#closed || this.#dialled.has(endpoint)) return endpoint;
-    const dealer = new Dealer({
+    if (!this.#closed) this.#dialled.add(endpoint, place);
+    return endpoint;
+  }
+
+  #newDealer(place: Endpoint): Dealer {
+    const { queuedMax, frameBytesMax, reconnectMs, reconnectMsMax, keys } = this.#options;
+    return new Dealer({
       routingId: this.#self,
       // Nothing is kept for a peer that is not there, so nothing old reaches the one who comes after it.
       immediate: true,
       sendTimeout: 0,
       linger: 0,
-      ipv6: endpoint.includes('['),
-      sendHighWaterMark: this.#options.queuedMax,
-      maxMessageSize: this.#options.frameBytesMax,
-      reconnectInterval: this.#options.reconnectMs,
-      reconnectMaxInterval: this.#options.reconnectMsMax,
+      ipv6: place.kind === 'tcp' && place.host.includes('['),
+      sendHighWaterMark: queuedMax,
+      maxMessageSize: frameBytesMax,
+      reconnectInterval: reconnectMs,
+      reconnectMaxInterval: reconnectMsMax,
+      ...clientKeys(place, keys?.pair),
     });
-    const dialled: Dialled = { dealer, open: false, looking: undefined };
-    this.#dialled.set(endpoint, dialled);
-    // Settled first, so that what came in before an event is read before it.
-    dealer.events.on('handshake', () => settle(() => this.#connected(endpoint, dialled)));
-    dealer.events.on('disconnect', () =>
-      settle(() => {
-        dialled.looking?.cancel();
-        this.#loseDialled(endpoint, dialled, 'its connection ended');
-      }),
-    );
-    dealer.connect(endpoint);
-    void this.#readDialled(endpoint, dialled);
-    return endpoint;
   }
 
   hangUp(link: LinkId): void {
     this.#peers.delete(link);
-    const dialled = this.#dialled.get(link);
-    if (dialled === undefined) return;
-    this.#dialled.delete(link);
-    dialled.open = false;
-    dialled.dealer.close();
+    this.#dialled.remove(link);
   }
 
   send(link: LinkId, frames: readonly Uint8Array[]): boolean {
     if (this.#closed) return false;
-    if (isDialled(link)) return this.#sendDialled(link, frames);
+    if (isDialled(link)) return this.#dialled.send(link, frames);
     const peer = this.#peers.get(link);
     if (peer === undefined || this.#router === undefined) return false;
     this.#router.send([peer, ...(frames as Buffer[])]).catch((error) => {
@@ -162,11 +177,7 @@ class ZeromqTransport implements Transport {
   async close(lingerMs: number): Promise<void> {
     if (this.#closed) return;
     this.#closed = true;
-    for (const { dealer } of this.#dialled.values()) {
-      dealer.linger = lingerMs;
-      dealer.close();
-    }
-    this.#dialled.clear();
+    this.#dialled.close(lingerMs);
     this.#peers.clear();
     const router = this.#router;
     if (router === undefined) return;
@@ -184,33 +195,12 @@ class ZeromqTransport implements Transport {
     router.disconnect(this.#bound);
     await freed;
     router.close();
+    this.#leaveDoor();
   }
 
-  #sendDialled(link: LinkId, frames: readonly Uint8Array[]): boolean {
-    const dialled = this.#dialled.get(link);
-    if (dialled === undefined || !dialled.open || !dialled.dealer.writable) return false;
-    dialled.dealer.send(frames as Buffer[]).catch((error) => {
-      this.#loseDialled(link, dialled, whyUnsent(error));
-    });
-    return true;
-  }
-
-  #connected(link: LinkId, dialled: Dialled, turn = 0): void {
-    dialled.looking?.cancel();
-    if (this.#dialled.get(link) !== dialled || dialled.open) return;
-    // Reading `writable` makes the socket take notice of its new connection.
-    if (!dialled.dealer.writable) {
-      dialled.looking = after(probeDelayMs(turn), () => this.#connected(link, dialled, turn + 1), false);
-      return;
-    }
-    dialled.open = true;
-    this.#events.opened(link);
-  }
-
-  #loseDialled(link: LinkId, dialled: Dialled, reason: string): void {
-    if (!dialled.open) return;
-    dialled.open = false;
-    this.#events.lost(link, reason);
+  #leaveDoor(): void {
+    if (this.#domain !== '') door.leave(this.#domain);
+    this.#domain = '';
   }
 
   #losePeer(link: LinkId, peer: Buffer, reason: string): void {
@@ -218,14 +208,6 @@ class ZeromqTransport implements Transport {
     this.#peers.delete(link);
     if (this.#missing > 0) this.#missing -= 1;
     this.#events.lost(link, reason);
-  }
-
-  async #readDialled(link: LinkId, dialled: Dialled): Promise<void> {
-    for (;;) {
-      const frames = await receive(dialled.dealer);
-      if (frames === undefined) return;
-      if (dialled.open) this.#hand(link, frames);
-    }
   }
 
   async #readBound(router: Router): Promise<void> {
@@ -239,12 +221,16 @@ class ZeromqTransport implements Transport {
         this.#peers.set(link, peer);
         this.#events.opened(link);
       }
-      this.#hand(link, frames);
+      hand(link, frames, this.#events);
     }
   }
 
-  #hand(link: LinkId, frames: Buffer[]): void {
-    if (frames.length > 0) this.#events.received(link, align(frames));
+  #handshakeFailed(event: string, error: Fault): void {
+    const { keys } = this.#options;
+    // Of those whose key is not listed more is known where they are turned away.
+    if (event !== 'handshake:error:protocol') return;
+    const reason = handshakeFault(event, error?.code, keys?.pair !== undefined);
+    if (reason !== undefined) keys?.turnedAway({ at: 'somebody who called here', key: '', reason });
   }
 
   #oneIsGone(): void {
@@ -267,30 +253,14 @@ class ZeromqTransport implements Transport {
     }
     settle(() => {
       // Who never spoke, or came back meanwhile, is not found: in the end there must only be a connection for each peer.
-      if (this.#missing > 0 && (turn < probeDelaysMs.length || this.#peers.size > this.#connections)) {
-        after(probeDelayMs(turn), () => this.#probe(turn + 1), false);
+      if (this.#missing > 0 && (turn < looksInHaste || this.#peers.size > this.#connections)) {
+        after(lookDelayMs(turn), () => this.#probe(turn + 1), false);
         return;
       }
       this.#missing = 0;
       this.#probing = false;
     });
   }
-}
-
-/** The next delivery; nothing once the socket is closed. */
-async function receive(socket: Dealer | Router): Promise<Buffer[] | undefined> {
-  try {
-    return socket.closed ? undefined : await socket.receive();
-  } catch {
-    return undefined;
-  }
-}
-
-function whyUnsent(error: unknown): string {
-  const { code, message } = error as NodeJS.ErrnoException;
-  if (code === 'EHOSTUNREACH') return 'its connection ended';
-  if (code === 'EAGAIN') return 'it does not read: its queue is full';
-  return message;
 }
 
 function whyNotBound(endpoint: string, error: NodeJS.ErrnoException): string {

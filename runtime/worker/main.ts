@@ -14,6 +14,7 @@ import { GoldenInputs } from '../executor/golden.js';
 import { GoldenRecords } from '../executor/golden-records.js';
 import { KeptCosts } from '../executor/kept.js';
 import { letHeapGrow } from '../heap.js';
+import { KeyRing } from '../keys/ring.js';
 import { createLog } from '../log.js';
 import { editionOf, type ModelEntry } from '../models/entry.js';
 import { isAsRead } from '../models/stamp.js';
@@ -33,6 +34,7 @@ const answersMs = 50;
 const order = JSON.parse(process.argv[2] ?? '{}') as WorkerOrder;
 const log = createLog(order.logLevel, order.member);
 let starting = true;
+const keys = new KeyRing((turned) => log.warn('link.barred', { ...turned }));
 
 letHeapGrow();
 
@@ -55,6 +57,7 @@ const firstListed = new Promise<void>((resolve) => {
   process.on('message', (word: NodeWord) => {
     if (word.type === 'drain') return drain();
     if (word.type === 'members') return hearMembers(word.listed);
+    if (word.type === 'keys') return keys.take(word.known);
     if (word.type === 'risks') return loads.know(word.risks);
     models = word.models;
     resolve();
@@ -89,6 +92,7 @@ const actor = new Worker({
 const member = new MemberProcess({
   self: { id: order.member, roles: ['worker'], endpoint: '', host: order.host },
   cluster: order.cluster,
+  keys,
   beatMs: order.beatMs,
   log,
   payloadOf: (message, outputsOf) => (message.type === 'batch.finished' ? frames.outputsOf(outputsOf) : []),

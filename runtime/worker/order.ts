@@ -2,6 +2,7 @@
 import type { MemberId } from '../../proto/ids.js';
 import type { Cause, Said } from '../../proto/messages.js';
 import type { Fallback, WantedDevice } from '../executor/device.js';
+import type { KeysKnown } from '../keys/ring.js';
 import type { LogLevel } from '../log.js';
 import type { ModelEntry } from '../models/entry.js';
 import type { LoadRisks } from '../supervise/load-deaths.js';
@@ -34,6 +35,8 @@ export type NodeWord =
   | { readonly type: 'drain' }
   /** Where there is no founder to say it: who else is there. */
   | { readonly type: 'members'; readonly listed: Said<'members.listed'> }
+  /** Never as an argument or in the environment, where others could read the secret. */
+  | { readonly type: 'keys'; readonly known: KeysKnown }
   | { readonly type: 'risks'; readonly risks: LoadRisks }
   | { readonly type: 'models'; readonly models: readonly ModelEntry[] };
 

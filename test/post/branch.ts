@@ -1,6 +1,7 @@
 // An office under test: remembers what it told, counts what its transport sent, and can be waited for.
 import type { MemberId, Role } from '../../proto/ids.js';
 import type { Message, Said } from '../../proto/messages.js';
+import type { KeyRing } from '../../runtime/keys/ring.js';
 import { type Member, type OfficeEvents, PostOffice } from '../../runtime/post/office.js';
 import type { Transport, TransportFactory } from '../../runtime/post/transport.js';
 import { Waiting } from './witness.js';
@@ -18,13 +19,20 @@ export class Branch extends Waiting implements OfficeEvents {
   /** Every delivery that the office gave to its transport. */
   readonly sent: { link: string; frames: readonly Uint8Array[] }[] = [];
 
-  constructor(transport: TransportFactory, id: MemberId, cluster = 'test', roles: Role[] = ['worker']) {
+  constructor(
+    transport: TransportFactory,
+    id: MemberId,
+    cluster = 'test',
+    roles: Role[] = ['worker'],
+    keys?: KeyRing,
+  ) {
     super();
     this.office = new PostOffice({
       self: id,
       announcement: () => announcement(id, cluster, roles),
       transport: (self, events) => this.#counting(transport(self, events)),
       events: this,
+      keys,
     });
   }
 

@@ -3,10 +3,15 @@ import assert from 'node:assert/strict';
 import { after, afterEach, describe, test } from 'node:test';
 import { now } from '../../runtime/clock.js';
 import type { Transport } from '../../runtime/post/transport.js';
-import { memorySibling, type Sibling, zeromqSibling } from './siblings.js';
+import { memorySibling, ringWith, type Sibling, zeromqSibling } from './siblings.js';
 import { Witness } from './witness.js';
 
-for (const sibling of [memorySibling(), zeromqSibling('ipc'), zeromqSibling('tcp')]) {
+for (const sibling of [
+  memorySibling(),
+  zeromqSibling('ipc'),
+  zeromqSibling('tcp'),
+  zeromqSibling('tcp', ringWith()),
+]) {
   describe(`transport: ${sibling.name}`, () => contract(sibling));
 }
 

@@ -1,12 +1,13 @@
-// A peer in a process of its own, for tests that kill it: `peer.js dial|bind ENDPOINT ID echo|part`. It says hello on
+// A peer in a process of its own, for tests that kill it: `peer.js dial|bind ENDPOINT ID echo|part [SECRET]`. It says hello on
 // each link that it dials; `echo` sends back what it gets, `part` sends a last word and exits at once.
 import type { LinkId, Transport, TransportEvents } from '../../runtime/post/transport.js';
 import { zeromqTransport } from '../../runtime/post/zeromq.js';
+import { ringWith } from './siblings.js';
 
 /** What is sent leaves at once, unless this machine is busy: then it may take its time. */
 const lingerMs = 5000;
 
-const [direction, endpoint = '', id = '', habit] = process.argv.slice(2);
+const [direction, endpoint = '', id = '', habit, secret = ''] = process.argv.slice(2);
 let transport: Transport | undefined;
 const events: TransportEvents = {
   opened(link: LinkId): void {
@@ -18,7 +19,7 @@ const events: TransportEvents = {
   },
   lost(): void {},
 };
-transport = zeromqTransport()(id, events);
+transport = zeromqTransport({ keys: secret === '' ? undefined : ringWith([], secret) })(id, events);
 if (direction === 'dial') transport.dial(endpoint);
 else await transport.bind(endpoint);
 process.on('disconnect', () => process.exit(0));

@@ -5,6 +5,8 @@ import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
+import { makePair, pairOf } from '../../runtime/keys/pair.js';
+import { KeyRing } from '../../runtime/keys/ring.js';
 import { MemoryNetwork } from '../../runtime/post/memory.js';
 import type { Transport, TransportFactory } from '../../runtime/post/transport.js';
 import { zeromqTransport } from '../../runtime/post/zeromq.js';
@@ -51,15 +53,23 @@ export function memorySibling(): Sibling {
 
 const peerFile = fileURLToPath(new URL('./peer.js', import.meta.url));
 
-export function zeromqSibling(kind: 'ipc' | 'tcp'): Sibling {
+/** A ring with a pair of its own, made from that secret where one is given. */
+export function ringWith(trusted: readonly string[] = [], secretKey = makePair().secretKey): KeyRing {
+  const ring = new KeyRing();
+  ring.take({ pair: pairOf(secretKey), trusted });
+  return ring;
+}
+
+/** With keys all of them have the same. */
+export function zeromqSibling(kind: 'ipc' | 'tcp', keys?: KeyRing): Sibling {
   const folder = mkdtempSync(join(tmpdir(), 'post-'));
   let count = 0;
   return {
-    name: `zeromq over ${kind}`,
-    factory: zeromqTransport(),
+    name: `zeromq over ${kind}${keys === undefined ? '' : ' with keys'}`,
+    factory: zeromqTransport({ keys }),
     endpoint: () => (kind === 'tcp' ? 'tcp://127.0.0.1:0' : `ipc://${folder}/inner/${++count}`),
     peer: async (direction, endpoint, id, habit = 'echo') => {
-      const child = fork(peerFile, [direction, endpoint, id, habit]);
+      const child = fork(peerFile, [direction, endpoint, id, habit, keys?.pair?.secretKey ?? '']);
       await once(child, 'message');
       return { kill: () => child.kill('SIGKILL') };
     },

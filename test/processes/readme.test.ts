@@ -111,6 +111,11 @@ describe('the commands of the README', () => {
         'node runtime --role worker --nats nats://127.0.0.1:4222',
         'node runtime cluster status',
         'node runtime cluster members',
+        'node runtime keys new --out keys/one',
+        'node runtime keys trust PUBLIC_KEY --name two --trust-file k',
+        'node runtime keys list --trust-file keys/one/trusted',
+        'node runtime --role router,scheduler,health --endpoint tcp://',
+        'node runtime --role worker --join tcp://PUBLIC_KEY@10.0.0.1:8',
         'node runtime models push examples/models/digits --nats nats:',
         'node runtime models stored --nats nats://127.0.0.1:4222',
         'node runtime models remove digits --nats nats://127.0.0.1:4222',
@@ -264,6 +269,39 @@ describe('the commands of the README', () => {
     assert.match(await models('stored'), /^digits:1 {2}\w{10} {2}.*on every node$/m);
     assert.equal(await models('remove'), 'digits:1 is taken out of the store\n');
     for (const one of [worker, core, nats]) assert.equal(await interrupt(one), 0);
+  });
+
+  test('nodes with keys find each other over tcp', async () => {
+    const folder = mkdtempSync(join(tmpdir(), 'signalbox-readme-'));
+    const address = `127.0.0.1:${await freePort()}`;
+    const env = { ...environment, SIGNALBOX_NAME: 'keyed' };
+    const keysOf = new Map<string, string>();
+    const here = (command: string, of = ''): string =>
+      command
+        .replace('10.0.0.1:8003', address)
+        .replace(/ keys\//g, ` ${folder}/`)
+        .replace('PUBLIC_KEY', keysOf.get(of) ?? '');
+    const sh = async (command: string, of = ''): Promise<string> =>
+      (await run('sh', ['-c', here(command, of)], { cwd: root, env })).stdout;
+    const twin = (command: string): string => command.replace('two', 'one ').replaceAll('/one/', '/two/');
+    const ending = (words: string): string =>
+      commands.find((command) => command.startsWith('node runtime --role') && command.endsWith(words)) ?? '';
+    try {
+      const made = commandOf('node runtime keys new');
+      for (const name of ['one', 'two']) {
+        const said = await sh(made.replace('one', name));
+        keysOf.set(name, /^public key +(\S+)/.exec(said)?.[1] as string);
+      }
+      await sh(commandOf('node runtime keys trust'), 'two');
+      await sh(twin(commandOf('node runtime keys trust')), 'one');
+      assert.equal(await sh(commandOf('node runtime keys list')), `${keysOf.get('two')}  two\n`);
+      const core = start(here(ending('keys/one/node.key')), env);
+      const worker = start(here(ending('keys/two/node.key'), 'one'), env);
+      await until('they are ready together', () => has(core, 'router.moved', { to: 'ready' }), 60_000);
+      for (const one of [worker, core]) assert.equal(await interrupt(one), 0);
+    } finally {
+      rmSync(folder, { recursive: true, force: true });
+    }
   });
 
   test('the proofs run, here in short', async () => {

@@ -16,6 +16,7 @@ const samples: { readonly [T in MessageType]: Omit<Said<T>, 'type'> } = {
     ],
   },
   'member.left': { member: 'worker-1.k3f9x2', reason: 'drained' },
+  'member.proved': { key: '5f'.repeat(32), proof: 'a0'.repeat(32) },
   'peer.beat': { sequence: 70_000, intervalMs: 25 },
   'peer.judged': { member: 'worker-1.k3f9x2', verdict: 'suspect', reason: 'silent for 120 ms (phi 3.1)' },
   'worker.exited': { worker: 'worker-1.k3f9x2', cause: 'crashed', detail: 'SIGSEGV' },

@@ -1,0 +1,76 @@
+// The keys of a node for its links to other machines: a secret in a file that only its owner may read, and the public key
+// that follows from it. Written as 64 hexadecimal digits, which no shell and no address has to quote.
+import { createPrivateKey, createPublicKey, generateKeyPairSync, type KeyObject } from 'node:crypto';
+import { chmodSync, mkdirSync, statSync, writeFileSync } from 'node:fs';
+import { dirname } from 'node:path';
+import { readTextFile } from '../file.js';
+
+export interface KeyPair {
+  readonly publicKey: string;
+  readonly secretKey: string;
+}
+
+export const keyWanted = '64 hexadecimal digits';
+const keyText = /^[0-9a-f]{64}$/;
+const fileBytesMax = 65_536;
+/** What stands before the 32 bytes where keys are written as DER. */
+const secretBefore = Buffer.from('302e020100300506032b656e04220420', 'hex');
+const publicBefore = Buffer.from('302a300506032b656e032100', 'hex');
+
+export function isKey(text: string): boolean {
+  return keyText.test(text);
+}
+
+export function makePair(): KeyPair {
+  const { privateKey } = generateKeyPairSync('x25519');
+  return pairOf(privateKey.export({ format: 'der', type: 'pkcs8' }).subarray(-32).toString('hex'));
+}
+
+export function pairOf(secretKey: string): KeyPair {
+  const made = createPublicKey(secretObject(secretKey)).export({ format: 'der', type: 'spki' });
+  return { secretKey, publicKey: made.subarray(-32).toString('hex') };
+}
+
+export function secretObject(key: string): KeyObject {
+  return createPrivateKey({
+    key: Buffer.concat([secretBefore, Buffer.from(key, 'hex')]),
+    format: 'der',
+    type: 'pkcs8',
+  });
+}
+
+export function publicObject(key: string): KeyObject {
+  return createPublicKey({
+    key: Buffer.concat([publicBefore, Buffer.from(key, 'hex')]),
+    format: 'der',
+    type: 'spki',
+  });
+}
+
+/** Throws a sentence where the file holds no secret key, or one that everybody could have read. */
+export function readPair(path: string): KeyPair {
+  const secretKey = linesOf(readTextFile(path, fileBytesMax))[0] ?? '';
+  if (!isKey(secretKey)) {
+    throw new Error(`it holds no secret key (${keyWanted}): make one with \`node runtime keys new\``);
+  }
+  const mode = statSync(path).mode & 0o777;
+  if ((mode & 0o007) !== 0 && process.platform !== 'win32') {
+    throw new Error(`everybody on this machine may read it (mode ${mode.toString(8)}): chmod 600 ${path}`);
+  }
+  return pairOf(secretKey);
+}
+
+export function writePair(path: string, { publicKey, secretKey }: KeyPair, force: boolean): void {
+  mkdirSync(dirname(path), { recursive: true, mode: 0o700 });
+  const text = `# The secret key of a node of Signalbox: for nobody else. Its public key is ${publicKey}\n${secretKey}\n`;
+  writeFileSync(path, text, { mode: 0o600, flag: force ? 'w' : 'wx' });
+  chmodSync(path, 0o600);
+}
+
+/** Without comments and empty lines. */
+export function linesOf(text: string): string[] {
+  return text
+    .split('\n')
+    .map((line) => line.replace(/#.*$/, '').trim())
+    .filter((line) => line !== '');
+}

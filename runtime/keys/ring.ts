@@ -1,0 +1,84 @@
+// The keys that a process has at hand: its own pair, whom it trusts, and the proof by which a member shows that the key it
+// connects with is its own. A ring without a pair changes nothing: links are plain then.
+import { createHmac, diffieHellman, timingSafeEqual } from 'node:crypto';
+import { type KeyPair, publicObject, secretObject } from './pair.js';
+
+export interface KeysKnown {
+  readonly pair: KeyPair;
+  readonly trusted: readonly string[];
+}
+
+/** What is told of each of them once: strangers must not fill the log. */
+export interface Turned {
+  /** The address of the other side, or the one that it called. */
+  readonly at: string;
+  /** Empty where it showed none. */
+  readonly key: string;
+  readonly reason: string;
+}
+
+const toldMax = 1024;
+
+export class KeyRing {
+  private known: KeysKnown | undefined;
+  private trusted = new Set<string>();
+  private readonly watchers: (() => void)[] = [];
+  private readonly told = new Set<string>();
+  private readonly tell: (turned: Turned) => void;
+
+  constructor(tell: (turned: Turned) => void = () => {}) {
+    this.tell = tell;
+  }
+
+  get pair(): KeyPair | undefined {
+    return this.known?.pair;
+  }
+
+  /** Always of one's own key: the worker processes of a node have it too. */
+  trusts(key: string): boolean {
+    return this.trusted.has(key);
+  }
+
+  take(known: KeysKnown): void {
+    this.known = known;
+    this.trusted = new Set([known.pair.publicKey, ...known.trusted]);
+    this.told.clear();
+    for (const run of this.watchers) run();
+  }
+
+  /** Runs whenever whom it trusts may have changed. */
+  watch(run: () => void): void {
+    this.watchers.push(run);
+  }
+
+  turnedAway(turned: Turned): void {
+    const once = `${turned.at} ${turned.key} ${turned.reason}`;
+    if (this.told.has(once) || this.told.size >= toldMax) return;
+    this.told.add(once);
+    this.tell(turned);
+  }
+
+  /** That this process has the secret to its key, for that peer alone: nobody else can make or check it. */
+  proofFor(peer: string, id: string): string {
+    return this.pair === undefined ? '' : (proof(this.pair.secretKey, peer, id) ?? '');
+  }
+
+  isProof(key: string, id: string, given: string): boolean {
+    const wanted = this.pair === undefined ? undefined : proof(this.pair.secretKey, key, id);
+    if (wanted === undefined || given.length !== wanted.length) return false;
+    return timingSafeEqual(Buffer.from(wanted, 'latin1'), Buffer.from(given, 'latin1'));
+  }
+}
+
+/** Undefined where the key is none. */
+function proof(secretKey: string, publicKey: string, id: string): string | undefined {
+  try {
+    const shared = diffieHellman({
+      privateKey: secretObject(secretKey),
+      publicKey: publicObject(publicKey),
+    });
+    return createHmac('sha256', shared).update(`signalbox member ${id}`).digest('hex');
+  } catch {
+    return undefined;
+  }
+}

@@ -1,0 +1,79 @@
+// The list of the keys that a node talks to: a text file with one key a line, each with a name behind it where it has
+// one, and comments. People write it too, so what is wrong in it is said with its line.
+import { existsSync, mkdirSync, renameSync, writeFileSync } from 'node:fs';
+import { dirname } from 'node:path';
+import { readTextFile } from '../file.js';
+import { isKey, keyWanted } from './pair.js';
+
+export interface Trusted {
+  readonly key: string;
+  readonly name: string;
+}
+
+const fileBytesMax = 2 ** 20;
+const nameText = /^[A-Za-z0-9._@:-]{1,100}$/;
+export const nameWanted = '1 to 100 letters, digits, . _ @ : or -';
+const head =
+  '# The public keys of the nodes that this one talks to: one a line, a name behind it, comments after #.\n';
+
+export function isName(text: string): boolean {
+  return nameText.test(text);
+}
+
+/** Empty where there is no such file yet. Throws a sentence. */
+export function readTrusted(path: string): Trusted[] {
+  if (!existsSync(path)) return [];
+  return parseTrusted(readTextFile(path, fileBytesMax));
+}
+
+export function parseTrusted(text: string): Trusted[] {
+  const found = new Map<string, Trusted>();
+  for (const [index, line] of text.split('\n').entries()) {
+    const words = line.replace(/#.*$/, '').trim().split(/\s+/);
+    const [key = '', name = '', ...more] = words;
+    if (key === '') continue;
+    const where = `line ${index + 1}`;
+    if (!isKey(key)) throw new Error(`${where} has ${shown(key)} where a key is wanted: ${keyWanted}`);
+    if (more.length > 0 || (name !== '' && !isName(name)))
+      throw new Error(`${where} has ${shown(words.slice(1).join(' '))} as a name, wanted is ${nameWanted}`);
+    if (found.has(key)) throw new Error(`${where} has a key that an earlier line has already: ${key}`);
+    found.set(key, { key, name });
+  }
+  return [...found.values()];
+}
+
+/** Throws a sentence where the key is there already. */
+export function addTrusted(path: string, { key, name }: Trusted): void {
+  const known = readTrusted(path);
+  const same = known.find((one) => one.key === key);
+  if (same !== undefined) throw new Error(`${key} is listed already${named(same)}`);
+  const other = known.find((one) => name !== '' && one.name === name);
+  if (other !== undefined) throw new Error(`the name ${name} is taken by ${other.key}: choose another`);
+  const text = existsSync(path) ? readTextFile(path, fileBytesMax) : head;
+  write(path, `${text}${text.endsWith('\n') ? '' : '\n'}${key}${name === '' ? '' : ` ${name}`}\n`);
+}
+
+/** By its key or its name. Its comments stay. */
+export function removeTrusted(path: string, keyOrName: string): Trusted {
+  const gone = readTrusted(path).find(({ key, name }) => key === keyOrName || name === keyOrName);
+  if (gone === undefined) throw new Error(`${keyOrName} is neither a key nor a name in ${path}`);
+  const lines = readTextFile(path, fileBytesMax).split('\n');
+  write(path, lines.filter((line) => !line.trimStart().startsWith(gone.key)).join('\n'));
+  return gone;
+}
+
+/** Whole or not at all: a node may read it at any moment. */
+function write(path: string, text: string): void {
+  mkdirSync(dirname(path), { recursive: true, mode: 0o700 });
+  const half = `${path}.${process.pid}.new`;
+  writeFileSync(half, text, { mode: 0o644 });
+  renameSync(half, path);
+}
+
+function named({ name }: Trusted): string {
+  return name === '' ? '' : ` as ${name}`;
+}
+
+function shown(text: string): string {
+  return JSON.stringify(text.length > 80 ? `${text.slice(0, 77)}...` : text);
+}

@@ -1,0 +1,77 @@
+// Links that are encrypted and only for those whose keys are listed (CURVE of ZeroMQ): what its sockets are told of keys,
+// and why a member at an address can't be called as things are.
+import type { KeyPair } from '../keys/pair.js';
+import type { KeyRing } from '../keys/ring.js';
+import type { Endpoint } from './endpoint.js';
+
+export interface ServerKeys {
+  readonly curveServer: true;
+  readonly curveSecretKey: string;
+}
+
+export interface ClientKeys {
+  readonly curvePublicKey: string;
+  readonly curveSecretKey: string;
+  readonly curveServerKey: string;
+}
+
+const digits = '0123456789abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ.-:+=^!/*?&<>()[]{}@%$#';
+
+export function serverKeys(place: Endpoint, pair: KeyPair | undefined): ServerKeys | undefined {
+  if (place.kind !== 'tcp' || pair === undefined) return undefined;
+  return { curveServer: true, curveSecretKey: z85(pair.secretKey) };
+}
+
+export function clientKeys(place: Endpoint, pair: KeyPair | undefined): ClientKeys | undefined {
+  if (place.kind !== 'tcp' || pair === undefined || place.key === '') return undefined;
+  const { publicKey, secretKey } = pair;
+  return {
+    curvePublicKey: z85(publicKey),
+    curveSecretKey: z85(secretKey),
+    curveServerKey: z85(place.key),
+  };
+}
+
+/** Why nobody is to be called there; nothing when it may be tried. */
+export function barred(place: Endpoint, ring: KeyRing | undefined): string | undefined {
+  if (place.kind !== 'tcp') return undefined;
+  const pair = ring?.pair;
+  if (pair === undefined) {
+    return place.key === ''
+      ? undefined
+      : 'it talks to nodes with keys only, and this node has none: --key-file';
+  }
+  if (place.key === '') return 'it has no keys, and over tcp this node talks to nodes with keys only';
+  return ring?.trusts(place.key) === true
+    ? undefined
+    : 'its key is not listed here: `node runtime keys trust`';
+}
+
+/** Why two that are connected can't agree, from what the library says of it; nothing where it is not about keys. */
+export function handshakeFault(
+  event: string,
+  code: string | undefined,
+  hasKeys: boolean,
+): string | undefined {
+  if (event === 'handshake:error:auth') return 'it does not list the key of this node';
+  if (code === 'ERR_ZMTP_MECHANISM_MISMATCH') {
+    return hasKeys ? 'it has no keys, and this node has' : 'it has keys, and this node has none: --key-file';
+  }
+  return hasKeys ? 'one of the two has another key than the other side takes it to have' : undefined;
+}
+
+/** As ZeroMQ writes keys: five of its digits for four bytes. */
+export function z85(key: string): string {
+  const bytes = Buffer.from(key, 'hex');
+  let text = '';
+  for (let at = 0; at < bytes.length; at += 4) {
+    let value = bytes.readUInt32BE(at);
+    let part = '';
+    for (let digit = 0; digit < 5; digit++) {
+      part = digits.charAt(value % 85) + part;
+      value = Math.floor(value / 85);
+    }
+    text += part;
+  }
+  return text;
+}
