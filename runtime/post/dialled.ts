@@ -19,7 +19,10 @@ import type { LinkId, TransportEvents } from './transport.js';
 export interface DealerSocket extends FrameSocket {
   readonly writable: boolean;
   readonly events: {
-    on(event: 'handshake' | 'disconnect' | HandshakeFault, hear: (told: { readonly type: string; readonly error?: Error }) => void): void;
+    on(
+      event: 'handshake' | 'disconnect' | HandshakeFault,
+      hear: (told: { readonly type: string; readonly error?: Error }) => void,
+    ): void;
   };
   linger: number;
   connect(endpoint: string): void;

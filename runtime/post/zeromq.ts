@@ -9,7 +9,15 @@ import type { KeyRing } from '../keys/ring.js';
 import { clientKeys, handshakeFault, serverKeys } from './curve.js';
 import { DialledLinks } from './dialled.js';
 import { clearPath, type Endpoint, leavePath, parseEndpoint, withKey, withoutKey } from './endpoint.js';
-import { type Fault, hand, handshakeFaults, lookDelayMs, looksInHaste, receive, whyUnsent } from './socket.js';
+import {
+  type Fault,
+  hand,
+  handshakeFaults,
+  lookDelayMs,
+  looksInHaste,
+  receive,
+  whyUnsent,
+} from './socket.js';
 import {
   isDialled,
   type LinkId,
