@@ -40,6 +40,7 @@ const reconnectMs = 250;
 const pingMs = 2000;
 const pingsMissedMax = 2;
 const replicasWanted = 3;
+const putsPerLook = 4;
 const removedOperations = ['DEL', 'PURGE'];
 
 /** err_codes of JetStream: the entry is not at the revision that was expected. */
@@ -61,7 +62,11 @@ export async function connectNats(options: NatsOptions, events: ConnectionEvents
   follow(connection, events);
   const jetstream = connection.jetstream({ timeout: askMs });
   return {
-    open: (wanted) => inSentences(async () => new NatsStore(await bucketOf(connection, jetstream, wanted))),
+    open: (wanted) =>
+      inSentences(async () => {
+        const bucket = await bucketOf(connection, jetstream, wanted);
+        return new NatsStore(bucket, () => addCopies(connection, bucket));
+      }),
     parts: (name) => inSentences(async () => new NatsParts(await objectsOf(connection, name))),
     close: () => connection.close(),
   };
@@ -148,11 +153,26 @@ async function copied<T>(connection: NatsConnection, make: (replicas: number) =>
   }
 }
 
+/** A bucket that was made while servers were missing has too few copies. True once it has those that are wanted. */
+async function addCopies(connection: NatsConnection, bucket: KV): Promise<boolean> {
+  if (connection.info?.cluster === undefined) return true;
+  const { streamInfo } = await bucket.status();
+  const { name, num_replicas: copies } = streamInfo.config;
+  if (copies >= replicasWanted) return true;
+  const manager = await connection.jetstreamManager({ timeout: askMs });
+  await manager.streams.update(name, { num_replicas: replicasWanted });
+  return true;
+}
+
 class NatsStore implements Store {
   private readonly bucket: KV;
+  private readonly addCopies: () => Promise<boolean>;
+  private isFullyCopied = false;
+  private puts = 0;
 
-  constructor(bucket: KV) {
+  constructor(bucket: KV, copies: () => Promise<boolean>) {
     this.bucket = bucket;
+    this.addCopies = copies;
   }
 
   watch(events: WatchEvents): Promise<() => void> {
@@ -184,8 +204,23 @@ class NatsStore implements Store {
     });
   }
 
-  put(key: string, text: string): Promise<number> {
-    return inSentences(() => this.bucket.put(key, text));
+  async put(key: string, text: string): Promise<number> {
+    const revision = await inSentences(() => this.bucket.put(key, text));
+    this.lookAtCopies();
+    return revision;
+  }
+
+  /** With every few writings, as long as copies are missing: servers may have come back meanwhile. */
+  private lookAtCopies(): void {
+    if (this.isFullyCopied || this.puts++ % putsPerLook !== 0) return;
+    this.addCopies().then(
+      (isFull) => {
+        this.isFullyCopied = isFull;
+      },
+      () => {
+        // A server is missing yet.
+      },
+    );
   }
 
   read(key: string): Promise<Entry | undefined> {
