@@ -23,7 +23,7 @@ export const flags = {
 };
 
 const size = { nats: 3, routers: 2, schedulers: 2, workers: 4 } as const;
-const counts = { unary: 3, rest: 2, streamed: 3 };
+const counts = { unary: 3, rest: 1, streamed: 2 };
 const leaderGoneMs = 8000;
 const parts = ['rounds', 'outages', 'restarts'] as const;
 

@@ -41,9 +41,11 @@ type Outcome =
 export const deadlineMs = 5000;
 /** Far past its deadline it is lost: nobody ended it. */
 const lostMs = 3 * deadlineMs;
-const betweenMs = 8;
+const betweenMs = 15;
 const shunMs = 500;
-const triesMax = 6;
+/** Both have been asked, and one of them is about to be back. */
+const againMs = 150;
+const triesMax = 10;
 const errorsKept = 12;
 /** A router that goes, or that has just come and does not say yet that it is ready. */
 const takesNothing: ReadonlySet<string> = new Set(['DRAINING', 'MODEL_UNAVAILABLE']);
@@ -144,6 +146,7 @@ export class Clients {
       if (!isForgiven || tries >= triesMax)
         return this.fail(`${outcome.why} (${door.place.name}, try ${tries})`);
       if (tries === 1) tally.moved++;
+      else await pause(againMs);
       door.shunnedUntil = performance.now() + shunMs;
       door = this.other(door);
     }

@@ -28,8 +28,8 @@ export interface Place {
 }
 
 export const models = ['north', 'east', 'south', 'west'] as const;
-/** A full batch takes 38 ms: long enough that whoever is struck holds something. */
-const cost = { alphaMs: 30, betaMs: 2, rowsMax: 4 };
+/** Long enough that whoever is struck holds something, and so short that nobody waits long for a worker that runs. */
+const cost = { alphaMs: 12, betaMs: 1, rowsMax: 4 };
 const startMs = 60_000;
 let fleets = 0;
 
