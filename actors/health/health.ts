@@ -71,7 +71,8 @@ export class Health implements Actor {
       known.suspicion = new Suspicion(this.settings);
     }
     // Who is new here should know whom not to trust.
-    for (const [other, peer] of this.peers) {
+    const isTold = !roles.includes('health');
+    for (const [other, peer] of isTold ? this.peers : []) {
       const { state } = peer.chart;
       if (state === 'suspect' || state === 'down')
         this.tell([member], other, state, 'known before this link');
@@ -119,8 +120,12 @@ export class Health implements Actor {
     this.tell(this.listeners(), member, verdict, reason);
   }
 
+  /** Whoever watches for himself is told nothing: he knows better whom he can reach. */
   private listeners(): MemberId[] {
-    return this.links.withAny('router', 'scheduler', 'host');
+    const watchers = this.links.with('health');
+    return this.links
+      .withAny('router', 'scheduler', 'host')
+      .filter((member) => member === this.self || !watchers.includes(member));
   }
 
   private tell(listeners: readonly MemberId[], member: MemberId, verdict: Verdict, reason: string): void {

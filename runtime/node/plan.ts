@@ -27,6 +27,8 @@ export function planOf(config: Config): Plan {
   const all = asked.includes('all');
   if (all && asked.length > 1) throw new ConfigError('--role all is everything already: name it alone');
   const serves = new Set<Role>(all ? ['router', 'scheduler', 'health', 'worker'] : (asked as Role[]));
+  // Who hands out work judges for himself whom he can reach: with others to ask, their loss would blind him.
+  if (serves.has('router') || serves.has('scheduler')) serves.add('health');
   const core = (['router', 'scheduler', 'health'] as const).filter((role) => serves.has(role));
   const byNats = config.nats !== '';
   const founder = config.join === '' && !byNats && serves.has('router');

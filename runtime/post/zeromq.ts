@@ -36,6 +36,9 @@ export interface ZeromqOptions {
   readonly reconnectMsMax: number;
   /** Links over tcp are for those alone whom it trusts, once it has a pair. */
   readonly keys: KeyRing | undefined;
+  /** Over TCP: how long nothing may come before a connection is given up, and how long one try to connect takes. */
+  readonly silentMs: number;
+  readonly connectMs: number;
 }
 
 const usual: ZeromqOptions = {
@@ -44,10 +47,26 @@ const usual: ZeromqOptions = {
   reconnectMs: 10,
   reconnectMsMax: 200,
   keys: undefined,
+  silentMs: 3000,
+  connectMs: 1000,
 };
 
 export function zeromqTransport(options: Partial<ZeromqOptions> = {}): TransportFactory {
   return (self, events) => new ZeromqTransport(self, events, { ...usual, ...options });
+}
+
+/**
+ * A machine that is cut off says nothing, and TCP tries for minutes, ever more rarely: without word for so long a connection
+ * is given up, and made anew soon after the other side can be reached again. Who is to be trusted meanwhile is not decided
+ * here but by beats, and sooner.
+ */
+function overTcp({ silentMs }: ZeromqOptions) {
+  return {
+    heartbeatInterval: Math.ceil(silentMs / 3),
+    heartbeatTimeout: silentMs,
+    tcpMaxRetransmitTimeout: silentMs,
+    handshakeInterval: silentMs,
+  };
 }
 
 const closedWithinMs = 500;
@@ -114,6 +133,7 @@ class ZeromqTransport implements Transport {
       ipv6: endpoint.includes('['),
       sendHighWaterMark: this.#options.queuedMax,
       maxMessageSize: this.#options.frameBytesMax,
+      ...(place.kind === 'tcp' ? overTcp(this.#options) : {}),
     });
     try {
       router.bindSync(withoutKey(endpoint).replace('//localhost:', '//127.0.0.1:'));
@@ -150,7 +170,7 @@ class ZeromqTransport implements Transport {
   }
 
   #newDealer(place: Endpoint): Dealer {
-    const { queuedMax, frameBytesMax, reconnectMs, reconnectMsMax, keys } = this.#options;
+    const { queuedMax, frameBytesMax, reconnectMs, reconnectMsMax, connectMs, keys } = this.#options;
     return new Dealer({
       routingId: this.#self,
       // Nothing is kept for a peer that is not there, so nothing old reaches the one who comes after it.
@@ -162,6 +182,7 @@ class ZeromqTransport implements Transport {
       maxMessageSize: frameBytesMax,
       reconnectInterval: reconnectMs,
       reconnectMaxInterval: reconnectMsMax,
+      ...(place.kind === 'tcp' ? { ...overTcp(this.#options), connectTimeout: connectMs } : {}),
       ...clientKeys(place, keys?.pair),
     });
   }

@@ -207,6 +207,22 @@ describe('health', () => {
     assert.equal(watch.health.state(health), undefined, 'nor does it watch itself');
   });
 
+  test('who watches for himself is told nothing, now or when he comes', () => {
+    const watch = new Watch();
+    const other = 'router-2.rrrrrr';
+    const later = 'router-3.rrrrrr';
+    watch.hear({ type: 'link.opened', member: other, roles: ['router', 'health'] });
+    watch.pass(600);
+    const effects = watch.pass(400, worker);
+    assert.ok(verdicts(effects).includes('worker-1 down'));
+    assert.ok(
+      !told(effects).some(
+        ({ to, message }) => to === other && message.type === 'peer.judged' && message.member === worker,
+      ),
+    );
+    assert.deepEqual(watch.hear({ type: 'link.opened', member: later, roles: ['router', 'health'] }), []);
+  });
+
   test('takes as long as its settings say', () => {
     const watch = new Watch();
     watch.pass(1500);

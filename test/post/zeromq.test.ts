@@ -7,6 +7,7 @@ import { dirname, join } from 'node:path';
 import { after, describe, test } from 'node:test';
 import { Dealer, Router } from 'zeromq';
 import { zeromqTransport } from '../../runtime/post/zeromq.js';
+import { Relay } from './relay.js';
 import { zeromqSibling } from './siblings.js';
 import { Witness } from './witness.js';
 
@@ -136,6 +137,32 @@ describe('zeromq transport', () => {
     assert.equal(witness.deliveries.length, 1);
     dealer.close();
     await host.close(0);
+  });
+
+  test('a connection over which nothing comes any more is given up at both ends, and made anew once it can be', async () => {
+    const [atHost, atGuest] = [new Witness(), new Witness()];
+    const options = { silentMs: 300, connectMs: 200 };
+    const host = zeromqTransport(options)('host.1', atHost);
+    const guest = zeromqTransport(options)('guest.1', atGuest);
+    const port = Number((await host.bind('tcp://127.0.0.1:0')).split(':').at(-1));
+    const relay = await Relay.to({ host: '127.0.0.1', port });
+    try {
+      const link = guest.dial(relay.endpoint);
+      await atGuest.opening();
+      guest.send(link, [Buffer.from('hello')]);
+      await atHost.delivery();
+      // One way is enough: who hears nothing does not know whether it is heard.
+      relay.sever('back');
+      await Promise.all([atGuest.loss(), atHost.loss()]);
+      relay.heal();
+      await atGuest.opening(2);
+      guest.send(link, [Buffer.from('again')]);
+      await atHost.delivery(2);
+      assert.equal(atHost.deliveries.length, 2);
+    } finally {
+      await Promise.all([host.close(0), guest.close(0)]);
+      await relay.close();
+    }
   });
 
   test('peers that leave while their host closes do no harm', async () => {
