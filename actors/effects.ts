@@ -19,6 +19,9 @@ export type Effect =
   | Kill
   | Abort
   | Vacated
+  | Vacate
+  | Moved
+  | Leave
   | Stopped
   | Note;
 
@@ -120,9 +123,27 @@ export interface Abort {
   readonly reason: string;
 }
 
-/** A worker that is to stand by has finished what it had. */
+/** A worker that is to stand by has finished what it had, or it is back. */
 export interface Vacated {
   readonly type: 'vacated';
+  /** False: it takes work again. */
+  readonly vacant: boolean;
+}
+
+/** The workers of this node are to stand by, or are wanted again. */
+export interface Vacate {
+  readonly type: 'vacate';
+  readonly away: boolean;
+}
+
+/** The node has another state: whoever is told of it is to hear that. */
+export interface Moved {
+  readonly type: 'moved';
+}
+
+/** The node is to end. */
+export interface Leave {
+  readonly type: 'leave';
 }
 
 /** A drain has ended: nothing is left to do here. */

@@ -18,6 +18,8 @@ export type Fact =
   /** To a worker: it is to finish what it has and to stand by, until it is wanted again. */
   | { readonly type: 'vacancy.requested' }
   | { readonly type: 'return.requested' }
+  /** The node is at another stage of its start or its stop. */
+  | { readonly type: 'node.moved' }
   /** The patience for a drain is at its end: what is left is ended. */
   | { readonly type: 'drain.spent' }
   | { readonly type: 'models.listed'; readonly models: readonly ListedModel[] }

@@ -59,6 +59,11 @@ export class Leases {
     }
   }
 
+  /** Of what is known of it; 0 where nothing is. */
+  revisionOf(member: MemberId): number {
+    return this.byMember.get(member)?.revision ?? 0;
+  }
+
   forget(member: MemberId): void {
     this.byMember.delete(member);
   }

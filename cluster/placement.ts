@@ -54,7 +54,7 @@ export function isCovered(wanted: Wanted, holders: readonly MemberId[], places: 
 
 /** Whether a worker of it has, or may come to have, every tag that is needed; one that drains takes nothing new. */
 export function fits({ needs }: Spread, { state, labels, machine, workers }: Place): boolean {
-  if (state === 'draining' || workers.length === 0) return false;
+  if (state === 'draining' || state === 'drained' || workers.length === 0) return false;
   return workers.some(({ device }) => {
     const tags = [device, device.split(':')[0], `host:${machine}`, ...labels];
     return needs.every((tag) => tags.includes(tag));

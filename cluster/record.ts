@@ -2,13 +2,11 @@
 // version of the protocol has written is refused by name, and so is what is no record at all.
 import { type MemberId, type Role, roles } from '../proto/ids.js';
 import { limits, protocolVersion } from '../proto/limits.js';
+import { type NodeState, nodeStates } from '../proto/messages.js';
 import type { Epoch } from '../proto/ownership.js';
 import type { Member } from './membership.js';
 import { isEpoch } from './ownership.js';
 import { type Holding, holdingStates } from './placement.js';
-
-export const nodeStates = ['starting', 'serving', 'draining'] as const;
-export type NodeState = (typeof nodeStates)[number];
 
 /** A worker process of the node. */
 export interface WorkerRecord {

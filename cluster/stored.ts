@@ -19,6 +19,8 @@ export type StoreFact =
   | { readonly type: 'tick' }
   /** This node has changed: the others are to know at once. */
   | { readonly type: 'self.changed' }
+  /** Somebody wants it off the list, for it is dead. */
+  | { readonly type: 'member.evicted'; readonly member: MemberId }
   | { readonly type: 'self.leaving' };
 
 export type StoreEffect =
@@ -125,6 +127,8 @@ export class StoredMembership implements Membership {
         return this.look(now);
       case 'self.changed':
         return quiet(this.isOpen ? this.write(now) : []);
+      case 'member.evicted':
+        return this.evict(fact.member);
       case 'self.leaving':
         this.isLeaving = true;
         return quiet([{ type: 'erase', key: this.options.self.id }]);
@@ -161,6 +165,16 @@ export class StoredMembership implements Membership {
     // Somebody took this node for gone: the next tick says that it is not.
     this.writtenAt = Number.NEGATIVE_INFINITY;
     return quiet([]);
+  }
+
+  /** One that lives after all comes back with its next writing. */
+  private evict(member: MemberId): StoredStep {
+    const expected = this.leases.revisionOf(member);
+    if (!this.forget(member)) return quiet([]);
+    return this.changed([
+      gone(member, 'it was taken out by order'),
+      { type: 'remove', key: member, expected },
+    ]);
   }
 
   private look(now: number): StoredStep {

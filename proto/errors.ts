@@ -86,6 +86,19 @@ export const errors = {
     502,
     'The worker was lost during the run, and the model is not to be run twice for one request.',
   ),
+  NODE_UNKNOWN: row(false, 'NOT_FOUND', 404, 'No node of that name is in the cluster, or more than one is.'),
+  NODE_NEEDED: row(
+    false,
+    'ABORTED',
+    409,
+    'The node is the last that can do what it does: it is drained only by force.',
+  ),
+  NODE_UNREACHABLE: row(
+    true,
+    'UNAVAILABLE',
+    503,
+    'The node is listed, but does not answer the router that was asked.',
+  ),
   UNSUPPORTED: row(false, 'UNIMPLEMENTED', 501, 'The protocol has this, this server does not.'),
   INTERNAL: row(true, 'INTERNAL', 500, 'A fault of the server itself; the log has the details.'),
 } as const satisfies Record<string, ErrorRow>;

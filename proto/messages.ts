@@ -66,6 +66,14 @@ export const shareStates = [
 ] as const;
 export type ShareState = (typeof shareStates)[number];
 
+/** `draining`: it takes no work, or is about to end. `drained`: nothing is left of what it had. */
+export const nodeStates = ['starting', 'serving', 'draining', 'drained'] as const;
+export type NodeState = (typeof nodeStates)[number];
+
+/** `end` is a drain with the node's end behind it. */
+export const nodeOrders = ['drain', 'undrain', 'end'] as const;
+export type NodeOrder = (typeof nodeOrders)[number];
+
 /** Numbers that once meant something and never will again. */
 export const retired: readonly number[] = [];
 
@@ -260,6 +268,22 @@ export const messages = {
     computeMs: duration,
     /** The run failed for the machinery's own fault: not for the model's, and not because nobody wanted it. */
     fault: flag,
+  }),
+
+  // Nodes.
+  nodeOrder: say(60, 'node.order', {
+    asked: count,
+    order: oneOf(...nodeOrders),
+    /** Nobody else could do what it does: it ends what there is before its workers stand by. */
+    last: flag,
+  }),
+  nodeAnswered: say(61, 'node.answered', { asked: count, state: oneOf(...nodeStates), reason: text }),
+  /** What is left of what it had: requests at its router and at its scheduler, and workers that have something yet. */
+  nodeReported: say(62, 'node.reported', {
+    state: oneOf(...nodeStates),
+    requests: count,
+    waiting: count,
+    workers: count,
   }),
 } as const;
 

@@ -37,6 +37,9 @@ const speakers: Readonly<Record<MessageType, Role | 'anybody'>> = {
   'batch.started': 'worker',
   'batch.finished': 'worker',
   'batch.released': 'worker',
+  'node.order': 'router',
+  'node.answered': 'anybody',
+  'node.reported': 'anybody',
 };
 
 export function maySay(roles: readonly Role[], type: MessageType): boolean {

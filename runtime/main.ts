@@ -33,7 +33,7 @@ async function main(): Promise<void> {
       first === 'models'
         ? (await import('./models/command.js')).modelsText
         : (await import('./membership/command.js')).clusterText;
-    const { text, isGood } = await textOf(rest, environment());
+    const { text, isGood } = await textOf(rest, environment(), printError);
     print(text);
     if (!isGood) process.exitCode = exitFailed;
     return;

@@ -1,5 +1,5 @@
 // How a node starts and stops: numbered stages, the stop in the opposite order. A stage that fails goes back the way the
-// start has come.
+// start has come. While it serves it can be drained without ending: it vacates, is vacant, and returns.
 import { createMachine } from '../chart.js';
 
 export const nodeMachine = createMachine({
@@ -16,7 +16,10 @@ export const nodeMachine = createMachine({
     staffing: { on: { done: 'opening', fail: 'dismissing' } },
     /** 5: the doors. */
     opening: { on: { done: 'serving', fail: 'closing' } },
-    serving: { tags: ['serving'], on: { stop: 'draining' } },
+    serving: { tags: ['serving'], on: { vacate: 'vacating', stop: 'draining' } },
+    /** It takes no work and finishes what it has. */
+    vacating: { tags: ['serving'], on: { empty: 'vacant', return: 'serving', stop: 'draining' } },
+    vacant: { tags: ['serving'], on: { return: 'serving', stop: 'draining' } },
     /** Nothing new is taken; what was taken comes to its end. */
     draining: { tags: ['draining'], on: { done: 'closing' } },
     /** 5 back. */

@@ -11,6 +11,8 @@ import { Owners } from './owner.js';
 export class Neighbours {
   private readonly links = new Directory();
   private readonly distrusted = new Set<MemberId>();
+  /** Those that drain: nothing new goes there while there is another. */
+  private readonly leaving = new Set<MemberId>();
   private readonly coverage = new Coverage();
   readonly owners = new Owners((scheduler, key) => this.coverage.reach(scheduler, key));
   /** Those that are trusted, in the same order everywhere. */
@@ -26,6 +28,14 @@ export class Neighbours {
     if (this.links.close(member).includes('health')) this.distrusted.clear();
     this.coverage.forget(member);
     this.distrusted.delete(member);
+    this.leaving.delete(member);
+    this.review();
+  }
+
+  /** Whether the node drains, by its own word. */
+  leave(member: MemberId, isLeaving: boolean): void {
+    if (isLeaving) this.leaving.add(member);
+    else this.leaving.delete(member);
     this.review();
   }
 
@@ -100,7 +110,9 @@ export class Neighbours {
   }
 
   private review(): void {
-    this.schedulers = this.links.with('scheduler').filter((member) => !this.distrusted.has(member));
+    const trusted = this.links.with('scheduler').filter((member) => !this.distrusted.has(member));
+    const staying = trusted.filter((member) => !this.leaving.has(member));
+    this.schedulers = staying.length > 0 ? staying : trusted;
     this.owners.changed();
   }
 }

@@ -145,7 +145,7 @@ export class Placing {
     }
   }
 
-  /** Jobs whose scheduler is gone, or owns their model no more, or that never had one, go to the owner that there is now. */
+  /** Jobs whose scheduler is gone, drains or owns their model no more, or that never had one, go to the owner of now. */
   reviewSchedulers(now: number): void {
     const { schedulers } = this.neighbours;
     for (const job of this.book.all()) {
@@ -154,6 +154,10 @@ export class Placing {
         const { model, version } = job.spec;
         if (this.neighbours.owner(model, version) !== job.scheduler)
           this.handOver(job, now, 'its model has another owner');
+        continue;
+      }
+      if (this.neighbours.trusts(job.scheduler)) {
+        this.handOver(job, now, `${job.scheduler} drains`);
         continue;
       }
       job.settleAdmission(now);

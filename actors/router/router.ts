@@ -61,6 +61,7 @@ export class Router implements Actor {
     'models.listed',
     'peer.judged',
     'worker.exited',
+    'node.reported',
     'link.opened',
     'link.lost',
     'timer.fired',
@@ -203,6 +204,9 @@ export class Router implements Actor {
       case 'peer.judged':
         this.neighbours.judge(heard.member, heard.verdict === 'down');
         if (heard.verdict === 'down') this.losses.loseWorker(heard.member, 'silent', now);
+        return this.reviewOthers(now);
+      case 'node.reported':
+        this.neighbours.leave(from, heard.state === 'draining' || heard.state === 'drained');
         return this.reviewOthers(now);
       case 'models.listed':
         this.neighbours.list(heard.models);

@@ -85,6 +85,13 @@ export class Scheduler implements Actor {
     return effects;
   }
 
+  /** Jobs that wait here. */
+  get waitingJobs(): number {
+    let count = 0;
+    for (const { queue } of this.lanes.values()) count += queue.count;
+    return count;
+  }
+
   private hear(heard: Heard, from: MemberId, now: number): void {
     switch (heard.type) {
       case 'job.enqueue':

@@ -204,7 +204,7 @@ export class Quarantine {
     this.isReadmitting = false;
     this.chart.move('pass');
     this.reason = '';
-    this.wants.add(note('info', 'worker.returned', {}));
+    this.wants.add({ type: 'vacated', vacant: false });
     this.enrolment.rejoin();
     this.returned(now);
   }

@@ -347,6 +347,6 @@ export class Runs {
     if (state === 'returning') return this.emptied(now);
     if (state !== 'draining' && state !== 'vacating') return;
     this.chart.move('empty');
-    this.wants.add({ type: state === 'draining' ? 'stopped' : 'vacated' });
+    this.wants.add(state === 'draining' ? { type: 'stopped' } : { type: 'vacated', vacant: true });
   }
 }

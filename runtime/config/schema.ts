@@ -98,6 +98,11 @@ export const settings = {
   ),
   models: text('examples/models', /^.{1,4000}$/s, 'a folder', 'The model repository.'),
   modelControl: choice('on', ['on', 'off'], 'Whether clients of this node may load and unload models.'),
+  clusterControl: choice(
+    'on',
+    ['on', 'off'],
+    'Whether clients of this node may drain, undrain and remove nodes of its cluster.',
+  ),
   watchModels: flag(
     false,
     'Takes up what changes in the repository by itself: a folder that is new, has changed or is gone.',

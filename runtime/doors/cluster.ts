@@ -3,6 +3,7 @@
 import type { Standing } from '../../cluster/membership.js';
 import type { NodeRecord } from '../../cluster/record.js';
 import type { MemberId, Role } from '../../proto/ids.js';
+import type { NodeState, Said } from '../../proto/messages.js';
 import type { Epoch } from '../../proto/ownership.js';
 
 export interface ClusterView {
@@ -33,6 +34,17 @@ export interface OwnedView {
   readonly asked?: MemberId;
 }
 
+export type LeftThere = Omit<Said<'node.reported'>, 'type' | 'state'>;
+
+export const nodeActions = ['drain', 'undrain', 'remove'] as const;
+export type NodeAction = (typeof nodeActions)[number];
+
+/** What came of an order to a node. `gone`: it was dead, and its entry has been taken out. */
+export interface NodeOrdered {
+  readonly node: MemberId;
+  readonly state: NodeState | 'gone';
+}
+
 export interface MemberView {
   readonly id: MemberId;
   readonly roles: readonly Role[];
@@ -41,6 +53,10 @@ export interface MemberView {
   readonly host: MemberId;
   /** Whether the node that was asked has a link to it. */
   readonly linked: boolean;
+  /** Of a node: whether it serves, by what is known last. */
+  readonly state?: NodeState;
+  /** While it drains what is left, and after that the workers that have yet to come back. */
+  readonly left?: LeftThere;
   /** What it says of itself, where nodes do. */
   readonly node?: Pick<NodeRecord, 'state' | 'machine' | 'build' | 'models' | 'labels' | 'workers' | 'jobs'>;
 }

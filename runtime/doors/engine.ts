@@ -7,7 +7,7 @@ import type { JobEnd, JobSpec, JobStep, JobTimes } from '../../proto/job.js';
 import type { Tensor } from '../../proto/tensor.js';
 import type { ModelEntry } from '../models/entry.js';
 import type { Pipeline } from '../pipelines/declaration.js';
-import type { ClusterView } from './cluster.js';
+import type { ClusterView, NodeAction, NodeOrdered } from './cluster.js';
 import type { JobList, JobQuery, JobView } from './jobs.js';
 
 export interface Submission {
@@ -110,6 +110,8 @@ export interface Engine {
   /** Undefined when it is not known, or not any more. */
   job(number: JobNumber): JobView | undefined;
   cluster(): ClusterView;
+  /** Resolves with what the node answers; `isForced` also where nobody else could do what it does. */
+  orderNode(node: string, order: NodeAction, isForced: boolean): Promise<NodeOrdered>;
   /** A door has refused a request to this model that never became a job. */
   turnedAway(name: string, version: string, code: ErrorCode): void;
 }

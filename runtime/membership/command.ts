@@ -1,34 +1,48 @@
-// `node runtime cluster`: asks a running node how it sees the cluster, and prints that.
-
+// `node runtime cluster`: asks a running node how it sees the cluster, and prints that; or gives an order to one of its nodes.
 import type { Epoch } from '../../proto/ownership.js';
 import { ask, baseUrl, type Environment } from '../ask.js';
 import { ConfigError } from '../config/load.js';
 import { settings } from '../config/schema.js';
-import type { ClusterView, MemberView, OwnersView } from '../doors/cluster.js';
+import { type ClusterView, type MemberView, nodeActions, type OwnersView } from '../doors/cluster.js';
 import { readArguments } from '../flags.js';
 import { nearest } from '../nearest.js';
+import { leftText, orderText, type Said } from './order.js';
 
 export const clusterHelp = `Usage: node runtime cluster status [--json]
        node runtime cluster members [--json]
+       node runtime cluster drain NODE [--force] [--wait SECONDS] [--json]
+       node runtime cluster undrain NODE [--wait SECONDS] [--json]
+       node runtime cluster remove NODE [--force] [--wait SECONDS] [--json]
 
-Asks a running node how it sees the cluster.
+Asks a running node how it sees the cluster, or has it give an order to one of the nodes.
 
 status: who is there in numbers, by role, whether the list is kept or is only the last that the node had, and which
 scheduler owns which model, since which epoch. Ends with 1 where it is not kept now.
 members: every node and worker process, with its roles, its address, its state and what it has.
+drain: the node takes no work and finishes what it has, without ending; a router says that it is not ready, and answers
+what comes all the same.
+undrain: it is back, with its workers once their golden inputs have passed.
+remove: it is drained and then ends; of one that is dead and still listed the entry is taken out.
+Ends with 1 where that has not come about in time; the order stands all the same.
+
+NODE is its id, its name, or the beginning of its id, as members prints it.
+
+  --force                  Also where it is the last that can do what it does: requests wait until somebody can.
+  --wait SECONDS           How long to wait until it is so; 0 only gives the order. [60]
 
   --json                   As JSON, for programs.
   --url URL                The REST door of the node. [http://127.0.0.1:${settings.httpPort.fallback}]
   --http-port PORT         The same on this machine, by its port (SIGNALBOX_HTTP_PORT).`;
 
-const verbs = ['status', 'members'] as const;
-const flags = { '--json': '', '--url': 'URL', '--http-port': 'PORT', '--help': '' };
-
-interface Said {
-  readonly text: string;
-  /** Whether the command ends with 0. */
-  readonly isGood: boolean;
-}
+const verbs = ['status', 'members', ...nodeActions] as const;
+const flags = {
+  '--json': '',
+  '--force': '',
+  '--wait': 'SECONDS',
+  '--url': 'URL',
+  '--http-port': 'PORT',
+  '--help': '',
+};
 
 interface Status {
   readonly cluster: string;
@@ -43,12 +57,21 @@ interface Status {
   readonly owners?: OwnersView;
 }
 
-/** What is to be printed. Throws a ConfigError for wrong use, another error where the node has no good answer. */
-export async function clusterText(args: readonly string[], environment: Environment): Promise<Said> {
+/** What is to be printed; `tell` hears how it goes on until then. Throws a ConfigError for wrong use, another error where the node has no good answer. */
+export async function clusterText(
+  args: readonly string[],
+  environment: Environment,
+  tell: (line: string) => void = () => {},
+): Promise<Said> {
   const { words, flags: given } = readArguments('cluster', flags, args);
   if (given.has('--help')) return { text: clusterHelp, isGood: true };
   const verb = verbOf(words);
   const base = baseUrl(given, environment);
+  const action = nodeActions.find((one) => one === verb);
+  if (action !== undefined) return orderText(action, words.slice(1), given, base, tell);
+  for (const flag of ['--force', '--wait'])
+    if (given.has(flag))
+      throw new ConfigError(`${flag} goes with ${nodeActions.join(', ')}, not with ${verb}`);
   const view = (await ask(`${base}/v2/signalbox/cluster`, base)) as ClusterView;
   const asJson = (value: unknown): string => JSON.stringify(value, null, 2);
   if (verb === 'members') {
@@ -62,10 +85,10 @@ function verbOf([verb, ...more]: readonly string[]): (typeof verbs)[number] {
   const known = verbs.find((one) => one === verb);
   if (known === undefined) {
     const near = verb === undefined ? undefined : nearest(verb, verbs);
-    const hint = near === undefined ? `there are ${verbs.join(' and ')}` : `did you mean ${near}?`;
+    const hint = near === undefined ? `there are ${verbs.join(', ')}` : `did you mean ${near}?`;
     throw new ConfigError(`cluster ${verb === undefined ? 'needs a verb' : `${verb} is not known`}; ${hint}`);
   }
-  if (more.length > 0)
+  if (more.length > 0 && !nodeActions.some((action) => action === known))
     throw new ConfigError(`cluster ${known} takes no words; ${more.join(' ')} is too many`);
   return known;
 }
@@ -110,7 +133,7 @@ function membersText({ members }: ClusterView): string {
   const rows = members.map((member) => [
     member.id,
     member.roles.join(','),
-    member.node?.state ?? '',
+    stateText(member),
     member.linked ? '' : 'no link',
     member.endpoint || (member.host === '' ? '' : `of ${member.host}`),
     hasText(member),
@@ -128,6 +151,11 @@ function columns(rows: readonly (readonly string[])[]): string[] {
       .join('  ')
       .trimEnd(),
   );
+}
+
+function stateText({ state, left }: MemberView): string {
+  const text = left === undefined ? '' : leftText(left);
+  return `${state ?? ''}${text === '' ? '' : ` (${text})`}`;
 }
 
 function hasText({ node }: MemberView): string {

@@ -118,6 +118,11 @@ export class Presence {
     while (!isOthers() && canMove() && now() < until) await pause(handOverLookMs);
   }
 
+  /** Off the list with a dead one. */
+  evict(member: string): void {
+    this.upkeep.evict(member);
+  }
+
   stop(): Promise<void> {
     this.linkWatch?.cancel();
     this.owners.stop();

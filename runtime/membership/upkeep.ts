@@ -94,6 +94,11 @@ export class Upkeep {
     this.tell({ type: 'self.changed' });
   }
 
+  /** Off the list with a dead one. */
+  evict(member: string): void {
+    this.tell({ type: 'member.evicted', member });
+  }
+
   /** Says goodbye, where there is somebody to hear it. */
   async stop(): Promise<void> {
     const store = this.options.membership.standing().state === 'live' ? this.store : undefined;

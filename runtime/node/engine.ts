@@ -13,7 +13,7 @@ import type { JobSpec, JobStep } from '../../proto/job.js';
 import type { Message, Said } from '../../proto/messages.js';
 import type { Tensor } from '../../proto/tensor.js';
 import { settle, wallTime } from '../clock.js';
-import type { ClusterView } from '../doors/cluster.js';
+import type { ClusterView, NodeAction, NodeOrdered } from '../doors/cluster.js';
 import type {
   Answer,
   BatchManner,
@@ -34,6 +34,7 @@ import type { Pipelines } from '../pipelines/pipelines.js';
 import type { Catalogue } from './catalogue.js';
 import { type Asked, Journal } from './journal.js';
 import type { Keeper } from './keeper.js';
+import type { Orders } from './orders.js';
 import { rowsOf } from './rows.js';
 import { Statistics } from './statistics.js';
 import { endedView, viewOf } from './views.js';
@@ -62,9 +63,12 @@ export class NodeEngine implements Engine {
   private pipelines: Pipelines | undefined;
   private keeper: Keeper | undefined;
   private look: (() => ClusterView) | undefined;
+  private orders: Orders | undefined;
   private submitted = 0;
   private submitting = 0;
   private isClosing = false;
+  /** Drained by order: it answers what comes, and says that nothing is to. */
+  private isAside = false;
   private control: 'on' | 'off' = 'on';
   /** The last answer of a worker whose run was counted. */
   private counted: Occasion['heard'] | undefined;
@@ -102,6 +106,11 @@ export class NodeEngine implements Engine {
     this.readinessChanged();
   }
 
+  standAside(isAside: boolean): void {
+    this.isAside = isAside;
+    this.readinessChanged();
+  }
+
   /** The edition of a model that serves now stays until it is released, whatever takes over meanwhile. */
   hold(name: string, version: string): () => void {
     return this.keeper?.hold(name, version) ?? (() => {});
@@ -114,8 +123,14 @@ export class NodeEngine implements Engine {
   }
 
   /** How this node sees the cluster that it is in. */
-  attachCluster(look: () => ClusterView): void {
+  attachCluster(look: () => ClusterView, orders?: Orders): void {
     this.look = look;
+    this.orders = orders;
+  }
+
+  async orderNode(node: string, order: NodeAction, isForced: boolean): Promise<NodeOrdered> {
+    if (this.orders !== undefined) return this.orders.give(node, order, isForced);
+    throw new SignalboxError('UNSUPPORTED', 'this node is in no cluster');
   }
 
   cluster(): ClusterView {
@@ -175,7 +190,7 @@ export class NodeEngine implements Engine {
   }
 
   ready(): boolean {
-    return this.actor.ready && !this.isClosing;
+    return this.actor.ready && !this.isClosing && !this.isAside;
   }
 
   get liveJobs(): number {
@@ -183,7 +198,8 @@ export class NodeEngine implements Engine {
   }
 
   unreadyReason(): string {
-    return this.isClosing ? draining.message : this.actor.unreadyReason();
+    if (this.isClosing) return draining.message;
+    return this.isAside ? 'the node is drained by order; undrain it' : this.actor.unreadyReason();
   }
 
   onReadiness(changed: () => void): () => void {

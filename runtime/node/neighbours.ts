@@ -1,11 +1,14 @@
 // The cluster as this node sees it: its list of members, with what nodes say of themselves where they do, and who owns which
 // model.
 import type { Router } from '../../actors/router/router.js';
+import type { NodeRecord } from '../../cluster/record.js';
 import type { MemberId } from '../../proto/ids.js';
+import type { Said } from '../../proto/messages.js';
 import { compareEpochs, noEpoch } from '../../proto/ownership.js';
 import type { ClusterView, MemberView, OwnedView } from '../doors/cluster.js';
 import type { Presence } from '../membership/presence.js';
 import type { MemberProcess } from './member.js';
+import type { Orders } from './orders.js';
 
 export function clusterView(
   cluster: string,
@@ -13,11 +16,14 @@ export function clusterView(
   member: MemberProcess,
   router: Router,
   presence: Presence | undefined,
+  orders: Orders,
 ): ClusterView {
   const records = new Map(presence?.nodes().map((record) => [record.member.id, record]));
   const members = member.members().map((other): MemberView => {
     const record = records.get(other.id);
-    const seen = { ...other, linked: other.id === self || member.isLinked(other.id) };
+    const linked = other.id === self || member.isLinked(other.id);
+    const report = orders.reportOf(other.id);
+    const seen = { ...other, linked, ...stateOf(record, report) };
     if (record === undefined) return seen;
     const { state, machine, build, models, labels, workers, jobs } = record;
     return { ...seen, node: { state, machine, build, models, labels, workers, jobs } };
@@ -34,4 +40,14 @@ function owned(router: Router): OwnedView[] {
     const asked = router.ownerOf(name, version);
     return asked === owner ? { model, owner, epoch } : { model, owner, epoch, asked };
   });
+}
+
+/** What came over a link is newer than what is kept. */
+function stateOf(
+  record: NodeRecord | undefined,
+  report: Said<'node.reported'> | undefined,
+): Pick<MemberView, 'state' | 'left'> {
+  if (report === undefined) return record === undefined ? {} : { state: record.state };
+  const { state, requests, waiting, workers } = report;
+  return { state, left: { requests, waiting, workers } };
 }

@@ -7,7 +7,7 @@ import { Router } from '../../actors/router/router.js';
 import { Scheduler } from '../../actors/scheduler/scheduler.js';
 import { Supervisor } from '../../actors/supervisor/supervisor.js';
 import { LocalMembership } from '../../cluster/local.js';
-import type { NodeState } from '../../cluster/record.js';
+
 import { memberId } from '../../proto/ids.js';
 import { after, now } from '../clock.js';
 import { type Config, settings } from '../config/schema.js';
@@ -24,7 +24,9 @@ import { Children, type Exit } from '../supervise/children.js';
 import type { NodeWord } from '../worker/order.js';
 import { createPipelines } from './behind.js';
 import { Catalogue } from './catalogue.js';
+import { Duties } from './duties.js';
 import { NodeEngine } from './engine.js';
+import { watchJoining } from './joining.js';
 import { Keeper } from './keeper.js';
 import { listedModels } from './listed.js';
 import { MemberProcess } from './member.js';
@@ -40,7 +42,6 @@ import {
 } from './wiring.js';
 
 const lingerMs = 300;
-const joinWaitMs = 3000;
 /** What may change whether the node or one of its models is ready. */
 const readinessFacts = [
   'model.reported',
@@ -66,6 +67,8 @@ export class Node {
   private watch: ModelWatch | undefined;
   private member: MemberProcess | undefined;
   private presence: Presence | undefined;
+  private readonly duties: Duties;
+  private scheduler: Scheduler | undefined;
   private engine: NodeEngine | undefined;
   private pipelines: Pipelines | undefined;
   private doors: { readonly name: string; readonly door: Door }[] = [];
@@ -85,6 +88,14 @@ export class Node {
     );
     this.keys = new KeyKeeper(config, plan.pair, log, (word) => this.children.tell(word));
     this.supervisor = new Supervisor(supervisorSettings(config, plan.workerNames));
+    this.duties = new Duties({
+      chart: this.chart,
+      children: this.children,
+      left: () => ({
+        requests: (this.engine?.liveJobs ?? 0) + (this.pipelines?.live ?? 0),
+        waiting: this.scheduler?.waitingJobs ?? 0,
+      }),
+    });
   }
 
   /** Resolves when it serves; rejects with a sentence, after taking back what had been started. */
@@ -111,7 +122,7 @@ export class Node {
         throw fault;
       }
     }
-    this.presence?.renew();
+    this.duties.tell();
     if (this.plan.serves.has('router')) void this.keeper?.reviewSteps();
   }
 
@@ -187,11 +198,16 @@ export class Node {
           this.children.kill(slot);
         },
         stopped: () => this.routerDrained(),
+        ...this.duties.performers,
       },
     });
     engine.attach(this.member.host);
     const { member } = this;
-    engine.attachCluster(() => clusterView(this.config.cluster, self.id, member, router, this.presence));
+    const orders = this.duties.attach(member, engine, this.presence, this.config, self.id);
+    engine.attachCluster(
+      () => clusterView(this.config.cluster, self.id, member, router, this.presence, orders),
+      orders,
+    );
     this.pipelines = createPipelines(engine, this.config, doorOptions(this.config));
     engine.attachPipelines(this.pipelines);
     this.keeper = this.keeperWith(router);
@@ -212,7 +228,7 @@ export class Node {
       self: this.plan.self,
       log: this.log,
       condition: () => ({
-        state: this.stateToTell(),
+        state: this.duties.state,
         models: this.catalogue
           .listed()
           .flatMap(({ name, version, state }) => (state === 'available' ? [`${name}:${version}`] : [])),
@@ -230,15 +246,11 @@ export class Node {
     });
   }
 
-  private stateToTell(): NodeState {
-    if (this.chart.state === 'serving') return 'serving';
-    return this.chart.has('draining') ? 'draining' : 'starting';
-  }
-
   private async decide(): Promise<void> {
     const member = this.member as MemberProcess;
     const { serves, self, join } = this.plan;
-    if (serves.has('scheduler')) member.add('scheduler', new Scheduler(schedulerSettings(this.config)));
+    if (serves.has('scheduler')) this.scheduler = new Scheduler(schedulerSettings(this.config));
+    if (this.scheduler !== undefined) member.add('scheduler', this.scheduler);
     if (serves.has('health')) member.add('health', new Health(self.id, suspicionSettings(this.config)));
     if (serves.has('worker')) member.add('supervisor', this.supervisor);
     this.announce();
@@ -246,7 +258,15 @@ export class Node {
     for (const endpoint of join) member.join(endpoint);
     await this.presence?.start();
     const calls = this.presence === undefined ? join.length > 0 : self.endpoint === '';
-    if (calls) this.watchJoining(member, this.presence === undefined ? join.join(', ') : this.config.nats);
+    const { nats, cluster } = this.config;
+    if (calls)
+      watchJoining(
+        member,
+        this.chart,
+        this.log,
+        this.presence === undefined ? join.join(', ') : nats,
+        cluster,
+      );
   }
 
   private keeperWith(router: Router): Keeper {
@@ -282,18 +302,6 @@ export class Node {
 
   private modelsWord(): NodeWord {
     return { type: 'models', models: this.catalogue.wanted() };
-  }
-
-  /** A node that reaches nobody says so, and again for as long as that lasts. */
-  private watchJoining(member: MemberProcess, where: string): void {
-    const look = (): void => {
-      if (member.office.members().length === 0 && this.chart.state === 'serving') {
-        const hint = 'is a node with a router running there, and is its cluster the same?';
-        this.log.warn('node.alone', { join: where, cluster: this.config.cluster, hint });
-      }
-      after(joinWaitMs, look, false);
-    };
-    after(joinWaitMs, look, false);
   }
 
   private staff(): void {
@@ -333,11 +341,11 @@ export class Node {
   private async drainAndEnd(): Promise<void> {
     // Asked to stop while it starts: it starts, then stops. A start that failed has gone down already.
     await this.starting.catch(() => {});
-    if (this.chart.state !== 'serving') return;
+    if (!this.chart.has('serving')) return;
     this.chart.move('stop');
     this.watch?.stop();
     this.log.info('node.draining', {});
-    this.presence?.renew();
+    this.duties.tell();
     const handedOver = this.presence?.handedOver();
     this.drainUntil = now() + this.config.drainMs;
     this.engine?.close();

@@ -72,6 +72,11 @@ export class Pipelines {
     return { cancel: (why) => passing.cancel(why) };
   }
 
+  /** Requests that are under way. */
+  get live(): number {
+    return this.#passing.size;
+  }
+
   /** Takes nothing new; resolves when what was taken has ended, or after `patienceMs`. */
   drain(patienceMs: number): Promise<void> {
     this.#isDraining = true;

@@ -22,6 +22,8 @@ interface Child {
   readonly member: MemberId;
   /** Empty until it has said. */
   device: string;
+  /** By its own word: it stands by and has nothing left. */
+  isVacant: boolean;
   /** What it said of its own end. */
   lastWord: LastWord | undefined;
 }
@@ -40,6 +42,7 @@ export class Children {
   private readonly memoryKills = new MemoryKills();
   private readonly loadDeaths = new LoadDeaths();
   private draining = false;
+  private areAway = false;
 
   constructor(exited: (exit: Exit) => void, outdated: (model: string) => void = () => {}) {
     this.exited = exited;
@@ -57,10 +60,18 @@ export class Children {
         ...environment(),
       },
     });
-    const child: Child = { process: started, member: order.member, device: '', lastWord: undefined };
+    const child: Child = {
+      process: started,
+      member: order.member,
+      device: '',
+      isVacant: this.areAway,
+      lastWord: undefined,
+    };
     this.bySlot.set(slot, child);
     const risks: NodeWord = { type: 'risks', risks: this.loadDeaths.risks() };
-    if (started.pid !== undefined) for (const word of [risks, ...first]) started.send(word, () => {});
+    const away: NodeWord[] = this.areAway ? [{ type: 'vacate', away: true }] : [];
+    if (started.pid !== undefined)
+      for (const word of [...away, risks, ...first]) started.send(word, () => {});
     started.on('message', (word: WorkerWord) => this.hear(child, word));
     const ended = (verdict: Pick<Exit, 'cause' | 'detail'>): void => {
       if (this.bySlot.get(slot) === child) this.bySlot.delete(slot);
@@ -80,6 +91,7 @@ export class Children {
     else if (word.type === 'ran') this.loadDeaths.ran(child.member);
     else if (word.type === 'loaded') this.loadDeaths.ended(child.member, word.key);
     else if (word.type === 'introduced') child.device = word.device;
+    else if (word.type === 'vacated') child.isVacant = word.vacant;
     else if (word.type === 'outdated') this.outdated(word.model);
     else child.lastWord = word;
   }
@@ -99,6 +111,20 @@ export class Children {
 
   has(member: MemberId): boolean {
     return [...this.bySlot.values()].some((child) => child.member === member);
+  }
+
+  /** All are to stand by, those too that come meanwhile; or they are wanted again. */
+  vacate(away: boolean): void {
+    this.areAway = away;
+    for (const child of this.bySlot.values()) child.isVacant = !away;
+    this.tell({ type: 'vacate', away });
+  }
+
+  /** How many have yet to say that they do so. */
+  get moving(): number {
+    let count = 0;
+    for (const { isVacant } of this.bySlot.values()) if (isVacant !== this.areAway) count++;
+    return count;
   }
 
   kill(slot: number): void {

@@ -35,6 +35,8 @@ const order = JSON.parse(process.argv[2] ?? '{}') as WorkerOrder;
 const log = createLog(order.logLevel, order.member);
 let starting = true;
 const keys = new KeyRing((turned) => log.warn('link.barred', { ...turned }));
+/** Its node is drained. */
+let isAway = false;
 
 letHeapGrow();
 
@@ -56,6 +58,7 @@ let others: Said<'members.listed'> | undefined;
 const firstListed = new Promise<void>((resolve) => {
   process.on('message', (word: NodeWord) => {
     if (word.type === 'drain') return drain();
+    if (word.type === 'vacate') return vacate(word.away);
     if (word.type === 'members') return hearMembers(word.listed);
     if (word.type === 'keys') return keys.take(word.known);
     if (word.type === 'risks') return loads.know(word.risks);
@@ -105,11 +108,13 @@ const member = new MemberProcess({
     probe: (effect) => void probe(effect),
     abort,
     stopped: () => void stop(),
+    vacated: ({ vacant }) => tellVacancy(vacant),
   },
 });
 member.add('worker', actor);
 await firstListed;
 starting = false;
+if (isAway) vacate(true);
 process.send?.({ type: 'introduced', device: runsOn } satisfies WorkerWord);
 for (const endpoint of order.join) member.join(endpoint);
 if (others !== undefined) member.hearList(others);
@@ -256,6 +261,16 @@ function drain(): void {
   // Before it has an actor it has no work either.
   if (starting) process.exit(0);
   member.host.hear({ type: 'drain.requested' });
+}
+
+function vacate(away: boolean): void {
+  isAway = away;
+  if (!starting) member.host.hear({ type: away ? 'vacancy.requested' : 'return.requested' });
+  else if (!away) tellVacancy(false);
+}
+
+function tellVacancy(vacant: boolean): void {
+  process.send?.({ type: 'vacated', vacant } satisfies WorkerWord);
 }
 
 function end(): void {

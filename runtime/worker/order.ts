@@ -33,6 +33,8 @@ export interface WorkerOrder {
 /** From the node: the first that it says is what models there are, and again when that changes. */
 export type NodeWord =
   | { readonly type: 'drain' }
+  /** It is to stand by, or is wanted again. */
+  | { readonly type: 'vacate'; readonly away: boolean }
   /** Where there is no founder to say it: who else is there. */
   | { readonly type: 'members'; readonly listed: Said<'members.listed'> }
   /** Never as an argument or in the environment, where others could read the secret. */
@@ -60,6 +62,8 @@ export type WorkerWord =
   /** A model whose files are others than when they were listed. */
   | { readonly type: 'outdated'; readonly model: string }
   | LastWord
+  /** It stands by and has nothing left, or it takes work again. */
+  | { readonly type: 'vacated'; readonly vacant: boolean }
   /** A model that is about to be loaded, and one with which that has come to an end. */
   | { readonly type: 'loading'; readonly key: string; readonly isBusy: boolean }
   /** While it loads, it begins to run something. */

@@ -5,7 +5,7 @@ import { type JobNumber, jobId, type MemberId } from '../../proto/ids.js';
 import type { JobEnd } from '../../proto/job.js';
 import { type Datatype, datatypes, type Tensor } from '../../proto/tensor.js';
 import { settle } from '../../runtime/clock.js';
-import type { ClusterView } from '../../runtime/doors/cluster.js';
+import type { ClusterView, NodeAction, NodeOrdered } from '../../runtime/doors/cluster.js';
 import type { DoorLog } from '../../runtime/doors/door.js';
 import type {
   Answer,
@@ -138,6 +138,11 @@ export class StandIn implements Engine {
 
   ready(): boolean {
     return this.isReady;
+  }
+
+  async orderNode(node: string, order: NodeAction, isForced: boolean): Promise<NodeOrdered> {
+    this.acts.push(`${order} ${node}${isForced ? ' by force' : ''}`);
+    return { node, state: 'draining' };
   }
 
   cluster(): ClusterView {

@@ -200,16 +200,13 @@ export class Faults {
     wait();
   }
 
-  /** Its workers stand by for a while, those too that are started meanwhile. */
   private drainNode(node: Process | undefined, forMs: number): void {
     if (node === undefined) return;
-    const { system } = this;
-    system.happened(`drain ${node.id}`);
-    system.vacate(node);
-    system.timeline.after(forMs, () => {
-      system.happened(`undrain ${node.id}`);
-      system.occupy(node);
-    });
+    const { timeline } = this.system;
+    const order = (to: 'drain' | 'undrain'): void =>
+      node.hear({ type: 'node.order', asked: 1, order: to, last: false }, 'an operator');
+    order('drain');
+    timeline.after(forMs, () => order('undrain'));
   }
 
   private again(node: Process, inMs: number): void {

@@ -4,7 +4,7 @@ import type { Actor, Heard } from '../../actors/actor.js';
 import type { Effect } from '../../actors/effects.js';
 import { LocalMembership, listedOf } from '../../cluster/local.js';
 import type { Member, Membership, Step } from '../../cluster/membership.js';
-import type { NodeState } from '../../cluster/record.js';
+import type { NodeState } from '../../proto/messages.js';
 import { StoredMembership } from '../../cluster/stored.js';
 import type { MemberId } from '../../proto/ids.js';
 import type { Said } from '../../proto/messages.js';

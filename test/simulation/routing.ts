@@ -12,6 +12,7 @@ import { name, require, type TrueJob, type Truth } from './truth.js';
 interface RouterView {
   readonly links: Directory;
   readonly distrusted: Set<MemberId>;
+  readonly leaving: Set<MemberId>;
   schedulers: readonly MemberId[];
   /** What each scheduler told last of each model: whether workers have it. */
   readonly told: Map<string, string>;
@@ -101,6 +102,11 @@ export class RoutingWitness {
         if (view.links.close(heard.member).includes('health')) view.distrusted.clear();
         view.distrusted.delete(heard.member);
         for (const key of view.told.keys()) if (key.endsWith(`@${heard.member}`)) view.told.delete(key);
+        view.leaving.delete(heard.member);
+        break;
+      case 'node.reported':
+        if (heard.state === 'serving') view.leaving.delete(from);
+        else view.leaving.add(from);
         break;
       case 'model.reported': {
         const { model, version, ready, loading, failed, resting } = heard;
@@ -115,7 +121,9 @@ export class RoutingWitness {
       default:
         return;
     }
-    view.schedulers = view.links.with('scheduler').filter((member) => !view.distrusted.has(member));
+    const trusted = view.links.with('scheduler').filter((member) => !view.distrusted.has(member));
+    const staying = trusted.filter((member) => !view.leaving.has(member));
+    view.schedulers = staying.length > 0 ? staying : trusted;
   }
 
   private enqueued(
@@ -199,6 +207,7 @@ export class RoutingWitness {
       view = {
         links: new Directory(),
         distrusted: new Set(),
+        leaving: new Set(),
         schedulers: [],
         told: new Map(),
         submitted: 0,

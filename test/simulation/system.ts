@@ -1,9 +1,11 @@
 // A whole system of real actors in virtual time: processes on their nodes, the network between them, executors, what
 // clients bring and what goes wrong. It carries out effects as the runtime does and checks every step.
 
-import type { Heard } from '../../actors/actor.js';
+import { startChart } from '../../actors/chart.js';
 import type { Effect } from '../../actors/effects.js';
 import { Health } from '../../actors/health/health.js';
+import { Duty, type Left } from '../../actors/node/duty.js';
+import { nodeMachine } from '../../actors/node/node.machine.js';
 import { Pulse } from '../../actors/peer/pulse.js';
 import { Router } from '../../actors/router/router.js';
 import { Scheduler } from '../../actors/scheduler/scheduler.js';
@@ -82,7 +84,8 @@ export class System implements Surroundings {
   private readonly executors = new Map<MemberId, Executor>();
   private readonly children = new Map<MemberId, Child[]>();
   private readonly parents = new Map<MemberId, Process>();
-  /** Nodes that are drained, and live. */
+  /** Nodes whose workers are to stand by, and the workers that have said that they do. */
+  private readonly away = new Set<Process>();
   private readonly vacant = new Set<Process>();
   private readonly plans = new Map<MemberId, NodePlan>();
   private readonly touched = new Set<Resident>();
@@ -155,6 +158,9 @@ export class System implements Surroundings {
       const resident = process.add('supervisor', supervisor);
       this.timeline.after(1, () => process.begin(resident, supervisor.begin()));
     }
+    const chart = startChart(nodeMachine);
+    while (chart.can('done')) chart.move('done');
+    process.add('duty', new Duty(chart, () => this.leftAt(process)));
     this.join(process);
     this.town?.addNode(process, plan);
     process.hear({ type: 'link.opened', member: id, roles });
@@ -226,8 +232,13 @@ export class System implements Surroundings {
     switch (effect.type) {
       case 'note':
       case 'reply':
-      case 'vacated':
+      case 'moved':
+      case 'leave':
         return;
+      case 'vacated':
+        return void (effect.vacant ? this.vacant.add(process) : this.vacant.delete(process));
+      case 'vacate':
+        return this.vacate(process, effect.away);
       case 'load':
         return executor?.load(effect.model, effect.version);
       case 'unload':
@@ -262,19 +273,23 @@ export class System implements Surroundings {
     }
   }
 
-  vacate(node: Process): void {
-    this.vacant.add(node);
-    this.tellChildren(node, { type: 'vacancy.requested' });
-  }
-
-  occupy(node: Process): void {
-    this.vacant.delete(node);
-    this.tellChildren(node, { type: 'return.requested' });
-  }
-
-  private tellChildren(node: Process, heard: Heard): void {
+  private vacate(node: Process, away: boolean): void {
+    const type = away ? 'vacancy.requested' : 'return.requested';
+    if (away) this.away.add(node);
+    else this.away.delete(node);
     for (const { process } of this.children.get(node.id) ?? [])
-      this.timeline.after(wordMs, () => process.hear(heard));
+      this.timeline.after(wordMs, () => process.hear({ type }));
+  }
+
+  private leftAt(node: Process): Left {
+    const left = { requests: 0, waiting: 0, workers: 0 };
+    for (const { inner } of node.residents) {
+      if (inner instanceof Router) left.requests = inner.liveJobs;
+      else if (inner instanceof Scheduler) left.waiting = inner.waitingJobs;
+    }
+    for (const { process } of this.children.get(node.id) ?? [])
+      if (process.alive && this.vacant.has(process) !== this.away.has(node)) left.workers++;
+    return left;
   }
 
   /** A node that has drained asks its workers to stop, and goes when the last of them has gone or their time is up. */
@@ -330,7 +345,7 @@ export class System implements Surroundings {
     const random = this.random.fork(this.incarnation);
     this.executors.set(id, new Executor(worker, name, this.timeline, random, this.truth, ends));
     host.hear({ type: 'child.spawned', slot, member: id });
-    if (this.vacant.has(host)) worker.hear({ type: 'vacancy.requested' });
+    if (this.away.has(host)) worker.hear({ type: 'vacancy.requested' });
     this.timeline.after(this.random.between(2, 20), () => {
       if (!worker.alive) return;
       this.join(worker);

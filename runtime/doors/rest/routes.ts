@@ -12,18 +12,12 @@ import { statusOf } from '../models.js';
 import { actOn, type RepositoryAction } from '../repository.js';
 import { invalidInput } from '../request.js';
 import { quote } from '../sentence.js';
-import { readBody } from './body.js';
 import type { Exchange } from './exchange.js';
 import { type Floor, infer } from './infer.js';
-import { parseJson } from './infer-request.js';
 import { listJobs, showJob } from './jobs.js';
-
-type Method = 'GET' | 'POST' | 'any';
-
-interface Place {
-  readonly method: Method;
-  serve(): void;
-}
+import { withJson } from './json-body.js';
+import { findCluster } from './nodes.js';
+import { get, type Place } from './place.js';
 
 export function serve(floor: Floor, exchange: Exchange): void {
   const url = exchange.request.url ?? '/';
@@ -160,9 +154,10 @@ function findHealth(floor: Floor, exchange: Exchange, rest: readonly string[]): 
 }
 
 /** What is ours alone and no part of the protocol. */
-function findOwn({ engine, models }: Floor, exchange: Exchange, rest: readonly string[]): Place | undefined {
+function findOwn(floor: Floor, exchange: Exchange, rest: readonly string[]): Place | undefined {
+  const { engine, models } = floor;
   const [what, ...id] = rest;
-  if (what === 'cluster' && id.length === 0) return get(() => exchange.json(engine.cluster()));
+  if (what === 'cluster') return findCluster(floor, exchange, id);
   if (what !== 'jobs' || id.length > 2) return undefined;
   if (id.length === 0) return get(() => exchange.json(listJobs(engine, models, exchange.request.url ?? '')));
   return get(() => exchange.json(showJob(engine, id)));
@@ -194,30 +189,6 @@ function act(floor: Floor, exchange: Exchange, action: RepositoryAction, model: 
 /** The body may be empty, or say {"ready": true} for only those that can be used now. */
 function index(floor: Floor, exchange: Exchange): void {
   withJson(floor, exchange, (asked) => exchange.json(describeIndex(floor.engine, asked['ready'] === true)));
-}
-
-function withJson(
-  floor: Floor,
-  exchange: Exchange,
-  run: (asked: Readonly<Record<string, unknown>>) => void,
-): void {
-  const refuseFault = (fault: unknown) => exchange.refuse(refusalOf(fault, floor.log));
-  readBody(
-    exchange.request,
-    floor.options,
-    (body) => {
-      try {
-        run(body.length === 0 ? {} : parseJson(body, body.length));
-      } catch (fault) {
-        refuseFault(fault);
-      }
-    },
-    refuseFault,
-  );
-}
-
-function get(run: () => void): Place {
-  return { method: 'GET', serve: run };
 }
 
 function unsupported(what: string): Place {

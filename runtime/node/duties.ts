@@ -1,0 +1,73 @@
+// What orders mean for this node: they are carried out by its worker processes, its doors and its entry in the cluster.
+
+import type { Chart } from '../../actors/chart.js';
+import { Duty, type Left } from '../../actors/node/duty.js';
+import type { MemberId } from '../../proto/ids.js';
+import type { NodeState } from '../../proto/messages.js';
+import type { Config } from '../config/schema.js';
+import type { Performers } from '../host/host.js';
+import type { Presence } from '../membership/presence.js';
+import type { Children } from '../supervise/children.js';
+import type { NodeEngine } from './engine.js';
+import type { MemberProcess } from './member.js';
+import { Orders } from './orders.js';
+
+export interface DutiesOptions {
+  readonly chart: Chart;
+  readonly children: Children;
+  readonly left: () => Omit<Left, 'workers'>;
+}
+
+export class Duties {
+  readonly performers: Pick<Performers, 'vacate' | 'moved' | 'leave'>;
+  private readonly chart: Chart;
+  private readonly duty: Duty;
+  private member: MemberProcess | undefined;
+
+  constructor({ chart, children, left }: DutiesOptions) {
+    this.chart = chart;
+    this.duty = new Duty(chart, () => ({ ...left(), workers: children.moving }));
+    this.performers = {
+      vacate: ({ away }) => children.vacate(away),
+      moved: () => this.moved(),
+      // As whoever started it would end it.
+      leave: () => process.kill(process.pid, 'SIGTERM'),
+    };
+  }
+
+  private moved: () => void = () => {};
+
+  get state(): NodeState {
+    return this.duty.state;
+  }
+
+  attach(
+    member: MemberProcess,
+    engine: NodeEngine,
+    presence: Presence | undefined,
+    { clusterControl }: Config,
+    self: MemberId,
+  ): Orders {
+    this.member = member;
+    this.moved = () => {
+      engine.standAside(this.chart.state === 'vacating' || this.chart.state === 'vacant');
+      presence?.renew();
+    };
+    const orders = new Orders({
+      control: clusterControl,
+      members: () => member.members(),
+      isLinked: (other) => other === self || member.isLinked(other),
+      perform: (effects) => member.host.perform('orders', effects),
+      evict: presence && ((dead) => presence.evict(dead)),
+    });
+    member.add('duty', this.duty);
+    member.add('orders', orders);
+    return orders;
+  }
+
+  /** The node has come further in its start or its stop: the others are to know. */
+  tell(): void {
+    this.moved();
+    this.member?.host.hear({ type: 'node.moved' });
+  }
+}
