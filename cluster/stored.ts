@@ -2,11 +2,11 @@
 // who is there is judged from what others write. Decisions only: facts and the time come in, what is to be done goes out.
 import type { MemberId } from '../proto/ids.js';
 import { protocolVersion } from '../proto/limits.js';
-import type { Message } from '../proto/messages.js';
+import type { Message, NodeState } from '../proto/messages.js';
 import { Calls } from './calls.js';
 import { type LeaseSettings, Leases } from './leases.js';
 import { type Member, type Membership, nothing, type Standing, type Step } from './membership.js';
-import { type Condition, type NodeRecord, type NodeState, readRecord, writeRecord } from './record.js';
+import { type Condition, type NodeRecord, readRecord, writeRecord } from './record.js';
 
 export type StoreFact =
   /** It can be reached, and a watch of it has begun. */

@@ -7,7 +7,9 @@ import type { Effect } from '../../actors/effects.js';
 import { Duty, type Left } from '../../actors/node/duty.js';
 import { nodeMachine } from '../../actors/node/node.machine.js';
 import type { NodeOrder } from '../../proto/messages.js';
-import { only, router, said, scheduler } from './stage.js';
+import { only, RouterStage, router, said, scheduler } from './stage.js';
+
+const otherScheduler = 'scheduler-2.ffffff';
 
 class Stage {
   left: Left = { requests: 0, waiting: 0, workers: 0 };
@@ -132,5 +134,29 @@ describe('word of it', () => {
     other.chart.move('stop');
     assert.equal(said(other.hear({ type: 'node.moved' }), 'node.reported')[0]?.state, 'draining');
     assert.match(said(other.order('undrain'), 'node.answered')[0]?.reason ?? '', /it is draining/);
+  });
+});
+
+describe('at a router', () => {
+  test('what waits at one that drains goes to another under a new attempt, and comes back when it must', () => {
+    const stage = RouterStage.usual();
+    stage.link(otherScheduler, 'scheduler');
+    stage.submit();
+    const word = { type: 'node.reported', requests: 0, waiting: 0, workers: 0 } as const;
+    const left = stage.hear({ ...word, state: 'draining' }, scheduler);
+    assert.deepEqual(
+      only(left, 'send').map(({ to, message }) => [to, message.type]),
+      [
+        [scheduler, 'job.withdraw'],
+        [otherScheduler, 'job.enqueue'],
+      ],
+    );
+    assert.equal(
+      stage.router.job(1)?.attempt,
+      2,
+      'what the first one may still decide is of an attempt that is over',
+    );
+    const lost = stage.unlink(otherScheduler);
+    assert.equal(only(lost, 'send')[0]?.to, scheduler, 'better one that drains than nobody');
   });
 });

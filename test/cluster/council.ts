@@ -1,8 +1,8 @@
 // Stewards around one entry in virtual time, with a store that can lose what it acknowledged, answer nobody, or tell only some
 // of what it took: whatever is told reaches each of them when the test wants it.
 import type { NodeRecord } from '../../cluster/record.js';
-import type { NodeState } from '../../proto/messages.js';
 import { Steward, type StewardEffect, type StewardFact } from '../../cluster/steward.js';
+import type { NodeState } from '../../proto/messages.js';
 import { type Epoch, noEpoch, type Ownership } from '../../proto/ownership.js';
 
 export const patienceMs = 1000;

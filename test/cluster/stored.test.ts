@@ -55,6 +55,19 @@ test('a member that stands still is gone for the others, its links stay, and it 
   assert.equal(noted('c: cluster.live').length, 1);
 });
 
+test('a dead one is taken out by order, one that lives is back at its next writing', async () => {
+  const wake = town.freeze('c');
+  await town.tell('a', { type: 'member.evicted', member: 'c' });
+  await town.pass(1000);
+  assert.equal(noted('a: member.gone c', 'it was taken out by order').length, 1);
+  assert.equal(await store.read('c'), undefined);
+  assert.equal(noted('b: member.gone c').length, 1);
+  await town.tell('a', { type: 'member.evicted', member: 'nobody' });
+  await wake();
+  await passLeases(0.5);
+  assert.equal(noted('member.joined c').length, 2);
+});
+
 test('who does not hear itself judges nobody, and looks anew', async () => {
   const { tell } = town;
   // What a has to write does not get there; nor does what the others write get to it.

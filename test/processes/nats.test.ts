@@ -104,7 +104,7 @@ describe('nodes that find each other by NATS', { skip }, () => {
     assert.equal((JSON.parse((await said('members', '--json')).text) as unknown[]).length, 3);
     await assert.rejects(said('statu'), /cluster statu is not known; did you mean status\?/);
     await assert.rejects(said('members', 'all'), /cluster members takes no words; all is too many/);
-    await assert.rejects(said(), /cluster needs a verb; there are status and members/);
+    await assert.rejects(said(), /cluster needs a verb; there are status, members, drain, undrain, remove/);
     assert.match((await said('--help')).text, /--url URL/);
   });
 

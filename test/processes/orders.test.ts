@@ -4,7 +4,7 @@ import assert from 'node:assert/strict';
 import { after, before, describe, test } from 'node:test';
 import type { ClusterView, MemberView } from '../../runtime/doors/cluster.js';
 import { clusterText } from '../../runtime/membership/command.js';
-import { GrpcClient } from './client.js';
+import { GrpcClient, rowOf } from './client.js';
 import { apart, RunningNode, Scratch, until } from './harness.js';
 import { Load } from './load.js';
 import { ModelFolder } from './repository.js';
@@ -32,7 +32,7 @@ describe('orders to nodes', () => {
   before(async () => {
     const models = new ModelFolder(scratch);
     for (let n = 0; n < 3; n++) models.simulated(`model${n}`);
-    models.simulated('slow', { alphaMs: 250 });
+    models.simulated('slow', { alphaMs: 2500 });
     flags = apart(scratch, models.folder);
     const front = start('router,scheduler,health', 'front');
     await front.event('node.serving');
@@ -105,9 +105,7 @@ describe('orders to nodes', () => {
   });
 
   test('a router that is drained says that it is not ready, and answers what comes', async () => {
-    // There is always some request under way.
-    const slow = new Load(client, { model: 'slow', unary: 6 }).start();
-    await until('one is', async () => slow.answered > 0);
+    const slow = client.infer(rowOf('slow', 9));
     const given = await order('back', 'drain', 'front', '--wait', '0');
     assert.match(given.text, /^front\.\S+ has the order to drain; it is draining$/);
     assert.equal(await named('front').isReady(), false);
@@ -117,7 +115,7 @@ describe('orders to nodes', () => {
     const late = await order('back', 'drain', 'front', '--wait', '0.3');
     assert.equal(late.isGood, false);
     assert.match(late.text, /is still draining .*left: .*clients still send requests there/);
-    assert.deepEqual((await slow.stop()).errors, []);
+    assert.equal((await slow).values[0], 9);
     assert.match((await order('back', 'undrain', 'front')).text, /serves again/);
     await until('ready', () => named('front').isReady());
   });

@@ -116,6 +116,9 @@ describe('the commands of the README', () => {
         'node runtime keys list --trust-file keys/one/trusted',
         'node runtime --role router,scheduler,health --endpoint tcp://',
         'node runtime --role worker --join tcp://PUBLIC_KEY@10.0.0.1:8',
+        'node runtime cluster drain worker-a',
+        'node runtime cluster undrain worker-a',
+        'node runtime cluster remove worker-a',
         'node runtime models push examples/models/digits --nats nats:',
         'node runtime models stored --nats nats://127.0.0.1:4222',
         'node runtime models remove digits --nats nats://127.0.0.1:4222',
@@ -253,14 +256,22 @@ describe('the commands of the README', () => {
     const here = (command: string): string => command.replace('4222', String(port));
     const nats = start(`${commandOf('npm run nats')} -- --port ${port}`);
     const core = start(here(commandOf('node runtime --role router,scheduler,health --nats')), own);
-    const worker = start(here(commandOf('node runtime --role worker --nats')), own);
+    const worker = start(here(commandOf('node runtime --role worker --nats')), {
+      SIGNALBOX_NAME: 'worker-a',
+    });
     await until('they are ready together', () => has(core, 'router.moved', { to: 'ready' }), 60_000);
     await until('its doors are open', () => has(core, 'node.serving'));
     const env = { ...environment, SIGNALBOX_HTTP_PORT: String(portOf(core, 'rest')) };
     const status = await run('sh', ['-c', commandOf('node runtime cluster status')], { cwd: root, env });
     assert.match(status.stdout, /list +kept by NATS/);
     const members = await run('sh', ['-c', commandOf('node runtime cluster members')], { cwd: root, env });
-    assert.equal(members.stdout.split('\n').filter((line) => line.startsWith('by-nats.')).length, 2);
+    assert.equal(members.stdout.split('\n').filter((line) => /^(by-nats|worker-a)\./.test(line)).length, 2);
+    const order = async (verb: string, more = ''): Promise<string> => {
+      const command = `${commandOf(`node runtime cluster ${verb}`)} ${more}`;
+      return (await run('sh', ['-c', command], { cwd: root, env })).stdout;
+    };
+    assert.match(await order('drain', '--force'), /^worker-a\.\S+ is drained/);
+    assert.match(await order('undrain'), /^worker-a\.\S+ serves again/);
     const models = async (verb: string): Promise<string> => {
       const command = here(commandOf(`node runtime models ${verb}`));
       return (await run('sh', ['-c', command], { cwd: root, env: environment })).stdout;
@@ -268,7 +279,10 @@ describe('the commands of the README', () => {
     assert.match(await models('push'), /^digits:1 is in the store/);
     assert.match(await models('stored'), /^digits:1 {2}\w{10} {2}.*on every node$/m);
     assert.equal(await models('remove'), 'digits:1 is taken out of the store\n');
-    for (const one of [worker, core, nats]) assert.equal(await interrupt(one), 0);
+    const ended = new Promise((resolve) => worker.child.once('exit', resolve));
+    assert.match(await order('remove', '--force'), /^worker-a\.\S+ is gone/);
+    assert.equal(await ended, 0);
+    for (const one of [core, nats]) assert.equal(await interrupt(one), 0);
   });
 
   test('nodes with keys find each other over tcp', async () => {
