@@ -11,7 +11,7 @@ export const limits = {
   rowsPerJobMax: 65_536,
   jobsPerBatchMax: 1024,
   membersMax: 4096,
-  modelsOwnedMax: 4096,
+  modelsOwnedMax: 2048,
   envelopesPerFrameMax: 65_536,
   envelopeBytesMax: 1 << 20,
   framesPerEnvelopeMax: 65_536,

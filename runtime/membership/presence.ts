@@ -109,13 +109,17 @@ export class Presence {
 
   /** Resolves when others own what this node did, or when nobody takes it. */
   async handedOver(): Promise<void> {
-    const { id } = this.options.self;
+    const { self, log } = this.options;
     const until = now() + handOverMostMs;
-    const isOthers = (): boolean => !this.steward.list().owners.some(([, owner]) => owner === id);
+    const held = (): number => this.steward.list().owners.filter(([, owner]) => owner === self.id).length;
+    const models = held();
     const canMove = (): boolean =>
       this.membership.standing().state === 'live' &&
       this.nodes().some(({ member, state }) => state === 'serving' && member.roles.includes('scheduler'));
-    while (!isOthers() && canMove() && now() < until) await pause(handOverLookMs);
+    while (held() > 0 && canMove() && now() < until) await pause(handOverLookMs);
+    if (held() > 0)
+      log.info('owners.kept', { models: held(), hint: 'nobody took them before this node goes' });
+    else if (models > 0) log.info('owners.handedOver', { models });
   }
 
   /** Off the list with a dead one. */

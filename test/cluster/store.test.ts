@@ -1,7 +1,6 @@
 // One contract for the stores: in memory and in a real NATS. And fencing upon it: an epoch is given once.
 import assert from 'node:assert/strict';
 import { after, before, describe, test } from 'node:test';
-import { epochAfter, raiseEpoch } from '../../cluster/epoch.js';
 import { MemoryStoreServer } from '../../cluster/memory.js';
 import { connectNats } from '../../cluster/nats.js';
 import type { Connection, ConnectionEvents, Store } from '../../cluster/store.js';
@@ -74,13 +73,16 @@ function contract(connect: () => Promise<Connection>): void {
     await other.close();
   });
 
-  test('of many who raise an epoch at once each gets one of its own, above what anybody reports', async () => {
-    const raised = await Promise.all(Array.from({ length: 6 }, () => raiseEpoch(store, 'epoch', 0)));
-    assert.deepEqual(raised.sort(), [1, 2, 3, 4, 5, 6]);
-    assert.equal(await raiseEpoch(store, 'epoch', 41), 42, 'the store may have lost what was written');
-    assert.equal(await raiseEpoch(store, 'epoch', 7), 43);
-    await store.put('epoch', 'rubbish');
-    assert.equal(await raiseEpoch(store, 'epoch', 50), 51);
+  test('of many who write from the same past one is first, and the others are told so', async () => {
+    for (let round = 0, expected = 0; round < 3; round++) {
+      const words = ['1', '2', '3', '4', '5', '6'];
+      const written = await Promise.all(words.map((word) => store.write('e', word, expected)));
+      const [first, ...more] = written.filter((revision) => revision !== undefined);
+      assert.deepEqual([typeof first, more], ['number', []]);
+      const entry = await store.read('e');
+      assert.deepEqual(entry, { text: words[written.indexOf(first)], revision: first });
+      expected = first as number;
+    }
   });
 }
 
@@ -96,10 +98,6 @@ describe('a store in NATS', { skip }, () => {
   });
   after(() => servers.remove());
   contract(() => connectNats({ ...nobody, servers: [servers.urls], name: 'contract' }, silent));
-});
-
-test('an epoch rises above what is kept and what is reported', () => {
-  assert.deepEqual([epochAfter(0, 0), epochAfter(4, 2), epochAfter(2, 9)], [1, 5, 10]);
 });
 
 describe('who can be connected to', { skip }, () => {

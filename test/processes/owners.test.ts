@@ -8,7 +8,7 @@ import { executable, skip } from '../nats/at-hand.js';
 import { NatsServers } from '../nats/servers.js';
 import { GrpcClient } from './client.js';
 import { Gate } from './gate.js';
-import { apart, RunningNode, Scratch, until } from './harness.js';
+import { apart, type LogLine, RunningNode, Scratch, until } from './harness.js';
 import { Load } from './load.js';
 import { ModelFolder } from './repository.js';
 
@@ -67,8 +67,7 @@ describe('schedulers that own models, by NATS', { skip }, () => {
   }
 
   /** The names of those who own something, each once. */
-  async function holders(name: string): Promise<string[]> {
-    const { models: owned } = await ownersAt(name);
+  function holders({ models: owned }: OwnersView): string[] {
     return [...new Set(owned.map(({ owner }) => owner.split('.')[0] ?? ''))].sort();
   }
 
@@ -78,7 +77,7 @@ describe('schedulers that own models, by NATS', { skip }, () => {
       async () => {
         const [front, side] = [await ownersAt('front'), await ownersAt('side')];
         const isAll = front.models.length === models.length && side.epoch.join() === front.epoch.join();
-        return isAll && (await holders('front')).join() === names.join();
+        return isAll && holders(front).join() === names.join();
       },
       30_000,
       50,
@@ -144,6 +143,13 @@ describe('schedulers that own models, by NATS', { skip }, () => {
       await heldBy('plan-a', 'plan-b');
       assert.equal((await ended).code, 0);
     });
+    const { lines } = node('front');
+    const isOf = ({ member }: LogLine): boolean => String(member).startsWith('plan-c.');
+    const turned = lines.findIndex((line) => line.event === 'member.turned' && isOf(line));
+    const lost = lines.findIndex((line) => line.event === 'link.lost' && isOf(line));
+    const given = lines.slice(turned, lost).some(({ event }) => event === 'owners.changed');
+    assert.ok(turned >= 0 && lost > turned && given, 'it gives its models away before it goes');
+    assert.equal((await node('plan-c').event('owners.handedOver')).models, 2);
     assert.equal((await view('side')).state, 'frozen');
     assert.notDeepEqual((await ownersAt('side')).epoch, before);
     await risen();
