@@ -57,7 +57,10 @@ export async function connectNats(options: NatsOptions, events: ConnectionEvents
   try {
     connection = await connect(optionsOf(options));
   } catch (fault) {
-    throw new Error(sentenceOf(fault));
+    // Under TLS a server hangs up on whoever it wants a certificate of, and the library waits on.
+    const isBare = options.tls !== undefined && options.tls.cert === undefined;
+    const more = isBare && (fault as NatsError).code === 'TIMEOUT' ? unshown : '';
+    throw new Error(sentenceOf(fault) + more);
   }
   follow(connection, events);
   const jetstream = connection.jetstream({ timeout: askMs });
@@ -321,11 +324,19 @@ function codeOf(fault: unknown): number | undefined {
   return (fault as NatsError | undefined)?.api_error?.err_code;
 }
 
+const unshown = '; does it want a certificate of this node, which has none?';
+const unsigned = 'its certificate is signed by nobody whom this node trusts in certificates';
+
 const sentences: Readonly<Record<string, string>> = {
   CONNECTION_REFUSED: 'nobody listens there',
   TIMEOUT: 'it does not answer in time',
   AUTHORIZATION_VIOLATION: 'it refuses the credentials, or wants some',
   AUTHENTICATION_EXPIRED: 'the credentials have expired',
+  UNABLE_TO_VERIFY_LEAF_SIGNATURE: unsigned,
+  SELF_SIGNED_CERT_IN_CHAIN: unsigned,
+  DEPTH_ZERO_SELF_SIGNED_CERT: unsigned,
+  ERR_TLS_CERT_ALTNAME_INVALID: 'its certificate is for another address than this one',
+  SERVER_OPTION_NA: 'it speaks no TLS, which this node asks for',
   BAD_CREDS: 'what was given as a credentials file is no credentials file',
   '503': 'JetStream does not answer: it is not enabled there, or has no leader now',
 };
@@ -335,5 +346,10 @@ function sentenceOf(fault: unknown): string {
   if (api_error?.description !== undefined) return api_error.description;
   const known = sentences[code ?? ''];
   if (known !== undefined) return known;
+  const [, what, subject] = /Permissions Violation for (\w+) to "([^"]*)"/i.exec(message ?? '') ?? [];
+  if (what !== undefined) {
+    return `these credentials may not ${what === 'Publish' ? 'publish' : 'subscribe'} to ${subject}`;
+  }
+  if (code?.startsWith('nkeys:')) return 'what was given as the seed of an nkey is none';
   return [message ?? String(fault), chainedError?.message].filter((part) => part).join(': ');
 }

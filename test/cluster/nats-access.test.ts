@@ -1,0 +1,95 @@
+// Every way into a real NATS, with what belongs there and with what does not: the right one opens the store, a wrong one is
+// refused in a sentence.
+import assert from 'node:assert/strict';
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { after, describe, test } from 'node:test';
+import { connectNats } from '../../cluster/nats.js';
+import { loadConfig } from '../../runtime/config/load.js';
+import { natsOptions } from '../../runtime/membership/access.js';
+import { executable, skip } from '../nats/at-hand.js';
+import { decentral, newCertificates, newNkey, noOpenssl } from '../nats/identities.js';
+import { NatsServers } from '../nats/servers.js';
+
+const silent = { away: () => {}, back: () => {}, closed: () => {} };
+
+describe('ways into NATS', { skip, concurrency: true }, () => {
+  const folder = mkdtempSync(join(tmpdir(), 'nats-access-'));
+  const running: NatsServers[] = [];
+  after(async () => {
+    await Promise.all(running.map((servers) => servers.remove()));
+    rmSync(folder, { recursive: true, force: true });
+  });
+  let files = 0;
+  const file = (content: string): string => {
+    const path = join(folder, `file-${++files}`);
+    writeFileSync(path, content);
+    return path;
+  };
+  async function server(...lines: string[]): Promise<string> {
+    const servers = await NatsServers.start(executable, { lines });
+    running.push(servers);
+    return servers.urls;
+  }
+  /** As a node with these flags would. */
+  async function enter(url: string, ...flags: string[]): Promise<void> {
+    const connection = await connectNats(
+      natsOptions(loadConfig(['--nats', url, ...flags], {}).config, 'me'),
+      silent,
+    );
+    try {
+      const store = await connection.open({ name: 'door', keepMs: 0 });
+      await store.put('key', 'x');
+      assert.equal((await store.read('key'))?.text, 'x');
+    } finally {
+      await connection.close();
+    }
+  }
+  const refused = /^Error: it refuses the credentials, or wants some$/;
+
+  test('user and password', async () => {
+    const url = await server('authorization { user: me, password: "p w" }');
+    await enter(url, '--nats-user', 'me', '--nats-password', 'p w');
+    await assert.rejects(enter(url, '--nats-user', 'me', '--nats-password', 'q'), refused);
+    await assert.rejects(enter(url), refused);
+  });
+
+  test('a token', async () => {
+    const url = await server('authorization { token: "t0ken" }');
+    await enter(url, '--nats-token', 't0ken');
+    await assert.rejects(enter(url, '--nats-token', 'other'), refused);
+  });
+
+  test('an nkey', async () => {
+    const [own, other] = [newNkey(), newNkey()];
+    const url = await server(`authorization { users = [ { nkey: ${own.publicKey} } ] }`);
+    await enter(url, '--nats-nkey', file(`${own.seed}\n`));
+    await assert.rejects(enter(url, '--nats-nkey', file(other.seed)), refused);
+    await assert.rejects(enter(url, '--nats-nkey', file('no seed')), /as the seed of an nkey is none/);
+  });
+
+  test('a credentials file', async () => {
+    const { lines, credentials, forged } = decentral();
+    const url = await server(...lines);
+    await enter(url, '--nats-credentials', file(credentials));
+    await assert.rejects(enter(url, '--nats-credentials', file(forged)), refused);
+    await assert.rejects(enter(url, '--nats-credentials', file('no credentials')), /is no credentials file/);
+  });
+
+  test('TLS, on both sides', { skip: noOpenssl }, async () => {
+    const [ours, theirs] = [newCertificates(folder, 'ours'), newCertificates(folder, 'theirs')];
+    const tls = `tls { cert_file: "${ours.cert}", key_file: "${ours.key}", ca_file: "${ours.ca}", verify: true }`;
+    const url = await server(tls);
+    const own = ['--nats-tls-cert', ours.cert, '--nats-tls-key', ours.key];
+    await enter(url, '--nats-tls-ca', ours.ca, ...own);
+    await assert.rejects(
+      enter(url, '--nats-tls-ca', theirs.ca, ...own),
+      /signed by nobody whom this node trusts/,
+    );
+    await assert.rejects(enter(url, '--nats-tls-ca', ours.ca), /does it want a certificate of this node/);
+    await assert.rejects(enter(url), /signed by nobody whom this node trusts/);
+    const plain = await server();
+    await assert.rejects(enter(plain, '--nats-tls-ca', ours.ca), /it speaks no TLS/);
+  });
+});
