@@ -145,12 +145,13 @@ class MemoryParts implements Parts {
 
   async put(name: string, bytes: Uint8Array): Promise<void> {
     this.check();
-    this.kept.set(name, bytes.slice());
+    this.kept.set(name, new Uint8Array(bytes));
   }
 
   async get(name: string): Promise<Uint8Array | undefined> {
     this.check();
-    return this.kept.get(name)?.slice();
+    const kept = this.kept.get(name);
+    return kept && new Uint8Array(kept);
   }
 
   async remove(name: string): Promise<void> {

@@ -1,6 +1,7 @@
 // Which nodes are to have a model: every node decides that for itself, and all who see the same nodes decide the same. A
 // node that comes or goes moves no more than what has to move.
 import type { MemberId } from '../proto/ids.js';
+import { weightOf } from '../proto/rendezvous.js';
 import { type Spread, shortDigest } from './manifest.js';
 import type { NodeRecord } from './record.js';
 
@@ -30,12 +31,12 @@ export interface Wanted {
 
 /** Nodes that are to have it, the first choice first. */
 export function holdersOf(wanted: Wanted, places: readonly Place[]): MemberId[] {
-  const { model, version, spread } = wanted;
+  const { spread } = wanted;
   const fit = places.filter((place) => fits(spread, place));
   // Whoever could not load it is passed by, unless nobody else is left.
   const able = fit.filter((place) => holdingOf(wanted, place)?.state !== 'failed');
   const ranked = (able.length === 0 ? fit : able)
-    .map((place) => ({ place, weight: weightOf(`${model}:${version}`, place) }))
+    .map((place) => ({ place, weight: rankOf(wanted, place) }))
     .sort(
       (one, other) => other.weight - one.weight || (one.place.member.id < other.place.member.id ? -1 : 1),
     );
@@ -69,14 +70,6 @@ export function holdingOf({ model, version, digest }: Wanted, { holdings = [] }:
 }
 
 /** By machine and name, not by id: a node that is started again finds what it had. */
-function weightOf(key: string, { member, machine }: Place): number {
-  return hash(`${key}@${machine}/${member.id.split('.')[0]}`);
-}
-
-/** FNV-1a with a last mixing, for short keys that differ in few places. */
-function hash(key: string): number {
-  let value = 0x811c9dc5;
-  for (let at = 0; at < key.length; at++) value = Math.imul(value ^ key.charCodeAt(at), 0x01000193);
-  value = Math.imul(value ^ (value >>> 15), 0x2c1b3c6d);
-  return (value ^ (value >>> 13)) >>> 0;
+function rankOf({ model, version }: Wanted, { member, machine }: Place): number {
+  return weightOf(`${model}:${version}`, `${machine}/${member.id.split('.')[0]}`);
 }

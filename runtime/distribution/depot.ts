@@ -37,8 +37,13 @@ export interface Pushed {
   readonly sentBytes: number;
 }
 
-export function manifestsName(cluster: string): string {
-  return `signalbox-${cluster}-manifests`;
+/** Both buckets, made where there are none. */
+export async function openDepot(
+  connection: PartsConnection,
+  cluster: string,
+): Promise<{ readonly manifests: Store; readonly parts: Parts }> {
+  const manifests = await connection.open({ name: `signalbox-${cluster}-manifests`, keepMs: 0 });
+  return { manifests, parts: await connection.parts(`signalbox-${cluster}-models`) };
 }
 
 export class Depot {
@@ -51,8 +56,8 @@ export class Depot {
   }
 
   static async open(connection: PartsConnection, cluster: string): Promise<Depot> {
-    const manifests = await connection.open({ name: manifestsName(cluster), keepMs: 0 });
-    return new Depot(manifests, await connection.parts(`signalbox-${cluster}-models`));
+    const { manifests, parts } = await openDepot(connection, cluster);
+    return new Depot(manifests, parts);
   }
 
   /** Everything that the store has, by model and version. */
@@ -101,8 +106,9 @@ export class Depot {
     const about = { model, version, digest, bytes, parts: wanted.size };
     if (typeof before === 'object' && before.digest !== digest && !mayReplace)
       throw new Error(otherwise(before));
-    const known = await this.parts.list();
     const isSame = typeof before === 'object' && writeManifest(before) === text;
+    // Of one that is to be replaced by itself something may be corrupt there.
+    const known = isSame && mayReplace ? new Set<string>() : await this.parts.list();
     if (isSame && [...wanted].every((part) => known.has(part)))
       return { ...about, change: 'none', sentParts: 0, sentBytes: 0 };
     const tally = { parts: 0, bytes: 0, told: sent };
@@ -113,7 +119,7 @@ export class Depot {
       );
     // Somebody may have swept out what had been sent before anybody could know what for.
     await this.send(manifest, folder, await this.parts.list(), tally);
-    if (typeof before === 'object') await this.drop(partsOf(before));
+    if (typeof before === 'object' && !isSame) await this.drop(partsOf(before));
     const change = there === undefined ? 'new' : 'replaced';
     return { ...about, change, sentParts: tally.parts, sentBytes: tally.bytes };
   }

@@ -58,5 +58,8 @@ export interface MemberView {
   /** While it drains what is left, and after that the workers that have yet to come back. */
   readonly left?: LeftThere;
   /** What it says of itself, where nodes do. */
-  readonly node?: Pick<NodeRecord, 'state' | 'machine' | 'build' | 'models' | 'labels' | 'workers' | 'jobs'>;
+  readonly node?: Pick<
+    NodeRecord,
+    'state' | 'machine' | 'build' | 'models' | 'labels' | 'workers' | 'jobs' | 'holdings'
+  >;
 }

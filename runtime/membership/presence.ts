@@ -143,6 +143,10 @@ export class Presence {
     };
   }
 
+  get isLive(): boolean {
+    return this.membership.standing().state === 'live';
+  }
+
   nodes(): readonly NodeRecord[] {
     return this.membership.nodes();
   }

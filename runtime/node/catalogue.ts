@@ -22,6 +22,8 @@ export class Catalogue {
   /** Editions that requests under way still ask, and how many. */
   private readonly held = new Map<ModelEntry, number>();
   private readonly first = new Map<string, string>();
+  /** Workers of other nodes have it, those of this one are not to. */
+  isElsewhere: (entry: ModelEntry) => boolean = () => false;
   private newest = new Map<string, ModelEntry>();
   private all: readonly ModelEntry[] = [];
 
@@ -58,7 +60,8 @@ export class Catalogue {
   wanted(): ModelEntry[] {
     const coming = [...this.coming.values()].map((entry) => ({ ...entry, isComing: true }));
     const entries = [...this.current(), ...coming];
-    return entries.filter((entry) => entry.state === 'available').flatMap(withPicked);
+    const here = entries.filter((entry) => entry.state === 'available' && !this.isElsewhere(entry));
+    return here.flatMap(withPicked);
   }
 
   hold(entry: ModelEntry): void {
@@ -203,11 +206,11 @@ export class Catalogue {
     return [...this.served.values()].filter((entry) => entry.name === name);
   }
 
-  /** The first stamp that a version had needs no telling apart. */
+  /** The first stamp that a version had needs no telling apart. What is out of the store is named by its content. */
   private named(entry: ModelEntry): ModelEntry {
-    const { stamp = '' } = entry;
+    const { stamp = '', edition } = entry;
     const key = keyOf(entry);
-    if (stamp === '') return entry;
+    if (stamp === '' || edition !== undefined) return entry;
     const first = this.first.get(key) ?? stamp;
     this.first.set(key, first);
     return first === stamp ? entry : { ...entry, edition: `${entry.version}+${stamp}` };

@@ -8,7 +8,7 @@ import { after } from '../clock.js';
 import type { Log } from '../log.js';
 import { editionOf, type ModelEntry } from '../models/entry.js';
 import { configFile } from '../models/folders.js';
-import { scanOne } from '../models/repository.js';
+import type { Shelf } from '../models/shelf.js';
 import { isAsRead } from '../models/stamp.js';
 import { nearest } from '../nearest.js';
 import { hasOwnSteps, ownStepFaults } from '../pipelines/trial.js';
@@ -26,7 +26,7 @@ interface Turns {
 }
 
 export interface Surroundings {
-  readonly folder: string;
+  readonly shelf: Pick<Shelf, 'scan'>;
   readonly log: Log;
   /** No router here: others decide what is asked. */
   readonly atOnce: boolean;
@@ -56,7 +56,7 @@ export class Keeper {
   /** Resolves when the model's files as they are now serve; rejects with the reason why they do not. */
   load(name: string): Promise<void> {
     return this.inTurn(name, async () => {
-      const found = await scanOne(this.around.folder, name);
+      const found = await this.around.shelf.scan(name);
       if (found === undefined) throw this.unknown(name);
       this.take(name, await Promise.all(found.map(withOwnSteps)));
       if (!this.catalogue.isComing(name)) this.forgive(name);
@@ -87,10 +87,28 @@ export class Keeper {
     });
   }
 
+  /** As its folders are now, out of the store or of its own: nobody waits until it serves. Resolves to what was found. */
+  offer(name: string): Promise<readonly ModelEntry[]> {
+    return this.inTurn(name, async () => {
+      const found = (await this.around.shelf.scan(name)) ?? [];
+      if (this.catalogue.isUnloaded(name)) return found;
+      const entries = await Promise.all(found.map(withOwnSteps));
+      if (entries.length > 0 || this.catalogue.find(name, '') !== undefined) this.take(name, entries);
+      void this.settled(name).catch((fault: Error) => {
+        this.around.log.warn('model.slow', { model: name, reason: fault.message });
+      });
+      return entries;
+    });
+  }
+
+  announce(): void {
+    this.around.announce();
+  }
+
   /** As its folder is now, after a change that was seen there. One that was unloaded on request stays so. */
   async changed(name: string): Promise<void> {
     const isWanted = !this.catalogue.isUnloaded(name);
-    const isModel = (await scanOne(this.around.folder, name)) !== undefined;
+    const isModel = (await this.around.shelf.scan(name)) !== undefined;
     if (isModel && isWanted) await this.load(name);
     else if (!isModel) await this.removed(name);
   }
@@ -134,7 +152,7 @@ export class Keeper {
   removed(name: string): Promise<void> {
     return this.inTurn(name, async () => {
       if (this.catalogue.find(name, '') === undefined) return;
-      this.take(name, []);
+      this.take(name, (await this.around.shelf.scan(name)) ?? []);
       this.around.log.info('model.removed', { model: name });
     });
   }

@@ -25,8 +25,8 @@ export function clusterView(
     const report = orders.reportOf(other.id);
     const seen = { ...other, linked, ...stateOf(record, report) };
     if (record === undefined) return seen;
-    const { state, machine, build, models, labels, workers, jobs } = record;
-    return { ...seen, node: { state, machine, build, models, labels, workers, jobs } };
+    const { state, machine, build, models, labels, workers, jobs, holdings = [] } = record;
+    return { ...seen, node: { state, machine, build, models, labels, workers, jobs, holdings } };
   });
   const by = presence === undefined ? 'founder' : 'nats';
   const view = { cluster, self, by, ...member.standing(), members } as const;

@@ -10,14 +10,15 @@ import { LocalMembership } from '../../cluster/local.js';
 
 import { memberId } from '../../proto/ids.js';
 import { after, now } from '../clock.js';
-import { type Config, settings } from '../config/schema.js';
+import type { Config } from '../config/schema.js';
+import type { Supply } from '../distribution/supply.js';
 import type { Door } from '../doors/door.js';
 import { createGrpcDoor } from '../doors/grpc/door.js';
 import { createRestDoor } from '../doors/rest/door.js';
 import { KeyKeeper } from '../keys/keeper.js';
 import type { Log } from '../log.js';
 import { Presence } from '../membership/presence.js';
-import { scanRepository } from '../models/repository.js';
+import { Shelf } from '../models/shelf.js';
 import { ModelWatch } from '../models/watch.js';
 import type { Pipelines } from '../pipelines/pipelines.js';
 import { Children, type Exit } from '../supervise/children.js';
@@ -32,6 +33,7 @@ import { listedModels } from './listed.js';
 import { MemberProcess } from './member.js';
 import { clusterView } from './neighbours.js';
 import { incarnation, type Plan } from './plan.js';
+import { readCatalogue } from './reading.js';
 import {
   doorOptions,
   routerLimits,
@@ -62,6 +64,7 @@ export class Node {
   private readonly children: Children;
   private readonly keys: KeyKeeper;
   private readonly supervisor: Supervisor;
+  private readonly shelf: Shelf;
   private catalogue = new Catalogue([]);
   private keeper: Keeper | undefined;
   private watch: ModelWatch | undefined;
@@ -69,6 +72,7 @@ export class Node {
   private presence: Presence | undefined;
   private readonly duties: Duties;
   private scheduler: Scheduler | undefined;
+  private supply: Supply | undefined;
   private engine: NodeEngine | undefined;
   private pipelines: Pipelines | undefined;
   private doors: { readonly name: string; readonly door: Door }[] = [];
@@ -87,6 +91,7 @@ export class Node {
       (model) => void this.keeper?.outdated(model),
     );
     this.keys = new KeyKeeper(config, plan.pair, log, (word) => this.children.tell(word));
+    this.shelf = new Shelf(config.models, log);
     this.supervisor = new Supervisor(supervisorSettings(config, plan.workerNames));
     this.duties = new Duties({
       chart: this.chart,
@@ -155,22 +160,7 @@ export class Node {
   private async read(): Promise<void> {
     this.watch = this.config.watchModels ? this.watcher() : undefined;
     await this.watch?.remember();
-    const repository = await scanRepository(this.config.models);
-    this.catalogue = new Catalogue(repository.models);
-    const { defaultModel } = this.config;
-    if (defaultModel !== settings.defaultModel.fallback && repository.find(defaultModel, '') === undefined) {
-      const known = repository.models.map((model) => model.name).join(', ');
-      throw new Error(`--default-model is ${defaultModel}; the repository has ${known || 'no models'}`);
-    }
-    for (const note of repository.notes) this.log.warn('repository.passedOver', { note });
-    for (const model of repository.models) {
-      if (model.state !== 'unavailable') continue;
-      this.log.error('model.unavailable', {
-        model: model.name,
-        version: model.version,
-        reason: model.reason,
-      });
-    }
+    this.catalogue = await readCatalogue(this.config, this.log);
   }
 
   private async bind(): Promise<void> {
@@ -212,6 +202,7 @@ export class Node {
     engine.attachPipelines(this.pipelines);
     this.keeper = this.keeperWith(router);
     engine.attachKeeper(this.keeper, this.config.modelControl);
+    this.supply = this.presence && (await this.supplyWith(this.presence, this.keeper));
     this.member.host.watch(readinessFacts, () => {
       this.keeper?.review();
       engine.readinessChanged();
@@ -235,12 +226,14 @@ export class Node {
         labels: config.workerTags === '' ? [] : config.workerTags.split(','),
         workers: this.children.list(),
         jobs: this.engine?.liveJobs ?? 0,
+        holdings: this.supply?.holdings() ?? [],
       }),
       isLinked: (member) => this.member?.isLinked(member) ?? false,
       take: (step) => this.member?.take(step),
       changed: () => {
         for (const word of this.membersWord()) this.children.tell(word);
         this.engine?.readinessChanged();
+        this.supply?.review();
       },
       owned: (list) => this.member?.host.hear({ type: 'owners.told', ...list }),
     });
@@ -257,6 +250,7 @@ export class Node {
     member.begin();
     for (const endpoint of join) member.join(endpoint);
     await this.presence?.start();
+    await this.supply?.start();
     const calls = this.presence === undefined ? join.length > 0 : self.endpoint === '';
     const { nats, cluster } = this.config;
     if (calls)
@@ -271,13 +265,19 @@ export class Node {
 
   private keeperWith(router: Router): Keeper {
     return new Keeper(this.catalogue, {
-      folder: this.config.models,
+      shelf: this.shelf,
       log: this.log,
       atOnce: !this.plan.serves.has('router'),
       conditionOf: (name, edition) => router.condition(name, edition),
       forgive: (key) => this.children.forgive(key),
       announce: () => this.announce(),
     });
+  }
+
+  private async supplyWith(presence: Presence, keeper: Keeper): Promise<Supply> {
+    const { supplyOf } = await import('./supplying.js');
+    const { config, plan, log, shelf, catalogue, children } = this;
+    return supplyOf({ config, plan, log, presence, shelf, keeper, catalogue, children });
   }
 
   private watcher(): ModelWatch {
@@ -389,7 +389,7 @@ export class Node {
     }
     if (this.chart.state === 'unbinding') {
       await this.pipelines?.close();
-      await this.presence?.stop();
+      await Promise.all([this.supply?.stop(), this.presence?.stop()]);
       await this.member?.close(lingerMs);
       this.chart.move('done');
     }

@@ -24,6 +24,8 @@ interface Child {
   device: string;
   /** By its own word: it stands by and has nothing left. */
   isVacant: boolean;
+  /** What it has loaded, and why not where it could not. */
+  readonly loaded: Map<string, string>;
   /** What it said of its own end. */
   lastWord: LastWord | undefined;
 }
@@ -33,6 +35,7 @@ const libraryEnvironment = { ORT_DISABLE_TELEMETRY: '1' };
 /** What is unloaded goes back to the system, where else it would stay with the process: large pieces are mapped by themselves. */
 const thriftyEnvironment = { MALLOC_MMAP_THRESHOLD_: String(2 ** 20) };
 
+const loadedMax = 4096;
 const entry = fileURLToPath(new URL('../worker/main.js', import.meta.url));
 
 export class Children {
@@ -64,6 +67,7 @@ export class Children {
       process: started,
       member: order.member,
       device: '',
+      loaded: new Map(),
       isVacant: this.areAway,
       lastWord: undefined,
     };
@@ -89,11 +93,26 @@ export class Children {
   private hear(child: Child, word: WorkerWord): void {
     if (word.type === 'loading') this.loadDeaths.began(child.member, word.key, word.isBusy);
     else if (word.type === 'ran') this.loadDeaths.ran(child.member);
-    else if (word.type === 'loaded') this.loadDeaths.ended(child.member, word.key);
+    else if (word.type === 'loaded') this.loaded(child, word.key, word.reason);
     else if (word.type === 'introduced') child.device = word.device;
     else if (word.type === 'vacated') child.isVacant = word.vacant;
     else if (word.type === 'outdated') this.outdated(word.model);
     else child.lastWord = word;
+  }
+
+  private loaded(child: Child, key: string, reason: string): void {
+    this.loadDeaths.ended(child.member, key);
+    // With each change of its files a model has another name: the oldest are no matter.
+    if (child.loaded.size >= loadedMax) child.loaded.delete(child.loaded.keys().next().value ?? '');
+    child.loaded.set(key, reason);
+  }
+
+  /** Whether a worker has it, or why none could load it; undefined where none has tried. */
+  loadedAt(key: string): { readonly ready: boolean; readonly reason: string } | undefined {
+    const reasons = [...this.bySlot.values()].flatMap(({ loaded }) => loaded.get(key) ?? []);
+    if (reasons.length === 0) return undefined;
+    const ready = reasons.includes('');
+    return { ready, reason: ready ? '' : (reasons[0] as string) };
   }
 
   tell(word: NodeWord): void {

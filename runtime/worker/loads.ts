@@ -44,11 +44,14 @@ export class Loads {
   private async noted(key: string, load: () => Promise<Loaded>): Promise<Loaded> {
     const work = this.say({ type: 'loading', key, isBusy: this.isBusy() }).then(load);
     this.running.add(work);
+    let reason = 'it broke down';
     try {
-      return await work;
+      const loaded = await work;
+      reason = loaded.ok ? '' : loaded.reason;
+      return loaded;
     } finally {
       this.running.delete(work);
-      void this.say({ type: 'loaded', key });
+      void this.say({ type: 'loaded', key, reason });
     }
   }
 }

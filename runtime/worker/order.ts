@@ -68,4 +68,5 @@ export type WorkerWord =
   | { readonly type: 'loading'; readonly key: string; readonly isBusy: boolean }
   /** While it loads, it begins to run something. */
   | { readonly type: 'ran' }
-  | { readonly type: 'loaded'; readonly key: string };
+  /** Empty: well. */
+  | { readonly type: 'loaded'; readonly key: string; readonly reason: string };

@@ -7,6 +7,7 @@ import { after, test } from 'node:test';
 import type { ModelCondition } from '../../actors/router/coverage.js';
 import { createLog } from '../../runtime/log.js';
 import { scanRepository } from '../../runtime/models/repository.js';
+import { Shelf } from '../../runtime/models/shelf.js';
 import { Catalogue } from '../../runtime/node/catalogue.js';
 import { Keeper } from '../../runtime/node/keeper.js';
 import { onnxIdentity } from '../executor/onnx.js';
@@ -23,9 +24,10 @@ async function changed(ready: number, file: string, content: string): Promise<[s
   const catalogue = new Catalogue((await scanRepository(folder)).models);
   assert.equal(catalogue.find('asked', '')?.state, 'available');
   const condition = { ready, loading: 0, failed: 0, resting: 2 - ready, reason: '', runsOn: [] } as const;
+  const log = createLog('silent', 'test');
   const keeper = new Keeper(catalogue, {
-    folder,
-    log: createLog('silent', 'test'),
+    shelf: new Shelf(folder, log),
+    log,
     atOnce: false,
     conditionOf: (): ModelCondition => ({ ...condition, policy: 'auto', why: '' }),
     announce: () => {},

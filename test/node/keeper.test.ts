@@ -6,6 +6,7 @@ import { join } from 'node:path';
 import { test } from 'node:test';
 import type { ModelCondition } from '../../actors/router/coverage.js';
 import { createLog } from '../../runtime/log.js';
+import { Shelf } from '../../runtime/models/shelf.js';
 import { Catalogue } from '../../runtime/node/catalogue.js';
 import { Keeper } from '../../runtime/node/keeper.js';
 
@@ -28,9 +29,10 @@ test('a model that takes long to load keeps no other from being loaded, and no m
   const folder = await mkdtemp(join(tmpdir(), 'signalbox-keeper-'));
   const catalogue = new Catalogue([]);
   const ready = new Set(['quick']);
+  const log = createLog('silent', 'node-1.aaaaaa');
   const keeper = new Keeper(catalogue, {
-    folder,
-    log: createLog('silent', 'node-1.aaaaaa'),
+    shelf: new Shelf(folder, log),
+    log,
     atOnce: false,
     conditionOf: (name) => (ready.has(name) ? { ...condition, ready: 1, loading: 0 } : condition),
     announce: () => {},

@@ -6,7 +6,7 @@ import { batchPolicies, workerChoices } from '../../proto/batching.js';
 import { errorCodes } from '../../proto/errors.js';
 import { settingNames } from '../../runtime/config/schema.js';
 import { simulatedDefaults } from '../../runtime/executor/simulated.js';
-import { readModelConfig } from '../../runtime/models/config.js';
+import { type ModelConfig, readModelConfig } from '../../runtime/models/config.js';
 import { blocks, withBlocks } from './blocks.js';
 import { modelKeys } from './keys.js';
 
@@ -32,10 +32,15 @@ test('no error, no setting and no key of a model is missing', () => {
 });
 
 test('the configuration of a model that it shows is one', () => {
-  const shown = /```yaml\n([\s\S]*?)```/.exec(readme)?.[1] as string;
-  const config = readModelConfig(shown);
-  assert.ok(typeof config === 'object', String(config));
-  assert.deepEqual([config.maxBatch, config.batching?.preferred], [16, [8, 16]]);
+  const shown = (first: string): ModelConfig => {
+    const text = new RegExp(`\`\`\`yaml\\n(${first}[\\s\\S]*?)\`\`\``).exec(readme)?.[1] as string;
+    const config = readModelConfig(text);
+    assert.ok(typeof config === 'object', String(config));
+    return config;
+  };
+  const { maxBatch, batching } = shown('backend:');
+  assert.deepEqual([maxBatch, batching?.preferred], [16, [8, 16]]);
+  assert.deepEqual(shown('nodes:').nodes, { replicas: 2, needs: ['big'], device: 'cuda' });
 });
 
 test('a block that was changed by hand is found', () => {

@@ -1,0 +1,67 @@
+// Where a node has its models from: its own folder, and what it has fetched out of the store of its cluster. Of a version that is
+// in both the own one counts.
+import { dirname, join } from 'node:path';
+import type { Log } from '../log.js';
+import type { ModelEntry } from './entry.js';
+import { scanOne } from './repository.js';
+
+interface Fetched {
+  /** The model's folder, with this version alone. */
+  readonly folder: string;
+  /** What is in it, in short: the same on every node. */
+  readonly content: string;
+}
+
+export class Shelf {
+  private readonly folder: string;
+  private readonly log: Log;
+  private readonly fetched = new Map<string, Map<string, Fetched>>();
+  private readonly inBoth = new Set<string>();
+
+  constructor(folder: string, log: Log) {
+    this.folder = folder;
+    this.log = log;
+  }
+
+  put(model: string, version: string, fetched: Fetched): void {
+    const versions = this.fetched.get(model) ?? new Map<string, Fetched>();
+    versions.set(version, fetched);
+    this.fetched.set(model, versions);
+  }
+
+  /** False when that content of it was not there. */
+  drop(model: string, version: string, content: string): boolean {
+    const versions = this.fetched.get(model);
+    return versions?.get(version)?.content === content && versions.delete(version);
+  }
+
+  /** The version is in both, and the own one counts. */
+  isOwn(model: string, version: string): boolean {
+    return this.inBoth.has(`${model}:${version}`);
+  }
+
+  /** Every version of the model as it is now; undefined where there is none. */
+  async scan(model: string): Promise<readonly ModelEntry[] | undefined> {
+    const own = (await scanOne(this.folder, model)) ?? [];
+    const entries = [...own];
+    for (const [version, { folder, content }] of this.fetched.get(model) ?? []) {
+      if (own.some((entry) => entry.version === version)) {
+        this.tell(model, version, folder);
+        continue;
+      }
+      this.inBoth.delete(`${model}:${version}`);
+      const found = (await scanOne(dirname(folder), model)) ?? [];
+      const entry = found.find((other) => other.version === version);
+      if (entry !== undefined) entries.push({ ...entry, edition: `${version}+${content}` });
+    }
+    if (entries.length === 0) return undefined;
+    return entries.sort((one, other) => Number(one.version) - Number(other.version));
+  }
+
+  private tell(model: string, version: string, fetched: string): void {
+    const own = join(this.folder, model);
+    if (this.inBoth.has(`${model}:${version}`)) return;
+    this.inBoth.add(`${model}:${version}`);
+    this.log.warn('model.inBoth', { model, version, serves: own, passedOver: fetched });
+  }
+}

@@ -1,0 +1,72 @@
+// What the store of models is told of this node, and what of it the node is to do: the supply in its surroundings.
+import type { NodeRecord } from '../../cluster/record.js';
+import type { ConnectionEvents } from '../../cluster/store.js';
+import { modelKey } from '../../proto/ids.js';
+import { ownCacheFolder } from '../config/places.js';
+import type { Config } from '../config/schema.js';
+import { Supply } from '../distribution/supply.js';
+import type { Log } from '../log.js';
+import { natsOptions } from '../membership/access.js';
+import type { Presence } from '../membership/presence.js';
+import { editionOf, type ModelEntry, needsWorker } from '../models/entry.js';
+import type { Shelf } from '../models/shelf.js';
+import type { Children } from '../supervise/children.js';
+import type { Catalogue } from './catalogue.js';
+import type { Keeper } from './keeper.js';
+import type { Plan } from './plan.js';
+
+interface Around {
+  readonly config: Config;
+  readonly plan: Plan;
+  readonly log: Log;
+  readonly presence: Presence;
+  readonly shelf: Shelf;
+  readonly keeper: Keeper;
+  readonly catalogue: Catalogue;
+  readonly children: Children;
+}
+
+export function supplyOf({ config, plan, log, presence, ...around }: Around): Supply {
+  const { shelf, keeper, catalogue, children } = around;
+  const access = natsOptions(config, `${plan.self.id}-models`);
+  const supply = new Supply({
+    self: plan.self.id,
+    cluster: config.cluster,
+    cacheFolder: config.cacheFolder || ownCacheFolder(),
+    log,
+    connect: async (events: ConnectionEvents) => {
+      const { connectNats } = await import('../../cluster/nats.js');
+      return connectNats(access, events);
+    },
+    routes: plan.serves.has('router'),
+    shelf,
+    startMs: config.natsWaitMs,
+    nodes: () => {
+      const [own, ...others] = presence.nodes();
+      return { own: staffed(own as NodeRecord, config, plan), others, isLive: presence.isLive };
+    },
+    offer: (model) => keeper.offer(model),
+    loadedAt: (entry) => {
+      const told = children.loadedAt(modelKey(entry.name, editionOf(entry)));
+      const isReady = rests(entry, config) || !needsWorker(entry) || plan.workerNames.length === 0;
+      return told ?? (isReady ? { ready: true, reason: '' } : undefined);
+    },
+    announce: () => keeper.announce(),
+    changed: () => presence.renew(),
+  });
+  catalogue.isElsewhere = (entry) => supply.isElsewhere(entry);
+  return supply;
+}
+
+/** It may be there without being in the memory of any worker. */
+function rests({ config }: ModelEntry, { modelMemoryMb }: Config): boolean {
+  return config.load === 'demand' || modelMemoryMb > 0;
+}
+
+/** Before its workers have said what they run on, and while they begin anew, it is what they were told to. */
+function staffed(own: NodeRecord, { device }: Config, { workerNames }: Plan): NodeRecord {
+  if (own.workers.length > 0 && own.workers.every((worker) => worker.device !== '')) return own;
+  const devices = device.split(',');
+  const planned = workerNames.map((id, at) => ({ id, device: devices[at % devices.length] as string }));
+  return { ...own, workers: planned };
+}

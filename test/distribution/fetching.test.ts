@@ -1,0 +1,180 @@
+// Fetching a version: every part is looked at, what is there stays, what is wrong is told by name and harms nothing else.
+import assert from 'node:assert/strict';
+import { execFileSync } from 'node:child_process';
+import { mkdirSync, readFileSync, truncateSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { after, before, test } from 'node:test';
+import { type Manifest, manifestKey, readManifest, writeManifest } from '../../cluster/manifest.js';
+import { MemoryStoreServer } from '../../cluster/memory.js';
+import type { Parts } from '../../cluster/parts.js';
+import { Cache } from '../../runtime/distribution/cache.js';
+import { manifestOf, partBytes } from '../../runtime/distribution/contents.js';
+import { Depot } from '../../runtime/distribution/depot.js';
+import { type Fetched, fetchVersion } from '../../runtime/distribution/fetching.js';
+import { createLog } from '../../runtime/log.js';
+import { Scratch } from '../processes/harness.js';
+import { bytesLike, FileModel } from './file-model.js';
+
+const log = createLog('silent', 'test');
+const scratch = new Scratch();
+const weights = bytesLike(1, 3 * partBytes + 5);
+let manifest: Manifest;
+let parts: Parts;
+let caches = 0;
+
+before(async () => {
+  const model = new FileModel(scratch.path('models'), 'some');
+  model.version('1', weights);
+  writeFileSync(join(model.folder, '1', 'empty.txt'), '');
+  manifest = await manifestOf(model.wanted('1'));
+  const connection = new MemoryStoreServer().connect({ away: () => {}, back: () => {}, closed: () => {} });
+  await (await Depot.open(connection, 'c')).push(manifest, model.folder, { mayReplace: false });
+  parts = await connection.parts('signalbox-c-models');
+});
+after(() => scratch.remove());
+
+function newCache(): Cache {
+  return new Cache(scratch.path(`cache-${++caches}`), 'c');
+}
+
+function fetch(
+  cache: Cache,
+  from: Partial<Parts> = {},
+  givenUp = new AbortController().signal,
+): Promise<Fetched> {
+  const store: Parts = { ...whole(parts), ...from };
+  return fetchVersion({ manifest, cache, parts: () => store, log, givenUp });
+}
+
+function whole(store: Parts): Parts {
+  return {
+    list: () => store.list(),
+    put: (name, bytes) => store.put(name, bytes),
+    get: (name, givenUp) => store.get(name, givenUp),
+    remove: (name) => store.remove(name),
+  };
+}
+
+function weightsIn(folder: string): Buffer {
+  return readFileSync(join(folder, '1', 'weights.bin'));
+}
+
+test('all of it comes, and is not fetched again', async () => {
+  const cache = newCache();
+  const { folder, parts: count, fetchedParts } = await fetch(cache);
+  assert.deepEqual([count, fetchedParts], [5, 5]);
+  assert.ok(weightsIn(folder).equals(weights));
+  assert.equal(readFileSync(join(folder, '1', 'empty.txt')).length, 0);
+  assert.deepEqual(
+    (await cache.list()).map(({ manifest: kept }) => kept.digest),
+    [manifest.digest],
+  );
+  const again = await fetch(cache, { get: () => Promise.reject(new Error('nobody asks')) });
+  assert.equal(again.fetchedParts, 0);
+  await cache.remove(manifest);
+  assert.equal(await cache.has(manifest), false);
+});
+
+test('what was interrupted goes on with what is there', async () => {
+  const cache = newCache();
+  let left = 3;
+  const failing = async (name: string, signal: AbortSignal): Promise<Uint8Array | undefined> => {
+    if (left === 0) throw new Error('the line is cut');
+    left--;
+    return parts.get(name, signal);
+  };
+  await assert.rejects(
+    fetch(cache, { get: failing }),
+    /a part of 1\/weights\.bin can't be had, tried 4 times: the line is cut/,
+  );
+  assert.equal(await cache.has(manifest), false);
+  const { folder, fetchedParts } = await fetch(cache);
+  assert.equal(fetchedParts, 2);
+  assert.ok(weightsIn(folder).equals(weights));
+});
+
+test('a part that comes corrupt is fetched again; one that stays so is told', async () => {
+  const cache = newCache();
+  let isFirst = true;
+  const { folder } = await fetch(cache, {
+    get: async (name, signal) => {
+      const bytes = await parts.get(name, signal);
+      if (isFirst && bytes !== undefined) bytes[0] = (bytes[0] as number) ^ 1;
+      isFirst = false;
+      return bytes;
+    },
+  });
+  assert.ok(weightsIn(folder).equals(weights));
+  const [part = ''] = manifest.files.find(({ path }) => path.endsWith('weights.bin'))?.parts ?? [];
+  const torn = {
+    get: async (name: string, signal: AbortSignal) =>
+      name === part ? bytesLike(9, partBytes) : parts.get(name, signal),
+  };
+  await assert.rejects(fetch(newCache(), torn), new RegExp(`part ${part} is corrupt in the store`));
+  const lost = {
+    get: async (name: string, signal: AbortSignal) => (name === part ? undefined : parts.get(name, signal)),
+  };
+  await assert.rejects(fetch(newCache(), lost), /the store does not have part \w+: push the model again/);
+});
+
+test('a file that was harmed on the disk is mended, the others stay', async () => {
+  const cache = newCache();
+  const { folder } = await fetch(cache);
+  truncateSync(join(folder, '1', 'weights.bin'), 2 * partBytes);
+  assert.equal(await cache.has(manifest), false);
+  assert.equal((await fetch(cache)).fetchedParts, 2);
+  assert.ok(weightsIn(folder).equals(weights));
+});
+
+test('a manifest that says another digest than its parts have is not believed', async () => {
+  const files = manifest.files.map((file) => ({ ...file, sha256: 'a'.repeat(64) }));
+  const wrong = { ...manifest, files };
+  const late = fetchVersion({
+    manifest: wrong,
+    cache: newCache(),
+    parts: () => parts,
+    log,
+    givenUp: new AbortController().signal,
+  });
+  await assert.rejects(late, /has the SHA-256 \w{64}, its manifest says aaaa/);
+});
+
+test('who gives up is not kept waiting', async () => {
+  const givenUp = new AbortController();
+  const get = (_: string, signal: AbortSignal): Promise<undefined> =>
+    new Promise((_resolve, reject) => {
+      signal.addEventListener('abort', () => reject(new Error(String(signal.reason))));
+      givenUp.abort('enough');
+    });
+  await assert.rejects(fetch(newCache(), { get }, givenUp.signal), /it is not wanted here any more/);
+});
+
+test('a full disk is told with what is needed', (t) => {
+  const small = scratch.path('small');
+  mkdirSync(small);
+  try {
+    execFileSync('mount', ['-t', 'tmpfs', '-o', 'size=6m', 'tmpfs', small], { stdio: 'ignore' });
+  } catch {
+    return t.skip('this user can not mount a small disk');
+  }
+  return assert
+    .rejects(
+      fetch(new Cache(small, 'c')),
+      /the disk with .*small.* is full: it takes 13 MB; make room, or name another --cache-folder/,
+    )
+    .finally(() => execFileSync('umount', [small]));
+});
+
+test('a manifest that is none, or that leads elsewhere on the disk, is refused', () => {
+  const key = manifestKey('some', '1');
+  const amiss = (change: object): unknown =>
+    readManifest(key, JSON.stringify({ ...JSON.parse(writeManifest(manifest)), ...change }));
+  assert.deepEqual(readManifest(key, writeManifest(manifest)), { format: 1, ...manifest });
+  assert.match(String(readManifest(key, 'x')), /is not JSON/);
+  assert.match(String(amiss({ format: 2 })), /is of format 2, this node reads 1/);
+  assert.match(String(amiss({ model: 'other' })), /is of other:1/);
+  for (const path of ['../x', '/x', 'a/../../x', 'a//b', '.x', 'a\\b', '']) {
+    const [file] = manifest.files;
+    assert.match(String(amiss({ files: [{ ...file, path }] })), /has no good files/, path);
+  }
+});

@@ -1,0 +1,210 @@
+// Real nodes that fetch their models out of a real NATS: pushed once, served everywhere, moved when a node dies, replaced and
+// removed without a failed request.
+import assert from 'node:assert/strict';
+import { readdirSync, statSync } from 'node:fs';
+import { join } from 'node:path';
+import { after, before, describe, test } from 'node:test';
+import { connectNats } from '../../cluster/nats.js';
+import type { ConnectionEvents } from '../../cluster/store.js';
+import { manifestOf } from '../../runtime/distribution/contents.js';
+import type { ClusterView } from '../../runtime/doors/cluster.js';
+import { modelsText } from '../../runtime/models/command.js';
+import { nobody } from '../cluster/access.js';
+import { bytesLike, FileModel } from '../distribution/file-model.js';
+import { executable, skip } from '../nats/at-hand.js';
+import { NatsServers } from '../nats/servers.js';
+import { GrpcClient, rowOf } from './client.js';
+import { apart, RunningNode, Scratch, until } from './harness.js';
+import { Load } from './load.js';
+import { ModelFolder } from './repository.js';
+
+const silent: ConnectionEvents = { away: () => {}, back: () => {}, closed: () => {} };
+const leaseMs = 2000;
+const largeBytes = 30_000_000;
+
+describe('models that a cluster shares', { skip }, () => {
+  const scratch = new Scratch();
+  const nodes: RunningNode[] = [];
+  const byName = new Map<string, RunningNode>();
+  let servers: NatsServers;
+  let flags: Record<string, string | number>;
+  let core: RunningNode;
+  let client: GrpcClient;
+  let model: FileModel;
+
+  function start(role: string, name: string, more: Record<string, string | number> = {}): RunningNode {
+    const cache = scratch.path(`cache-${name}`);
+    const own = { role, name, endpoint: scratch.endpoint(), 'worker-count': 1, 'cache-folder': cache };
+    const node = new RunningNode({ flags: { ...flags, ...own, ...more } });
+    nodes.push(node);
+    byName.set(name, node);
+    return node;
+  }
+
+  before(async () => {
+    servers = await NatsServers.start(executable);
+    const models = new ModelFolder(scratch).simulated('own').folder;
+    flags = { ...apart(scratch, models), nats: servers.urls, 'lease-ms': leaseMs };
+    model = new FileModel(scratch.path('pushed'), 'shared', ['nodes: { replicas: 1 }']);
+    model.version('1', bytesLike(1, largeBytes));
+    core = start('router,scheduler,health', 'core');
+    await Promise.all([core.ready(), start('worker', 'one').ready(), start('worker', 'two').ready()]);
+    client = new GrpcClient(core.grpcPort);
+  });
+  after(async () => {
+    client?.close();
+    await Promise.all(nodes.map((node) => node.dispose()));
+    await servers.remove();
+    scratch.remove();
+  });
+
+  async function command(...args: string[]): Promise<string> {
+    const environment = { SIGNALBOX_NATS: servers.urls, SIGNALBOX_CLUSTER: String(flags.cluster) };
+    return (await modelsText(args, environment)).text;
+  }
+
+  /** Nodes that say of a version that its workers have it ready. */
+  async function holders(version: string): Promise<string[]> {
+    const { members } = (await core.get('/v2/signalbox/cluster')) as ClusterView;
+    const ready = members.filter(({ node }) =>
+      node?.holdings?.some(
+        (one) => one.model === 'shared' && one.version === version && one.state === 'ready',
+      ),
+    );
+    return ready.map(({ id }) => id.split('.')[0] ?? '');
+  }
+
+  async function stateOf(version: string): Promise<string> {
+    const index = (await (await fetch(`${core.url}/v2/repository/index`, { method: 'POST' })).json()) as {
+      name: string;
+      version: string;
+      state: string;
+    }[];
+    return index.find((entry) => entry.name === 'shared' && entry.version === version)?.state ?? 'none';
+  }
+
+  async function answers(name: string): Promise<void> {
+    const told = await client.infer({ ...rowOf(name, 7), deadlineMs: 20_000 });
+    assert.equal(told.status, 'OK', told.message);
+    assert.equal(told.values[0], 7);
+  }
+
+  test('what is pushed is served by as many nodes as are wanted, beside what each has of its own', async () => {
+    assert.match(await command('push', model.folder), /^shared:1 is in the store/);
+    await until('it serves', async () => (await stateOf('1')) === 'READY');
+    await answers('shared');
+    await answers('own');
+    await until('one says so', async () => (await holders('1')).length === 1);
+    assert.deepEqual(
+      (await holders('1')).filter((name) => name === 'core'),
+      [],
+    );
+  });
+
+  test('a new version takes over under load, and the old one stays', async () => {
+    const load = new Load(client, { model: 'shared', unary: 4 }).start();
+    model.version('2', bytesLike(2, 1000));
+    assert.match(await command('push', model.folder, '--version', '2'), /^shared:2 is in the store/);
+    await until('it serves', async () => (await stateOf('2')) === 'READY');
+    assert.equal(await stateOf('1'), 'READY');
+    const { errors, sent } = await load.stop();
+    assert.deepEqual(errors, []);
+    assert.ok(sent > 0);
+  });
+
+  test('other content takes the place of a version under load, when it is asked for', async () => {
+    const load = new Load(client, { model: 'shared', unary: 4 }).start();
+    model.version('2', bytesLike(3, 2000));
+    await assert.rejects(command('push', model.folder, '--version', '2'), /with other content/);
+    const before = core.lines.length;
+    assert.match(await command('push', model.folder, '--version', '2', '--replace'), /^shared:2 is replaced/);
+    await until('it has taken over', () =>
+      core.lines.slice(before).some((line) => line.event === 'model.tookOver' && line.version === '2'),
+    );
+    const answered = load.answered;
+    await until('it answers', () => load.answered > answered + 50);
+    assert.deepEqual((await load.stop()).errors, []);
+  });
+
+  test('when the node that has it dies another one loads it, and nobody hears of that', async () => {
+    await until('one node has it', async () => (await holders('2')).length === 1);
+    const [holder = ''] = await holders('2');
+    const other = holder === 'one' ? 'two' : 'one';
+    const load = new Load(client, { model: 'shared', unary: 4 }).start();
+    await byName.get(holder)?.dispose();
+    await until('the other one has it', async () => (await holders('2')).includes(other), 40_000);
+    const answered = load.answered;
+    await until('it answers', () => load.answered > answered + 50);
+    assert.deepEqual((await load.stop()).errors, []);
+  });
+
+  test('a node that is killed while it fetches goes on with what it has', async () => {
+    const large = new FileModel(scratch.path('pushed'), 'large', ['nodes: { needs: [third] }']);
+    large.version('1', bytesLike(4, largeBytes));
+    await command('push', large.folder);
+    const cache = scratch.path('cache-third');
+    const first = start('worker', 'third', { 'worker-tags': 'third' });
+    // Three parts are under way at a time: with the fifth at least two are done.
+    await until('some of it is there', () => bytesIn(cache) > 17_000_000, 20_000, 1);
+    await first.dispose();
+    assert.ok(bytesIn(cache) < largeBytes, 'it was killed in the middle');
+    const again = await start('worker', 'third', { 'worker-tags': 'third' }).ready();
+    const { parts, sent } = await again.event('model.fetched');
+    assert.ok(Number(sent) > 0 && Number(sent) < Number(parts), `${sent} of ${parts} parts came anew`);
+    await until('it serves', async () => (await client.infer(rowOf('large', 7))).status === 'OK');
+  });
+
+  test('what is corrupt in the store is told by name, harms nobody else, and is mended by another push', async () => {
+    const torn = new FileModel(scratch.path('pushed'), 'torn', []);
+    torn.version('1', bytesLike(5, 1000));
+    const { files } = await manifestOf(torn.wanted('1'));
+    const [part = ''] = files.find(({ path }) => path === '1/weights.bin')?.parts ?? [];
+    const connection = await connectNats({ ...nobody, servers: [servers.urls], name: 'vandal' }, silent);
+    await (await connection.parts(`signalbox-${flags.cluster}-models`)).put(part, bytesLike(6, 1000));
+    await connection.close();
+    await command('push', torn.folder);
+    const { file, reason } = await core.line(({ event }) => event === 'part.amiss', 'it is told');
+    assert.equal(file, '1/weights.bin');
+    assert.equal(reason, `part ${part} is corrupt in the store`);
+    const failed = await core.line(
+      ({ event, model }) => event === 'model.unfetched' && model === 'torn',
+      'it is given up',
+    );
+    assert.match(
+      String(failed.reason),
+      /a part of 1\/weights\.bin can't be had, tried 4 times: part \w+ is corrupt/,
+    );
+    await answers('shared');
+    assert.match(await command('push', torn.folder, '--replace'), /^torn:1 is replaced .* sent$/);
+    await until('it serves', async () => (await client.infer(rowOf('torn', 7))).status === 'OK');
+  });
+
+  test('without NATS, what was fetched is served on', async () => {
+    const [server] = servers.servers;
+    await server?.kill();
+    await answers('shared');
+    await server?.start();
+    await answers('shared');
+  });
+
+  test('what is removed goes without failing what was taken', async () => {
+    const load = new Load(client, { model: 'own', unary: 2 }).start();
+    assert.equal(await command('remove', 'shared'), 'shared:1, 2 is taken out of the store');
+    await until('it is gone', async () => (await stateOf('2')) === 'none');
+    assert.equal((await client.infer(rowOf('shared', 7))).code, 'MODEL_UNKNOWN');
+    assert.deepEqual((await load.stop()).errors, []);
+  });
+});
+
+function bytesIn(folder: string): number {
+  try {
+    return readdirSync(folder, { withFileTypes: true })
+      .map((entry) => {
+        const path = join(folder, entry.name);
+        return entry.isDirectory() ? bytesIn(path) : statSync(path).size;
+      })
+      .reduce((sum, size) => sum + size, 0);
+  } catch {
+    return 0;
+  }
+}
