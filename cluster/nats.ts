@@ -336,7 +336,7 @@ const sentences: Readonly<Record<string, string>> = {
   SELF_SIGNED_CERT_IN_CHAIN: unsigned,
   DEPTH_ZERO_SELF_SIGNED_CERT: unsigned,
   ERR_TLS_CERT_ALTNAME_INVALID: 'its certificate is for another address than this one',
-  SERVER_OPTION_NA: 'it speaks no TLS, which this node asks for',
+  SERVER_OPT_NA: 'it speaks no TLS, which this node asks for',
   BAD_CREDS: 'what was given as a credentials file is no credentials file',
   '503': 'JetStream does not answer: it is not enabled there, or has no leader now',
 };
