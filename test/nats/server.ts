@@ -13,6 +13,8 @@ export interface ServerOptions {
   readonly name: string;
   readonly folder: string;
   readonly port: number;
+  /** Loopback where nothing else is said. */
+  readonly host?: string;
   /** More lines of its configuration, such as who may come in. */
   readonly lines?: readonly string[];
   /** As a node of a cluster: where it meets the others. */
@@ -37,7 +39,7 @@ export class NatsServer {
   }
 
   get url(): string {
-    return `nats://127.0.0.1:${this.options.port}`;
+    return `nats://${this.options.host ?? '127.0.0.1'}:${this.options.port}`;
   }
 
   get pid(): number {
@@ -117,11 +119,12 @@ export class NatsServer {
   }
 }
 
-function configurationOf({ name, folder, port, cluster, lines = [] }: ServerOptions): string {
+function configurationOf(options: ServerOptions): string {
+  const { name, folder, port, host = '127.0.0.1', cluster, lines = [] } = options;
   const routes = cluster?.routes.map((route) => `nats://127.0.0.1:${route}`).join(', ');
   return [
     `server_name: ${name}`,
-    `listen: "127.0.0.1:${port}"`,
+    `listen: "${host}:${port}"`,
     `jetstream { store_dir: ${JSON.stringify(join(folder, 'jetstream'))} }`,
     ...(cluster === undefined
       ? []

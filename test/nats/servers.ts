@@ -26,7 +26,8 @@ export class NatsServers {
       nodes = 1,
       firstPort = 0,
       lines = [] as readonly string[],
-    }: { nodes?: NodeCount; firstPort?: number; lines?: readonly string[] } = {},
+      host = '127.0.0.1',
+    }: { nodes?: NodeCount; firstPort?: number; lines?: readonly string[]; host?: string } = {},
   ): Promise<NatsServers> {
     const ports = await Promise.all(
       Array.from({ length: nodes }, (_, index) => (firstPort === 0 ? freePort() : firstPort + index)),
@@ -43,6 +44,7 @@ export class NatsServers {
           name: `nats-${index + 1}`,
           folder: join(folder, String(index + 1)),
           port,
+          host,
           lines,
           ...(nodes === 1 ? {} : { cluster: { port: routes[index] as number, routes } }),
         }),

@@ -76,6 +76,8 @@ export interface NodeOptions {
   readonly flags?: Readonly<Record<string, string | number>>;
   readonly environment?: Readonly<Record<string, string>>;
   readonly nodeFlags?: readonly string[];
+  /** A network namespace; only root may. */
+  readonly within?: string;
 }
 
 export class RunningNode {
@@ -87,9 +89,11 @@ export class RunningNode {
   private exit: Ended | undefined;
   private workersSeen: number[] = [];
 
-  constructor({ flags = {}, environment = {}, nodeFlags = [] }: NodeOptions) {
+  constructor({ flags = {}, environment = {}, nodeFlags = [], within }: NodeOptions) {
     const given = Object.entries(flags).flatMap(([name, value]) => [`--${name}`, String(value)]);
-    this.process = spawn(process.execPath, [...nodeFlags, main, ...given], {
+    const words = [process.execPath, ...nodeFlags, main, ...given];
+    const [command = '', ...args] = within === undefined ? words : ['ip', 'netns', 'exec', within, ...words];
+    this.process = spawn(command, args, {
       cwd: root,
       stdio: ['ignore', 'pipe', 'pipe'],
       env: { PATH: process.env.PATH ?? '', HOME: process.env.HOME ?? '', ...environment },

@@ -72,7 +72,7 @@ export class Clients {
     this.options = options;
     this.doors = routers.map((place) => ({
       place,
-      grpc: new GrpcClient(Number(place.flags['grpc-port']), place.address),
+      grpc: new GrpcClient(Number(place.options.flags['grpc-port']), place.address),
       agent: new Agent({ keepAlive: true, maxSockets: 64 }),
       shunnedUntil: 0,
       stream: undefined,
@@ -237,7 +237,7 @@ function byRest({ place, agent }: Door, model: string, value: number): Promise<O
     const asked = request(
       {
         host: place.address,
-        port: Number(place.flags['http-port']),
+        port: Number(place.options.flags['http-port']),
         path: `/v2/models/${model}/infer`,
         method: 'POST',
         agent,

@@ -5,7 +5,7 @@ import type { ClusterView } from '../../../runtime/doors/cluster.js';
 import { executable } from '../../nats/at-hand.js';
 import { freePort } from '../../nats/server.js';
 import { NatsServers, type NodeCount } from '../../nats/servers.js';
-import { RunningNode, Scratch, until } from '../../processes/harness.js';
+import { type NodeOptions, RunningNode, Scratch, until } from '../../processes/harness.js';
 import { signal } from '../../processes/proc.js';
 import { ModelFolder } from '../../processes/repository.js';
 
@@ -18,15 +18,46 @@ export interface FleetSize {
 
 export type Kind = 'router' | 'scheduler' | 'worker';
 
+/** Where machines stand and how they are wired. */
+export interface Ground {
+  /** Where NATS listens. */
+  readonly natsHost: string;
+  /** Room for one more: its address, and what a node needs to be there. */
+  room(kind: Kind, number: number): Promise<Room>;
+  remove(): Promise<void>;
+}
+
+export interface Room {
+  readonly address: string;
+  /** One that is free there. */
+  port(): Promise<number>;
+  /** What others are to call in place of the endpoint. */
+  advertise?(endpoint: string): Promise<string>;
+  readonly options: Pick<NodeOptions, 'environment' | 'within'>;
+}
+
+/** Loopback addresses, one for each. */
+export const loopback: Ground = {
+  natsHost: '127.0.0.1',
+  room: async (kind, number) => {
+    const address = `127.0.${kinds.indexOf(kind) + 1}.${number}`;
+    return { address, port: () => freePort(address), options: {} };
+  },
+  remove: async () => {},
+};
+
 /** A machine in the making: what runs there, and where it listens. */
 export interface Place {
   readonly name: string;
   readonly kind: Kind;
   readonly address: string;
-  readonly flags: Readonly<Record<string, string | number>>;
+  readonly options: NodeOptions & { readonly flags: Flags };
   node: RunningNode;
 }
 
+type Flags = Readonly<Record<string, string | number>>;
+
+const kinds = ['router', 'scheduler', 'worker'] as const;
 export const models = ['north', 'east', 'south', 'west'] as const;
 /** Long enough that whoever is struck holds something, and so short that nobody waits long for a worker that runs. */
 const cost = { alphaMs: 12, betaMs: 1, rowsMax: 4 };
@@ -37,17 +68,19 @@ export class Fleet {
   readonly nats: NatsServers;
   readonly places: readonly Place[];
   private readonly scratch: Scratch;
+  private readonly ground: Ground;
 
-  private constructor(scratch: Scratch, nats: NatsServers, places: readonly Place[]) {
+  private constructor(scratch: Scratch, ground: Ground, nats: NatsServers, places: readonly Place[]) {
     this.scratch = scratch;
+    this.ground = ground;
     this.nats = nats;
     this.places = places;
   }
 
-  static async start(size: FleetSize, more: Readonly<Record<string, string | number>> = {}): Promise<Fleet> {
+  static async start(size: FleetSize, more: Flags = {}, ground: Ground = loopback): Promise<Fleet> {
     fleets++;
     const scratch = new Scratch();
-    const nats = await NatsServers.start(executable, { nodes: size.nats });
+    const nats = await NatsServers.start(executable, { nodes: size.nats, host: ground.natsHost });
     const folder = new ModelFolder(scratch);
     for (const model of models) folder.simulated(model, cost);
     const common = {
@@ -60,17 +93,14 @@ export class Fleet {
       'nats-wait-ms': startMs,
       ...more,
     };
+    const counts = { router: size.routers, scheduler: size.schedulers, worker: size.workers };
     const places: Place[] = [];
-    for (const [kind, count] of [
-      ['router', size.routers],
-      ['scheduler', size.schedulers],
-      ['worker', size.workers],
-    ] as const) {
-      for (let number = 1; number <= count; number++)
-        places.push(await placeOf(kind, number, places.length + 1, common));
-    }
-    const fleet = new Fleet(scratch, nats, places);
+    const fleet = new Fleet(scratch, ground, nats, places);
     try {
+      for (const kind of kinds) {
+        for (let number = 1; number <= counts[kind]; number++)
+          places.push(await placeOf(kind, number, common, await ground.room(kind, number)));
+      }
       await fleet.whole();
     } catch (fault) {
       await fleet.remove();
@@ -94,7 +124,7 @@ export class Fleet {
 
   async again(place: Place): Promise<void> {
     await place.node.ended;
-    place.node = begin(place);
+    place.node = new RunningNode(place.options);
     await place.node.event('node.serving', startMs);
   }
 
@@ -123,36 +153,31 @@ export class Fleet {
   async remove(): Promise<void> {
     await Promise.all(this.places.map(({ node }) => node.dispose()));
     await this.nats.remove();
+    await this.ground.remove();
     this.scratch.remove();
   }
 }
 
-async function placeOf(
-  kind: Kind,
-  number: number,
-  host: number,
-  common: Readonly<Record<string, string | number>>,
-): Promise<Place> {
+async function placeOf(kind: Kind, number: number, common: Flags, room: Room): Promise<Place> {
   const name = `${kind}-${number}`;
-  const address = `127.0.0.${10 + host}`;
+  const { address } = room;
   const flags: Record<string, string | number> = { ...common, name, role: kind };
-  if (kind !== 'worker') flags.endpoint = `tcp://${address}:${await freePort(address)}`;
+  if (kind !== 'worker') {
+    flags.endpoint = `tcp://${address}:${await room.port()}`;
+    const advertised = await room.advertise?.(String(flags.endpoint));
+    if (advertised !== undefined) flags.advertise = advertised;
+  }
   if (kind === 'router') {
     flags.host = address;
-    flags['http-port'] = await freePort(address);
-    flags['grpc-port'] = await freePort(address);
+    flags['http-port'] = await room.port();
+    flags['grpc-port'] = await room.port();
   }
-  if (kind !== 'worker') flags.role = `${kind},health`;
-  const place = { name, kind, address, flags };
-  return { ...place, node: begin(place) };
+  const options = { ...room.options, flags };
+  return { name, kind, address, options, node: new RunningNode(options) };
 }
 
 function idOf(node: RunningNode): string {
   return String(node.lines.find(({ event }) => event === 'node.serving')?.process);
-}
-
-function begin({ flags }: Pick<Place, 'flags'>): RunningNode {
-  return new RunningNode({ flags });
 }
 
 export async function viewOf({ node }: Place): Promise<ClusterView | undefined> {

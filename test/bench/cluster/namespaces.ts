@@ -1,0 +1,105 @@
+// Machines of their own as far as the network goes: each in a network namespace, all wired to one bridge. Cables can be
+// pulled, and words in one direction can be made to reach nobody. Needs root, and `ip` on the PATH.
+import { execFileSync } from 'node:child_process';
+import type { Ground, Kind, Place, Room } from './fleet.js';
+
+/** Meant for measurements, so nobody's network; by process, so that two runs don't meet. */
+const subnet = `198.18.${process.pid % 250}`;
+const prefix = `sb${process.pid % 100_000}`;
+const nobodysCard = '02:00:00:00:00:99';
+const firstPort = 7000;
+
+export const skip: string | false = whyNot();
+
+function whyNot(): string | false {
+  if (process.platform !== 'linux') return 'network namespaces are of Linux';
+  if (process.getuid?.() !== 0) return 'only root may make network namespaces';
+  const probe = `${prefix}probe`;
+  try {
+    ip('netns', 'add', probe);
+    ip('netns', 'del', probe);
+    return false;
+  } catch (fault) {
+    return `network namespaces can't be made here: ${(fault as Error).message.split('\\n')[0]}`;
+  }
+}
+
+/** Whatever is still there when this process ends is taken away with it. */
+const made = new Set<NamespaceGround>();
+process.on('exit', () => {
+  for (const ground of made) ground.clear();
+});
+
+export class NamespaceGround implements Ground {
+  readonly natsHost = `${subnet}.1`;
+  private readonly names: string[] = [];
+  private readonly spaces = new Map<string, string>();
+
+  constructor() {
+    made.add(this);
+    ip('link', 'add', prefix, 'type', 'bridge');
+    ip('addr', 'add', `${this.natsHost}/24`, 'dev', prefix);
+    ip('link', 'set', prefix, 'up');
+  }
+
+  async room(kind: Kind, number: number): Promise<Room> {
+    const name = `${prefix}${kind[0]}${number}`;
+    this.names.push(name);
+    const address = `${subnet}.${10 + this.names.length}`;
+    this.spaces.set(`${kind}-${number}`, name);
+    ip('netns', 'add', name);
+    ip('link', 'add', name, 'type', 'veth', 'peer', 'name', 'eth0', 'netns', name);
+    ip('link', 'set', name, 'master', prefix, 'up');
+    ip('-n', name, 'addr', 'add', `${address}/24`, 'dev', 'eth0');
+    ip('-n', name, 'link', 'set', 'eth0', 'up');
+    ip('-n', name, 'link', 'set', 'lo', 'up');
+    let port = firstPort;
+    const options = { within: name, environment: { SIGNALBOX_INSECURE: 'true' } };
+    return { address, port: async () => port++, options };
+  }
+
+  /** Its cable is out: nobody hears it, it hears nobody, and nobody is told. */
+  pull(place: Place): void {
+    ip('link', 'set', this.nameOf(place), 'down');
+  }
+
+  plug(place: Place): void {
+    ip('link', 'set', this.nameOf(place), 'up');
+  }
+
+  /** What the one says does not reach the other; the other way is open. */
+  deafen(speaker: Place, listener: Place): void {
+    const neighbour = [listener.address, 'lladdr', nobodysCard, 'dev', 'eth0', 'nud', 'permanent'];
+    ip('-n', this.nameOf(speaker), 'neigh', 'replace', ...neighbour);
+  }
+
+  mend(speaker: Place, listener: Place): void {
+    ip('-n', this.nameOf(speaker), 'neigh', 'del', listener.address, 'dev', 'eth0');
+  }
+
+  async remove(): Promise<void> {
+    this.clear();
+  }
+
+  clear(): void {
+    made.delete(this);
+    for (const name of this.names.splice(0)) quietly('netns', 'del', name);
+    quietly('link', 'del', prefix);
+  }
+
+  private nameOf({ name }: Place): string {
+    return this.spaces.get(name) ?? name;
+  }
+}
+
+function ip(...words: readonly string[]): void {
+  execFileSync('ip', words, { stdio: ['ignore', 'ignore', 'pipe'] });
+}
+
+function quietly(...words: readonly string[]): void {
+  try {
+    ip(...words);
+  } catch {
+    // It is gone already.
+  }
+}

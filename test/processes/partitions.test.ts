@@ -1,0 +1,184 @@
+// A network that parts and heals, on real nodes: a worker cut off, a scheduler that reaches no worker, words that arrive in
+// one direction only, and a network that is slow or loses packets. No answer comes twice, no job is lost, and afterwards
+// all is as it was.
+import assert from 'node:assert/strict';
+import { after, before, describe, test } from 'node:test';
+import { BadNetwork } from '../bench/cluster/bad-network.js';
+import { Clients, type Tally } from '../bench/cluster/clients.js';
+import { Fleet, type Ground, type Place } from '../bench/cluster/fleet.js';
+import { Losses } from '../bench/cluster/losses.js';
+import { NamespaceGround, skip as noNamespaces } from '../bench/cluster/namespaces.js';
+import { skip as noNats } from '../nats/at-hand.js';
+import { type LogLine, until } from './harness.js';
+
+const counts = { unary: 3, rest: 1, streamed: 3 };
+/** Far above what it takes on a machine with nothing else to do. */
+const healedMs = 15_000;
+
+class Stage<G extends Ground> {
+  readonly ground: G;
+  readonly fleet: Fleet;
+  private readonly losses = new Losses();
+  private readonly clients: Clients;
+
+  private constructor(ground: G, fleet: Fleet) {
+    this.ground = ground;
+    this.fleet = fleet;
+    this.clients = new Clients(fleet.of('router'), {
+      counts,
+      mayBreak: () => false,
+      told: (told) => this.losses.told(told),
+    }).start();
+  }
+
+  static async set<G extends Ground>(ground: G): Promise<Stage<G>> {
+    const fleet = await Fleet.start({ nats: 1, routers: 1, schedulers: 2, workers: 2 }, {}, ground);
+    return new Stage(ground, fleet);
+  }
+
+  place(name: string): Place {
+    return this.fleet.places.find((place) => place.name === name) as Place;
+  }
+
+  async answers(count: number): Promise<void> {
+    const { answered } = this.clients.look();
+    await until(`${count} answers`, () => this.clients.look().answered >= answered + count, 30_000);
+  }
+
+  /** So many have been answered or refused. */
+  async ends(count: number): Promise<void> {
+    const ended = (): number => this.tally().answered + this.tally().errors;
+    const before = ended();
+    await until(`${count} ends`, () => ended() >= before + count, 30_000);
+  }
+
+  tally(): Tally {
+    return this.clients.look();
+  }
+
+  errors(): readonly string[] {
+    return this.clients.errors;
+  }
+
+  /** The worker has answered something that was asked after now. */
+  async works(name: string): Promise<void> {
+    const since = performance.now();
+    await until(`${name} answers`, () => this.losses.lastAnswerOf(name) > since, healedMs);
+  }
+
+  async isWholeAgain(): Promise<void> {
+    await this.fleet.whole(healedMs);
+    await Promise.all([this.works('worker-1'), this.works('worker-2')]);
+  }
+
+  /** A line of its log that comes after now. */
+  async says(name: string, event: string, member: string): Promise<void> {
+    const { node } = this.place(name);
+    const from = node.lines.length;
+    const isIt = (line: LogLine): boolean =>
+      line.event === event &&
+      String(line.member).startsWith(`${member}-`) &&
+      node.lines.indexOf(line) >= from;
+    await node.line(isIt, `${name} says ${event} of ${member}`, healedMs);
+  }
+
+  isFlawless(): void {
+    const { errors, lost, doubles } = this.clients.look();
+    assert.deepEqual(
+      { errors, lost, doubles },
+      { errors: 0, lost: 0, doubles: 0 },
+      this.clients.errors.join('\n'),
+    );
+  }
+
+  async end(): Promise<void> {
+    await this.clients.stop();
+    await this.fleet.remove();
+  }
+}
+
+describe('a network that parts', { skip: noNats || noNamespaces }, () => {
+  let stage: Stage<NamespaceGround>;
+  before(async () => {
+    stage = await Stage.set(new NamespaceGround());
+  });
+  after(() => stage?.end());
+
+  test('a worker is cut off: its jobs run elsewhere, and it works again once it can be reached', async () => {
+    const { ground } = stage;
+    const cut = stage.place('worker-1');
+    const lost = stage.says('router-1', 'link.lost', 'worker-1');
+    ground.pull(cut);
+    await stage.answers(50);
+    await lost;
+    ground.plug(cut);
+    await stage.isWholeAgain();
+    stage.isFlawless();
+  });
+
+  test('a scheduler reaches no worker any more, but NATS and the router: the other one takes its models', async () => {
+    const { ground } = stage;
+    const scheduler = stage.place('scheduler-1');
+    const workers = stage.fleet.of('worker');
+    const lost = Promise.all(workers.map(({ name }) => stage.says('scheduler-1', 'link.lost', name)));
+    for (const worker of workers) {
+      ground.deafen(scheduler, worker);
+      ground.deafen(worker, scheduler);
+    }
+    await stage.answers(50);
+    await lost;
+    const found = Promise.all(workers.map(({ name }) => stage.says('scheduler-1', 'link.opened', name)));
+    for (const worker of workers) {
+      ground.mend(scheduler, worker);
+      ground.mend(worker, scheduler);
+    }
+    await found;
+    await stage.isWholeAgain();
+    stage.isFlawless();
+  });
+
+  test('what the router says to a worker is lost, what it hears from it is not', async () => {
+    const { ground } = stage;
+    const [router, worker] = [stage.place('router-1'), stage.place('worker-2')];
+    const lost = stage.says('router-1', 'link.lost', 'worker-2');
+    ground.deafen(router, worker);
+    await stage.answers(50);
+    await lost;
+    ground.mend(router, worker);
+    await stage.isWholeAgain();
+    stage.isFlawless();
+  });
+});
+
+describe('a bad network', { skip: noNats }, () => {
+  let stage: Stage<BadNetwork>;
+  before(async () => {
+    stage = await Stage.set(new BadNetwork());
+  });
+  after(() => stage?.end());
+
+  test('200 ms late: all are answered, and afterwards all is as it was', async () => {
+    stage.ground.set({ delayMs: 200 });
+    await stage.answers(20);
+    stage.ground.set({});
+    await stage.isWholeAgain();
+    stage.isFlawless();
+  });
+
+  test('that loses 30 % of the packets: each request ends once, and afterwards all is as it was', async () => {
+    stage.ground.set({ lossShare: 0.3 });
+    await stage.ends(12);
+    stage.ground.set({});
+    await stage.isWholeAgain();
+    // What was asked before may have been too late by then.
+    await stage.answers(50);
+    const { errors } = stage.tally();
+    await stage.answers(50);
+    const { lost, doubles, errors: errorsNow } = stage.tally();
+    assert.deepEqual({ lost, doubles, errors: errorsNow }, { lost: 0, doubles: 0, errors });
+    assert.ok(
+      stage.errors().every((error) => /deadline|OVERLOADED|WORKERS_LOST/i.test(error)),
+      stage.errors().join('\n'),
+    );
+  });
+});
