@@ -91,6 +91,7 @@ export class Steward {
   /** The highest that this node tried to write: what seemed to fail may come yet. */
   private tried = 0;
   private wroteAt = Number.NEGATIVE_INFINITY;
+  private reviewedAt = Number.NEGATIVE_INFINITY;
   private unfitSince = Number.POSITIVE_INFINITY;
   private blindSince = Number.POSITIVE_INFINITY;
   private isOpen = false;
@@ -110,6 +111,9 @@ export class Steward {
 
   told(fact: StewardFact, now: number): StewardEffect[] {
     const effects = this.heard(fact);
+    // When many join at once the next tick is soon enough.
+    if (fact.type === 'members.changed' && now - this.reviewedAt < this.options.spaceMs) return effects;
+    this.reviewedAt = now;
     return [...effects, ...this.review(now)];
   }
 

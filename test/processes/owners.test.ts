@@ -134,6 +134,17 @@ describe('schedulers that own models, by NATS', { skip }, () => {
     await risen();
   });
 
+  test('one that is drained by order owns nothing, and has its share again when it comes back', async () => {
+    const environment = { SIGNALBOX_HTTP_PORT: String(node('front').httpPort) };
+    await unnoticed(async () => {
+      assert.equal((await clusterText(['drain', 'plan-c'], environment)).isGood, true);
+      await heldBy('plan-a', 'plan-b');
+      assert.equal((await clusterText(['undrain', 'plan-c'], environment)).isGood, true);
+      await heldBy('plan-a', 'plan-b', 'plan-c');
+    });
+    await risen();
+  });
+
   test('one that leaves gives its models away first, and a router without NATS hears of it from the others', async () => {
     gate.shut();
     await until('its view stands still', async () => (await view('side')).state === 'frozen');
