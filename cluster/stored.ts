@@ -64,6 +64,8 @@ export class StoredMembership implements Membership {
   private readonly refused = new Map<string, string>();
   private isOpen = false;
   private isLeaving = false;
+  /** Whom to call and whom not to call any more has not been looked at since somebody joined. */
+  private isUnreviewed = false;
   private beat = 0;
   private writtenAt = Number.NEGATIVE_INFINITY;
   private reopenedAt = 0;
@@ -153,7 +155,10 @@ export class StoredMembership implements Membership {
       const turned = state === before.state ? [] : [note({ event: 'member.turned', member: key, state })];
       return before.member.endpoint === endpoint ? quiet(turned) : this.changed(turned);
     }
-    return this.changed([note({ event: 'member.joined', member: key, endpoint })]);
+    // Many may come at once: all that are listed are gone through when time has passed, not for each.
+    this.isUnreviewed = true;
+    const dial = this.calls.due([record.member]);
+    return { ...nothing, dial, effects: [note({ event: 'member.joined', member: key, endpoint })] };
   }
 
   private removed(key: string): StoredStep {
@@ -189,7 +194,7 @@ export class StoredMembership implements Membership {
     }
     if (this.isDue(now)) effects.push(...this.write(now));
     const spent = this.leases.spent(now);
-    if (spent.length === 0) return quiet(effects);
+    if (spent.length === 0 && !this.isUnreviewed) return quiet(effects);
     for (const { member } of spent) this.records.delete(member);
     for (const { member, revision } of spent) {
       effects.push(gone(member, `nothing new of it for ${this.options.leaseMs} ms`));
@@ -249,6 +254,7 @@ export class StoredMembership implements Membership {
   }
 
   private changed(effects: readonly StoreEffect[]): StoredStep {
+    this.isUnreviewed = false;
     return { ...nothing, dial: this.calls.due(this.listed()), hangUp: this.vain(), effects };
   }
 

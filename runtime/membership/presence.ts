@@ -14,6 +14,7 @@ import type { Config } from '../config/schema.js';
 import type { Log } from '../log.js';
 import { version } from '../version.js';
 import { natsOptions } from './access.js';
+import { Bursts } from './bursts.js';
 import { OwnersUpkeep } from './owners.js';
 import { Upkeep } from './upkeep.js';
 
@@ -33,6 +34,8 @@ export interface PresenceOptions {
 /** Far above every lease: only what nobody cleared away is dropped by it. */
 const keepMs = 3_600_000;
 const beatsPerLease = 4;
+/** Of a thousand that join at once worker processes are told a few times, not a thousand times. */
+const burstMs = 20;
 const ticksPerBeat = 4;
 /** Who goes gives its models away first, within so long: what is left goes over when its links are lost. */
 const handOverMostMs = 3000;
@@ -49,6 +52,7 @@ export class Presence {
   private linkWatch: Timer | undefined;
   private readonly noticed = new Set<string>();
   private revision = 0;
+  private readonly bursts: Bursts;
 
   constructor(options: PresenceOptions) {
     this.options = options;
@@ -69,6 +73,11 @@ export class Presence {
     const ownersStore = { name: `signalbox-${config.cluster}-owners`, keepMs: 0 };
     const { steward } = this;
     this.owners = new OwnersUpkeep({ steward, store: ownersStore, tickMs, log, told: options.owned });
+    this.bursts = new Bursts(burstMs, () => {
+      this.revision++;
+      this.owners.membersChanged();
+      options.changed();
+    });
     this.upkeep = new Upkeep({
       membership: this.membership,
       connect: async (events: ConnectionEvents) => {
@@ -82,11 +91,7 @@ export class Presence {
       tickMs,
       log,
       take,
-      changed: () => {
-        this.revision++;
-        this.owners.membersChanged();
-        options.changed();
-      },
+      changed: () => this.bursts.tell(),
       connected: (connection) => this.owners.connected(connection),
     });
   }
@@ -129,6 +134,7 @@ export class Presence {
 
   stop(): Promise<void> {
     this.linkWatch?.cancel();
+    this.bursts.stop();
     this.owners.stop();
     return this.upkeep.stop();
   }
