@@ -1,5 +1,6 @@
 // What the doors tell of the server and its models, as the fields of the protocol: the same for gRPC and REST.
 import type { ErrorCode } from '../../proto/errors.js';
+import { modelKey } from '../../proto/ids.js';
 import type { Datatype } from '../../proto/tensor.js';
 import { batchingOf } from '../models/batching.js';
 import type { ModelEntry, ModelTensor } from '../models/entry.js';
@@ -8,6 +9,7 @@ import { versionPolicy } from '../models/versions.js';
 import type { Engine, ModelStatus, Sum } from './engine.js';
 import { type Models, statusOf } from './models.js';
 import { portsOf, tensorModelOf } from './outer.js';
+import { whereabouts } from './whereabouts.js';
 
 type Fields = Record<string, unknown>;
 
@@ -100,13 +102,17 @@ export function describeStatistics(models: Models, engine: Engine, name: string,
   return { model_stats: models.several(name, version).map((entry) => statisticsOf(engine, entry)) };
 }
 
-/** The repository as a bare list. */
+/** The repository as a bare list, with where each model is. */
 export function describeIndex(engine: Engine, readyOnly: boolean): Fields[] {
+  const where = whereabouts(engine);
   return engine
     .models()
-    .map((entry) => statusOf(engine, entry))
+    .map((entry) => {
+      const nodes = where.get(modelKey(entry.name, entry.version));
+      return { ...statusOf(engine, entry), content: entry.content, nodes };
+    })
     .filter((status) => !readyOnly || status.state === 'READY')
-    .map(({ name, version, state, reason, runsOn = [], workers, memoryMb }) => ({
+    .map(({ content, nodes, name, version, state, reason, runsOn = [], workers, memoryMb }) => ({
       name,
       version,
       state,
@@ -114,6 +120,8 @@ export function describeIndex(engine: Engine, readyOnly: boolean): Fields[] {
       ...(runsOn.length === 0 ? {} : { runs_on: placesIn(runsOn) }),
       ...(workers === undefined ? {} : { workers }),
       ...(memoryMb === undefined ? {} : { memory_mb: memoryMb }),
+      ...(content === undefined ? {} : { content }),
+      ...(nodes === undefined ? {} : { nodes }),
     }));
 }
 

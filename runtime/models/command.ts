@@ -3,6 +3,7 @@ import { ask, baseUrl, type Environment } from '../ask.js';
 import { ConfigError } from '../config/load.js';
 import { settings } from '../config/schema.js';
 import { depotVerbs } from '../distribution/verbs.js';
+import type { Whereabouts } from '../doors/whereabouts.js';
 import { readArguments } from '../flags.js';
 import { nearest } from '../nearest.js';
 import { checkFolder, checkText } from './check.js';
@@ -56,6 +57,8 @@ interface Listed {
   readonly runs_on?: string;
   readonly workers?: number;
   readonly memory_mb?: number;
+  readonly content?: string;
+  readonly nodes?: readonly Whereabouts[];
 }
 
 /** What is to be printed. Throws a ConfigError for wrong use, another error where the node has no good answer. */
@@ -103,13 +106,35 @@ async function check(folder: string, asJson: boolean): Promise<Said> {
 async function list(given: Flags, environment: Environment): Promise<Said> {
   const base = baseUrl(given, environment);
   const models = (await ask(`${base}/v2/repository/index`, base, '{}')) as Listed[];
-  const text = given.has('--json') ? JSON.stringify(models, null, 2) : tableOf(models, placeOf);
+  const text = given.has('--json')
+    ? JSON.stringify(models, null, 2)
+    : tableOf(models, (model) => placeOf(model) + nodesOf(model));
   return { text, isGood: true };
 }
+
+const stateWords: Readonly<Record<string, string>> = {
+  own: 'of their own at',
+  ready: 'ready at',
+  fetching: 'on its way to',
+  loading: 'being loaded at',
+  failed: 'failed at',
+};
 
 /** What it takes where it is. */
 function placeOf({ workers = 0, memory_mb: memoryMb = 0 }: Listed): string {
   return workers > 0 && memoryMb > 0 ? `, about ${memoryMb} MB in each` : '';
+}
+
+/** Who has it, and how far they are: those that have the same in the same state together. */
+function nodesOf({ content, nodes = [] }: Listed): string {
+  const groups = new Map<string, string[]>();
+  for (const { node, state, content: other, reason } of nodes) {
+    const differs = other === undefined || other === content ? '' : `, as ${other}`;
+    const what = `${stateWords[state] ?? state}${differs}${reason === undefined ? '' : ` (${reason})`}`;
+    groups.set(what, [...(groups.get(what) ?? []), node]);
+  }
+  const told = [...groups].map(([what, who]) => `${what} ${who.join(', ')}`).join('; ');
+  return `${told && `; ${told}`}${content === undefined ? '' : ` [${content}]`}`;
 }
 
 function tableOf(models: readonly Listed[], more: (model: Listed) => string = () => ''): string {

@@ -2,6 +2,7 @@
 // in both the own one counts.
 import { dirname, join } from 'node:path';
 import type { Log } from '../log.js';
+import type { Contents } from './contents.js';
 import type { ModelEntry } from './entry.js';
 import { scanOne } from './repository.js';
 
@@ -15,12 +16,15 @@ interface Fetched {
 export class Shelf {
   private readonly folder: string;
   private readonly log: Log;
+  private readonly contents: Contents | undefined;
   private readonly fetched = new Map<string, Map<string, Fetched>>();
   private readonly inBoth = new Set<string>();
 
-  constructor(folder: string, log: Log) {
+  /** With `contents` what is in the own folder is named by what is in it too. */
+  constructor(folder: string, log: Log, contents?: Contents) {
     this.folder = folder;
     this.log = log;
+    this.contents = contents;
   }
 
   put(model: string, version: string, fetched: Fetched): void {
@@ -42,7 +46,7 @@ export class Shelf {
 
   /** Every version of the model as it is now; undefined where there is none. */
   async scan(model: string): Promise<readonly ModelEntry[] | undefined> {
-    const own = (await scanOne(this.folder, model)) ?? [];
+    const own = await this.named((await scanOne(this.folder, model)) ?? []);
     const entries = [...own];
     for (const [version, { folder, content }] of this.fetched.get(model) ?? []) {
       if (own.some((entry) => entry.version === version)) {
@@ -52,10 +56,25 @@ export class Shelf {
       this.inBoth.delete(`${model}:${version}`);
       const found = (await scanOne(dirname(folder), model)) ?? [];
       const entry = found.find((other) => other.version === version);
-      if (entry !== undefined) entries.push({ ...entry, edition: `${version}+${content}` });
+      if (entry !== undefined) entries.push(withContent(entry, content));
     }
     if (entries.length === 0) return undefined;
     return entries.sort((one, other) => Number(one.version) - Number(other.version));
+  }
+
+  /** Those of the own folder. What can't be read has no name of its own. */
+  async named(entries: readonly ModelEntry[]): Promise<ModelEntry[]> {
+    const { contents, folder } = this;
+    if (contents === undefined) return [...entries];
+    const named: ModelEntry[] = [];
+    for (const entry of entries) {
+      const { name, version, state } = entry;
+      const content =
+        state === 'available' ? await contents.of(join(folder, name), version).catch(() => '') : '';
+      named.push(content === '' ? entry : withContent(entry, content));
+    }
+    await contents.keep();
+    return named;
   }
 
   private tell(model: string, version: string, fetched: string): void {
@@ -64,4 +83,8 @@ export class Shelf {
     this.inBoth.add(`${model}:${version}`);
     this.log.warn('model.inBoth', { model, version, serves: own, passedOver: fetched });
   }
+}
+
+function withContent(entry: ModelEntry, content: string): ModelEntry {
+  return { ...entry, content, edition: `${entry.version}+${content}` };
 }

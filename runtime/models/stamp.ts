@@ -5,6 +5,7 @@ import type { Dirent } from 'node:fs';
 import { readdir, stat } from 'node:fs/promises';
 import { dirname, join, relative } from 'node:path';
 import type { ModelConfig } from './config.js';
+import { Contents } from './contents.js';
 import type { ModelEntry } from './entry.js';
 import { configFile, versionPattern } from './folders.js';
 
@@ -22,13 +23,18 @@ export async function stampOf(folder: string, version: string, config: ModelConf
 }
 
 /** False when its files are others by now than when it was read: never is one edition taken for another. */
-export async function isAsRead(
-  entry: Pick<ModelEntry, 'file' | 'stamp' | 'version' | 'config'>,
-): Promise<boolean> {
-  const { file, stamp, version, config } = entry;
-  return (
-    file === '' || stamp === undefined || stamp === (await stampOf(dirname(dirname(file)), version, config))
-  );
+export async function isAsRead({
+  file,
+  stamp,
+  version,
+  config,
+  content,
+}: Pick<ModelEntry, 'file' | 'stamp' | 'version' | 'config' | 'content'>): Promise<boolean> {
+  if (file === '' || stamp === undefined) return true;
+  const folder = dirname(dirname(file));
+  if (stamp === (await stampOf(folder, version, config))) return true;
+  // Touched, or copied over, it may have the same in it.
+  return content !== undefined && content === (await new Contents().of(folder, version).catch(() => ''));
 }
 
 /** Tells a model's folder as it is now from how it was: its configuration and all that its versions are made of. */

@@ -121,7 +121,8 @@ export class Catalogue {
       this.amiss.delete(key);
       this.coming.delete(key);
       if (serves && editionOf(current) === editionOf(entry) && entry.state === 'available')
-        this.served.set(key, current);
+        // The same content may lie in other files by now.
+        this.served.set(key, current.stamp === entry.stamp ? current : entry);
       else if (entry.state === 'available' && needsWorker(entry) && !atOnce) this.coming.set(key, entry);
       else if (serves && entry.state === 'unavailable') this.amiss.set(key, entry.reason);
       else if (serves && entry.state === 'unchosen') outgoing.push(entry);
@@ -206,11 +207,11 @@ export class Catalogue {
     return [...this.served.values()].filter((entry) => entry.name === name);
   }
 
-  /** The first stamp that a version had needs no telling apart. What is out of the store is named by its content. */
+  /** The first stamp that a version had needs no telling apart. What is named by its content is it once and for all. */
   private named(entry: ModelEntry): ModelEntry {
-    const { stamp = '', edition } = entry;
+    const { stamp = '', content } = entry;
     const key = keyOf(entry);
-    if (stamp === '' || edition !== undefined) return entry;
+    if (stamp === '' || content !== undefined) return entry;
     const first = this.first.get(key) ?? stamp;
     this.first.set(key, first);
     return first === stamp ? entry : { ...entry, edition: `${entry.version}+${stamp}` };

@@ -18,7 +18,7 @@ import { createRestDoor } from '../doors/rest/door.js';
 import { KeyKeeper } from '../keys/keeper.js';
 import type { Log } from '../log.js';
 import { Presence } from '../membership/presence.js';
-import { Shelf } from '../models/shelf.js';
+import type { Shelf } from '../models/shelf.js';
 import { ModelWatch } from '../models/watch.js';
 import type { Pipelines } from '../pipelines/pipelines.js';
 import { Children, type Exit } from '../supervise/children.js';
@@ -33,7 +33,7 @@ import { listedModels } from './listed.js';
 import { MemberProcess } from './member.js';
 import { clusterView } from './neighbours.js';
 import { incarnation, type Plan } from './plan.js';
-import { readCatalogue } from './reading.js';
+import { readCatalogue, shelfOf } from './reading.js';
 import {
   doorOptions,
   routerLimits,
@@ -91,7 +91,7 @@ export class Node {
       (model) => void this.keeper?.outdated(model),
     );
     this.keys = new KeyKeeper(config, plan.pair, log, (word) => this.children.tell(word));
-    this.shelf = new Shelf(config.models, log);
+    this.shelf = shelfOf(config, log);
     this.supervisor = new Supervisor(supervisorSettings(config, plan.workerNames));
     this.duties = new Duties({
       chart: this.chart,
@@ -160,7 +160,7 @@ export class Node {
   private async read(): Promise<void> {
     this.watch = this.config.watchModels ? this.watcher() : undefined;
     await this.watch?.remember();
-    this.catalogue = await readCatalogue(this.config, this.log);
+    this.catalogue = await readCatalogue(this.config, this.shelf, this.log);
   }
 
   private async bind(): Promise<void> {

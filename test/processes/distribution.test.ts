@@ -32,6 +32,13 @@ describe('models that a cluster shares', { skip }, () => {
   let client: GrpcClient;
   let model: FileModel;
 
+  const copies: ModelFolder[] = [];
+  function ownModels(alphaMs: number): string {
+    const copy = new ModelFolder(scratch).simulated('own', { alphaMs });
+    copies.push(copy);
+    return copy.folder;
+  }
+
   function start(role: string, name: string, more: Record<string, string | number> = {}): RunningNode {
     const cache = scratch.path(`cache-${name}`);
     const own = { role, name, endpoint: scratch.endpoint(), 'worker-count': 1, 'cache-folder': cache };
@@ -43,11 +50,18 @@ describe('models that a cluster shares', { skip }, () => {
 
   before(async () => {
     servers = await NatsServers.start(executable);
-    const models = new ModelFolder(scratch).simulated('own').folder;
-    flags = { ...apart(scratch, models), nats: servers.urls, 'lease-ms': leaseMs };
+    const models = ownModels(2);
+    flags = {
+      ...apart(scratch, models),
+      nats: servers.urls,
+      'lease-ms': leaseMs,
+      'watch-models': 'true',
+      'watch-interval-ms': 200,
+    };
     model = new FileModel(scratch.path('pushed'), 'shared', ['nodes: { replicas: 1 }']);
     model.version('1', bytesLike(1, largeBytes));
-    core = start('router,scheduler,health', 'core');
+    // As on another machine: the same models, in files of their own.
+    core = start('router,scheduler,health', 'core', { models: ownModels(2) });
     await Promise.all([core.ready(), start('worker', 'one').ready(), start('worker', 'two').ready()]);
     client = new GrpcClient(core.grpcPort);
   });
@@ -95,10 +109,21 @@ describe('models that a cluster shares', { skip }, () => {
     await answers('shared');
     await answers('own');
     await until('one says so', async () => (await holders('1')).length === 1);
-    assert.deepEqual(
-      (await holders('1')).filter((name) => name === 'core'),
-      [],
+    const { text } = await modelsText(['list'], { SIGNALBOX_HTTP_PORT: String(core.httpPort) });
+    assert.match(text, /^shared:1 {2}READY on cpu in 1 worker; ready at (one|two)\.\w+ \[\w{10}\]$/m);
+    assert.match(text, /^own:1 .*; of their own at (one|two)\.\w+, (one|two)\.\w+ \[\w{10}\]$/m);
+  });
+
+  test('what nodes have of their own changes on all of them, in files of their own, and they agree what it is', async () => {
+    const load = new Load(client, { model: 'own', unary: 2 }).start();
+    const before = core.lines.length;
+    for (const copy of copies) copy.simulated('own', { alphaMs: 3 });
+    await until('it has taken over', () =>
+      core.lines.slice(before).some(({ event, model: name }) => event === 'model.tookOver' && name === 'own'),
     );
+    const answered = load.answered;
+    await until('it answers', () => load.answered > answered + 50);
+    assert.deepEqual((await load.stop()).errors, []);
   });
 
   test('a new version takes over under load, and the old one stays', async () => {

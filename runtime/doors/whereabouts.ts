@@ -1,0 +1,38 @@
+// Which nodes have a model and how far each of them is with it, from what they say of themselves.
+import type { ClusterView } from './cluster.js';
+import type { Engine } from './engine.js';
+
+export interface Whereabouts {
+  readonly node: string;
+  /** `own`: out of its own models, not out of the store. */
+  readonly state: string;
+  /** Of what is out of the store: its content, in short. */
+  readonly content?: string;
+  readonly reason?: string;
+}
+
+/** By model and version. Empty where nodes say nothing of themselves. */
+export function whereabouts(engine: Engine): Map<string, Whereabouts[]> {
+  const found = new Map<string, Whereabouts[]>();
+  const add = (key: string, where: Whereabouts): void =>
+    void found.set(key, [...(found.get(key) ?? []), where]);
+  const nodes = clusterOf(engine).flatMap(({ id, node }) => (node === undefined ? [] : [{ id, node }]));
+  for (const { id, node } of nodes) {
+    for (const { model, version, state, content, reason } of node.holdings ?? [])
+      add(`${model}:${version}`, { node: id, state, content, ...(reason === '' ? {} : { reason }) });
+  }
+  const stored = new Set(found.keys());
+  for (const { id, node } of nodes) {
+    if (node.workers.length === 0) continue;
+    for (const key of node.models) if (!stored.has(key)) add(key, { node: id, state: 'own' });
+  }
+  return found;
+}
+
+function clusterOf(engine: Engine): ClusterView['members'] {
+  try {
+    return engine.cluster().members;
+  } catch {
+    return [];
+  }
+}
