@@ -15,6 +15,12 @@ export interface SuspicionSettings {
 }
 
 const weight = 0.1;
+/** How often the network may be blamed at most: each time but the first doubles the patience with the member. */
+const blameMost = 4;
+/** With each beat so much of the blame is left: half of it for ten seconds at the usual pace. */
+const blameKept = 0.997;
+/** Of the beats of a silence so many have to come at its end before the network is blamed for it. */
+const lateShare = 0.5;
 /** No slower pace is believed, whatever a member says of itself. */
 const intervalMostMs = 10_000;
 
@@ -23,6 +29,10 @@ export class Suspicion {
   private silentMs = 0;
   private lastSequence = 0;
   private beaten = false;
+  /** How often its beats had been sent, and the network had held them back. */
+  private blame = 0;
+  /** The silence that has just ended, how long ago, and how many beats have come since. */
+  private ended = { silentMs: 0, agoMs: 0, beats: 0 };
   private readonly settings: SuspicionSettings;
 
   constructor(settings: SuspicionSettings) {
@@ -36,6 +46,7 @@ export class Suspicion {
     const missed = sequence - this.lastSequence;
     const { gapLeastMs, gapMostMs } = this.settings;
     const leastMs = Math.max(gapLeastMs, Math.min(intervalMs, intervalMostMs));
+    this.blameNetwork(leastMs);
     if (this.beaten) {
       const mostMs = leastMs * (gapMostMs / gapLeastMs);
       const gap = Math.min(Math.max(this.silentMs / missed, leastMs), mostMs);
@@ -50,12 +61,30 @@ export class Suspicion {
 
   /** Time went by for the watcher. Of a long absence of its own it counts no more than two ticks. */
   pass(elapsedMs: number): void {
-    this.silentMs += Math.min(elapsedMs, this.settings.tickMs * 2);
+    const passedMs = Math.min(elapsedMs, this.settings.tickMs * 2);
+    this.silentMs += passedMs;
+    this.ended.agoMs += passedMs;
+  }
+
+  /** Who was stuck sends nothing; whose beats come all at once had sent them, and the network had held them
+   *  back. Once is a cable that was pulled; again and again it is a bad network, in which members are given more time. */
+  private blameNetwork(paceMs: number): void {
+    this.blame *= blameKept;
+    if (this.phi() >= this.settings.suspectPhi) this.ended = { silentMs: this.silentMs, agoMs: 0, beats: 0 };
+    const { ended } = this;
+    if (ended.silentMs === 0) return;
+    ended.beats++;
+    if (ended.agoMs > this.settings.tickMs * 2) ended.silentMs = 0;
+    else if (ended.beats * paceMs >= ended.silentMs * lateShare) {
+      ended.silentMs = 0;
+      this.blame = Math.min(this.blame + 1, blameMost);
+    }
   }
 
   phi(): number {
     const silence = this.beaten ? this.silentMs : this.silentMs - this.settings.firstBeatMs;
-    return (Math.max(0, silence) / this.meanGapMs) * Math.LOG10E;
+    const patience = 2 ** Math.max(0, this.blame - 1);
+    return (Math.max(0, silence) / (this.meanGapMs * patience)) * Math.LOG10E;
   }
 
   get silence(): number {

@@ -89,6 +89,35 @@ describe('suspicion', () => {
     assert.ok(suspicion.phi() > settings.downPhi);
   });
 
+  test('is slower where the network holds beats back again and again, and no slower of one that was stuck', () => {
+    const [held, stuck] = [new Suspicion(settings), new Suspicion(settings)];
+    const silentMs = 600;
+    let [at, stuckAt] = [20, 20];
+    for (const suspicion of [held, stuck]) beatSteadily(suspicion, 30, at);
+    const pass = (suspicion: Suspicion): void => {
+      for (let passed = 0; passed < silentMs; passed += settings.tickMs) suspicion.pass(settings.tickMs);
+    };
+    const phiAfter = (suspicion: Suspicion): number => {
+      pass(suspicion);
+      return suspicion.phi();
+    };
+    const before = phiAfter(held);
+    assert.ok(Math.abs(phiAfter(stuck) / before - 1) < 0.01);
+    for (let time = 0; time < 3; time++) {
+      // All that were sent in that time come at its end; of one that was stuck there is one.
+      for (let beat = 1; beat <= silentMs / 30; beat++) held.beat(at + beat, eagerMs);
+      stuck.beat(stuckAt + 1, eagerMs);
+      beatSteadily(held, 30, 2, at + silentMs / 30 + 1);
+      beatSteadily(stuck, 30, 2, stuckAt + 2);
+      at += silentMs / 30 + 2;
+      stuckAt += 3;
+      pass(held);
+      pass(stuck);
+    }
+    assert.ok(held.phi() < settings.suspectPhi * 1.5, `${held.phi()} after ${before}`);
+    assert.ok(stuck.phi() > settings.downPhi, `${stuck.phi()} after ${before}`);
+  });
+
   test('a copy or a late beat is none; lost beats do not slow the pace', () => {
     const suspicion = new Suspicion(settings);
     beatSteadily(suspicion, 30, 20);
