@@ -5,6 +5,8 @@ import { limits } from '../proto/limits.js';
 import type { Epoch, Owned, Ownership } from '../proto/ownership.js';
 
 export const ownersKey = 'owners';
+/** Far above all that there will be, and far below where numbers are not whole any more: there is always a higher one. */
+const epochCountMax = 2 ** 48;
 
 export function writeOwners({ epoch, owners }: Ownership): string {
   const byModel = owners.map(([model, owner, since]) => [model, [owner, since]] as const);
@@ -38,7 +40,8 @@ export function readOwners(text: string): Ownership | string {
 export function isEpoch(value: unknown): value is Epoch {
   if (!Array.isArray(value) || value.length !== 2) return false;
   const [count, by] = value as unknown[];
-  return Number.isSafeInteger(count) && (count as number) >= 0 && typeof by === 'string' && isShort(by);
+  const isCount = Number.isSafeInteger(count) && (count as number) >= 0 && (count as number) < epochCountMax;
+  return isCount && typeof by === 'string' && isShort(by);
 }
 
 export function byModel([one]: Owned, [other]: Owned): number {

@@ -61,6 +61,8 @@ export interface StewardOptions {
   readonly self: MemberId;
   /** All that live, this one among them. */
   readonly nodes: () => readonly NodeRecord[];
+  /** Counts up whenever others join, go, or change their state or what they have to serve. Missing: that may be at any time. */
+  readonly changes?: () => number;
   readonly standing: () => Standing['state'];
   /** How long whoever comes first is given to write before the next does; and a watch to tell what it should. */
   readonly patienceMs: number;
@@ -96,6 +98,9 @@ export class Steward {
   private blindSince = Number.POSITIVE_INFINITY;
   private isOpen = false;
   private hasClashed = false;
+  /** By what the kept list was found to fit. */
+  private fitting = '';
+  private unsure = 0;
   private complaint = '';
   /** Lists that had the epoch of another: never to be. */
   clashes = 0;
@@ -253,17 +258,22 @@ export class Steward {
 
   /** What the store should hold; undefined where that fits, or where it is not this node's to say. */
   private due(): Ownership | undefined {
+    if (this.waitMs() === Number.POSITIVE_INFINITY) return undefined;
+    const highest = this.highest();
+    const isTold = this.stored !== undefined && compareEpochs(this.stored.epoch, highest) === 0;
+    const past = this.past();
+    if (isTold && !this.hasClashed && past === this.fitting) return undefined;
     const eligible = schedulersOf(this.options.nodes()).filter(({ state }) => state === 'serving');
-    if (eligible.length === 0 || this.waitMs() === Number.POSITIVE_INFINITY) return undefined;
+    if (eligible.length === 0) return undefined;
     const models = this.offered();
+    if (models.length === 0 && compareEpochs(highest, noEpoch) === 0) return undefined;
     const before = new Map(this.kept.owners.map((owned) => [owned[0], owned]));
     const ids = eligible.map(({ member }) => member.id);
     const owners = assign(models, ids, (model) => before.get(model)?.[1]);
-    const fits = models.every((model) => before.get(model)?.[1] === owners.get(model));
-    const highest = this.highest();
-    const isTold = this.stored?.epoch !== undefined && compareEpochs(this.stored.epoch, highest) === 0;
-    const isNone = models.length === 0 && compareEpochs(highest, noEpoch) === 0;
-    if ((fits && isTold && !this.hasClashed) || isNone) return undefined;
+    if (isTold && !this.hasClashed && models.every((model) => before.get(model)?.[1] === owners.get(model))) {
+      this.fitting = past;
+      return undefined;
+    }
     const isBehind = compareEpochs(this.kept.epoch, highest) < 0;
     const epoch: Epoch = [Math.max(highest[0], this.tried) + 1, this.options.self];
     const renewed = [...owners].map(([model, owner]): Owned => {
@@ -274,9 +284,18 @@ export class Steward {
     return { epoch, owners: renewed.sort(byModel) };
   }
 
+  /** All that the owners are found by: while it stays the same, so do they. Of a thousand nodes that is quickly asked. */
+  private past(): string {
+    const { changes, nodes, self } = this.options;
+    if (changes === undefined) return `${++this.unsure}`;
+    const own = nodes().find(({ member }) => member.id === self);
+    return `${changes()} ${own?.state} ${own?.models} ${epochText(this.kept.epoch)}`;
+  }
+
   /** What the nodes have to serve; of very many the first. */
   private offered(): string[] {
-    const models = new Set(this.options.nodes().flatMap((node) => node.models));
+    const models = new Set<string>();
+    for (const node of this.options.nodes()) for (const model of node.models) models.add(model);
     return [...models].sort().slice(0, limits.modelsOwnedMax);
   }
 

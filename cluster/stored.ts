@@ -62,6 +62,8 @@ export class StoredMembership implements Membership {
   private readonly records = new Map<MemberId, NodeRecord>();
   /** Who was refused and why, to say it once. */
   private readonly refused = new Map<string, string>();
+  /** Counts up whenever others join, go, or change their state or what they have to serve. */
+  changes = 0;
   private isOpen = false;
   private isLeaving = false;
   /** Whom to call and whom not to call any more has not been looked at since somebody joined. */
@@ -149,6 +151,7 @@ export class StoredMembership implements Membership {
     this.leases.heard(key, revision, now);
     const before = this.records.get(key);
     this.records.set(key, record);
+    if (before?.state !== record.state || before.models.join() !== record.models.join()) this.changes++;
     const { endpoint } = record.member;
     if (before !== undefined) {
       const { state } = record;
@@ -195,7 +198,7 @@ export class StoredMembership implements Membership {
     if (this.isDue(now)) effects.push(...this.write(now));
     const spent = this.leases.spent(now);
     if (spent.length === 0 && !this.isUnreviewed) return quiet(effects);
-    for (const { member } of spent) this.records.delete(member);
+    for (const { member } of spent) this.forget(member);
     for (const { member, revision } of spent) {
       effects.push(gone(member, `nothing new of it for ${this.options.leaseMs} ms`));
       if (this.sweeps()) effects.push({ type: 'remove', key: member, expected: revision });
@@ -250,6 +253,7 @@ export class StoredMembership implements Membership {
 
   private forget(member: MemberId): boolean {
     this.leases.forget(member);
+    this.changes++;
     return this.records.delete(member);
   }
 

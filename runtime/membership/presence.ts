@@ -66,6 +66,7 @@ export class Presence {
     this.steward = new Steward({
       self: self.id,
       nodes: () => this.membership.nodes(),
+      changes: () => this.membership.changes,
       standing: () => this.membership.standing().state,
       patienceMs: config.leaseMs / 2,
       spaceMs: tickMs,

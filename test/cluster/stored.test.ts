@@ -2,7 +2,7 @@
 // store that forgets, and entries that are refused by name.
 import assert from 'node:assert/strict';
 import { beforeEach, test } from 'node:test';
-import { readRecord, writeRecord } from '../../cluster/record.js';
+import { type NodeRecord, readRecord, writeRecord } from '../../cluster/record.js';
 import type { Store } from '../../cluster/store.js';
 import { protocolVersion } from '../../proto/limits.js';
 import { idle, membershipOf, VirtualTown } from './stored-town.js';
@@ -81,6 +81,23 @@ test('who does not hear itself judges nobody, and looks anew', async () => {
   await passLeases(1);
   assert.equal(town.standing('a'), 'live');
   assert.deepEqual(noted('member.gone'), []);
+});
+
+test('what others have to serve, their state and who they are is counted when it changes, their beats are not', async () => {
+  const membership = membershipOf(first, lease);
+  const record = membership.nodes()[0] as NodeRecord;
+  const counts: number[] = [];
+  const put = (changes: Partial<NodeRecord>): void => {
+    const entry = { key: 'b', text: writeRecord({ ...record, member: second, ...changes }), revision: 1 };
+    membership.told({ type: 'entry.put', ...entry }, 0);
+    counts.push(membership.changes);
+  };
+  put({ beat: 1 });
+  put({ beat: 2, jobs: 5 });
+  put({ beat: 3, models: ['one:1'] });
+  put({ beat: 4, models: ['one:1'], state: 'draining' });
+  membership.told({ type: 'entry.removed', key: 'b' }, 0);
+  assert.deepEqual([...counts, membership.changes], [1, 1, 2, 3, 4]);
 });
 
 test('a store that has forgotten everything costs nobody their place', async () => {
