@@ -61,6 +61,10 @@ export class Coverage {
     }
   }
 
+  models(): IterableIterator<ListedModel> {
+    return this.listed.values();
+  }
+
   /** Editions have been replaced. */
   get hasSuccessors(): boolean {
     return this.successors.size > 0;

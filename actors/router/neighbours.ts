@@ -2,6 +2,7 @@
 // a worker may be handed a payload.
 import { type MemberId, modelKey, type Role } from '../../proto/ids.js';
 import type { Said } from '../../proto/messages.js';
+import { shardOf } from '../../proto/ownership.js';
 import { Directory } from '../directory.js';
 import type { ListedModel } from '../facts.js';
 import type { Job } from '../job/job.js';
@@ -71,6 +72,16 @@ export class Neighbours {
   /** Empty while there is nobody. */
   owner(model: string, version: string): MemberId {
     return this.owners.of(model, version, this.schedulers);
+  }
+
+  /** By shard who is asked for what is listed of it. */
+  asked(): Map<string, MemberId> {
+    const asked = new Map<string, MemberId>();
+    for (const { model, version } of this.coverage.models()) {
+      const shard = shardOf(model, version);
+      if (!asked.has(shard)) asked.set(shard, this.owner(model, version));
+    }
+    return asked;
   }
 
   /** What keeps a job from being run at all, in a few words; empty when nothing does. */

@@ -121,6 +121,11 @@ export class Router implements Actor {
     return this.neighbours.owners.list;
   }
 
+  /** By shard, whom it asks for what is listed of it. */
+  asked(): ReadonlyMap<string, MemberId> {
+    return this.neighbours.asked();
+  }
+
   /** Whom it asks for the model; empty while there is nobody. */
   ownerOf(model: string, version: string): MemberId {
     return this.neighbours.owner(model, version);

@@ -35,9 +35,9 @@ export function clusterView(
 }
 
 function owned(router: Router): OwnedView[] {
+  const whom = router.asked();
   return router.ownership.owners.map(([model, owner, epoch]) => {
-    const [name = '', version = ''] = model.split(':');
-    const asked = router.ownerOf(name, version);
+    const asked = whom.get(model) ?? owner;
     return asked === owner ? { model, owner, epoch } : { model, owner, epoch, asked };
   });
 }

@@ -3,10 +3,11 @@
 import assert from 'node:assert/strict';
 import { beforeEach, describe, test } from 'node:test';
 import type { Effect } from '../../actors/effects.js';
+import { batchingDefaults } from '../../proto/batching.js';
 import { type Epoch, noEpoch, type Owned, type Ownership } from '../../proto/ownership.js';
 import { firstOf } from '../../proto/rendezvous.js';
 import { SchedulerStage } from './scheduler-stage.js';
-import { notes, RouterStage, router, said, scheduler, told, worker } from './stage.js';
+import { digits, notes, RouterStage, router, said, scheduler, told, worker } from './stage.js';
 
 const other = 'scheduler-2.ffffff';
 const third = 'scheduler-3.gggggg';
@@ -124,6 +125,20 @@ describe('the owner that a router asks', () => {
         stage.hear({ type: 'model.reported', model: 'digits', version, ...counts, ready: 1 }, from);
       assert.equal(stage.router.ownerOf('digits', version), second);
     }
+  });
+
+  test('who is asked is told by version, whatever edition is listed of it', () => {
+    const edition = {
+      model: 'digits',
+      version: '1+3fa9c2',
+      broken: '',
+      runMaxMs: 1000,
+      batching: batchingDefaults,
+    };
+    stage.hear({ type: 'models.listed', models: [edition] });
+    stage.hear({ type: 'model.reported', ...digits, version: '1+3fa9c2', ...counts, ready: 1 }, first);
+    toldOwner(second, 1);
+    assert.deepEqual([...stage.router.asked()], [[shard, first]], 'the owner can reach no worker with it');
   });
 
   test('a newcomer gets no jobs, and keeps nobody from being ready, before it can reach workers', () => {
