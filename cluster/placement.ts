@@ -53,6 +53,20 @@ export function isCovered(wanted: Wanted, holders: readonly MemberId[], places: 
   });
 }
 
+/** Why no workers have it yet, for people; empty where that can't be seen here. */
+export function whyNowhere(wanted: Wanted, places: readonly Place[]): string {
+  const holders = holdersOf(wanted, places);
+  const { needs } = wanted.spread;
+  if (holders.length === 0)
+    return `no node of the cluster takes it: wanted is a worker${needs.length === 0 ? '' : ` with ${needs.join(', ')}`}`;
+  const told = places.flatMap((place) => {
+    const { state = '', reason = '' } = holdingOf(wanted, place) ?? {};
+    if (state === 'fetching') return [`${place.member.id} fetches it`];
+    return state === 'failed' ? [`${place.member.id} can't have it: ${reason}`] : [];
+  });
+  return told.join('; ') || `it is to come to ${holders.join(', ')}`;
+}
+
 /** Whether a worker of it has, or may come to have, every tag that is needed; one that drains takes nothing new. */
 export function fits({ needs }: Spread, { state, labels, machine, workers }: Place): boolean {
   if (state === 'draining' || state === 'drained' || workers.length === 0) return false;

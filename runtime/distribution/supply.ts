@@ -1,7 +1,13 @@
 // What a node has of the models that its cluster shares: it watches the store, decides with what it sees of the others which of
 // them its workers are to have, fetches those, and lets go what others have by now or nobody wants any more.
 import { type Manifest, manifestKey, readManifest, shortDigest } from '../../cluster/manifest.js';
-import { type Holding, type HoldingState, holdersOf, isCovered } from '../../cluster/placement.js';
+import {
+  type Holding,
+  type HoldingState,
+  holdersOf,
+  isCovered,
+  whyNowhere,
+} from '../../cluster/placement.js';
 import type { NodeRecord } from '../../cluster/record.js';
 import type { ConnectionEvents, PartsConnection } from '../../cluster/store.js';
 import { type MemberId, modelKey } from '../../proto/ids.js';
@@ -76,6 +82,8 @@ export class Supply {
     this.know = resolve;
   });
   private said = '';
+  /** What was in the store at the start, is wanted here, and has not come yet. */
+  private readonly awaited = new Set<Held>();
 
   constructor(options: SupplyOptions) {
     this.options = options;
@@ -110,6 +118,20 @@ export class Supply {
   /** Workers of other nodes have it: those of this one are not to load it. */
   isElsewhere(entry: ModelEntry): boolean {
     return this.away.size > 0 && this.away.has(modelKey(entry.name, editionOf(entry)));
+  }
+
+  /** Why this node does not know yet all that it is to answer for; empty when it does. */
+  behind(): string {
+    const names = [...this.awaited].map(({ manifest }) => `${manifest.model}:${manifest.version}`);
+    return names.length === 0 ? '' : `the node still fetches ${names.join(', ')}`;
+  }
+
+  /** Why no workers have it yet, for people; empty for what is not out of the store. */
+  whyNowhere(model: string, version: string): string {
+    const manifest = this.manifests.get(manifestKey(model, version));
+    if (manifest === undefined || this.options.shelf.isOwn(model, version)) return '';
+    const { own, others } = this.options.nodes();
+    return whyNowhere(manifest, [own, ...others]);
   }
 
   /** What this node tells the others of it. */
@@ -173,7 +195,9 @@ export class Supply {
     this.isKnown = true;
     for (const [key, manifest] of this.manifests) {
       const held = this.consider(key, manifest);
-      if (held.state === 'waiting' && (await this.cache.has(manifest))) await this.obtain(held);
+      if (held.state !== 'waiting') continue;
+      if (await this.cache.has(manifest)) await this.obtain(held);
+      else this.awaited.add(held);
     }
     this.know();
     this.review();
@@ -293,6 +317,8 @@ export class Supply {
       log.error('model.unfetched', { model, version, content, reason, againMs });
       this.fail(held, reason);
       held.retryAt = now() + againMs;
+    } finally {
+      this.awaited.delete(held);
     }
   }
 
@@ -307,6 +333,7 @@ export class Supply {
   private withdraw(key: string, held: Held): void {
     const { model, version } = held.manifest;
     held.givenUp.abort('it is not wanted here any more');
+    this.awaited.delete(held);
     if (this.manifests.has(key)) this.held.set(key, newlyHeld(held.manifest));
     if (!this.options.shelf.drop(model, version, shortDigest(held.manifest.digest))) return;
     this.options.log.info('model.letGo', { model, version });
@@ -318,6 +345,7 @@ export class Supply {
   /** Another content takes its place, which serves until that is there. */
   private forget(held: Held): void {
     held.givenUp.abort('it was replaced in the store');
+    this.awaited.delete(held);
     this.discard(held.manifest);
   }
 

@@ -1,7 +1,6 @@
 // The system as the doors see it, over the router actor of this process: keeps each request's payload and its client
 // until the job's end.
 import type { Reply, Slice } from '../../actors/effects.js';
-import { mannerOf } from '../../actors/lane/lane.js';
 import { Numbered } from '../../actors/numbered.js';
 import { draining } from '../../actors/router/admission.js';
 import { isUnavailable, type ModelCondition } from '../../actors/router/coverage.js';
@@ -13,6 +12,7 @@ import type { JobSpec, JobStep } from '../../proto/job.js';
 import type { Message, Said } from '../../proto/messages.js';
 import type { Tensor } from '../../proto/tensor.js';
 import { settle, wallTime } from '../clock.js';
+import type { Supply } from '../distribution/supply.js';
 import type { ClusterView, NodeAction, NodeOrdered } from '../doors/cluster.js';
 import type {
   Answer,
@@ -34,6 +34,7 @@ import type { Pipelines } from '../pipelines/pipelines.js';
 import type { Catalogue } from './catalogue.js';
 import { type Asked, Journal } from './journal.js';
 import type { Keeper } from './keeper.js';
+import { settledManner } from './manner.js';
 import type { Orders } from './orders.js';
 import { rowsOf } from './rows.js';
 import { Statistics } from './statistics.js';
@@ -49,6 +50,7 @@ interface Pending {
 
 const noFrames: Frames = [];
 const pooledBytesMax = 4096;
+const comingReason = 'workers load it: it serves when they have it';
 const restingReason = 'no worker has it in memory at present: it is loaded when it is asked for';
 
 export class NodeEngine implements Engine {
@@ -64,6 +66,8 @@ export class NodeEngine implements Engine {
   private keeper: Keeper | undefined;
   private look: (() => ClusterView) | undefined;
   private orders: Orders | undefined;
+  /** Of the models that its cluster shares. */
+  supply: Pick<Supply, 'behind' | 'whyNowhere'> = { behind: () => '', whyNowhere: () => '' };
   private submitted = 0;
   private submitting = 0;
   private isClosing = false;
@@ -190,7 +194,7 @@ export class NodeEngine implements Engine {
   }
 
   ready(): boolean {
-    return this.actor.ready && !this.isClosing && !this.isAside;
+    return this.actor.ready && !this.isClosing && !this.isAside && this.supply.behind() === '';
   }
 
   get liveJobs(): number {
@@ -199,7 +203,8 @@ export class NodeEngine implements Engine {
 
   unreadyReason(): string {
     if (this.isClosing) return draining.message;
-    return this.isAside ? 'the node is drained by order; undrain it' : this.actor.unreadyReason();
+    if (this.isAside) return 'the node is drained by order; undrain it';
+    return this.actor.unreadyReason() || this.supply.behind();
   }
 
   onReadiness(changed: () => void): () => void {
@@ -228,7 +233,7 @@ export class NodeEngine implements Engine {
       return { ...about, state, reason: entry.reason };
     }
     if (this.repository.isFirst?.(name, version) === true)
-      return { ...about, state: 'LOADING', reason: 'workers load it: it serves when they have it' };
+      return { ...about, state: 'LOADING', reason: this.comingReason(name, version, condition) };
     if (condition.ready + condition.resting > 0) {
       const amiss = this.repository.amissWith?.(name, version) ?? '';
       const serves = amiss && `it serves as it was loaded before, for its files can't be now: ${amiss}`;
@@ -248,6 +253,10 @@ export class NodeEngine implements Engine {
     const started = this.actor.chart.state !== 'starting';
     const reason = started ? 'no worker has it ready at present' : 'no worker has reported it ready yet';
     return { ...about, state: started ? 'UNAVAILABLE' : 'LOADING', reason };
+  }
+
+  private comingReason(name: string, version: string, { loading }: ModelCondition): string {
+    return (loading === 0 && this.supply.whyNowhere(name, version)) || comingReason;
   }
 
   /** Which of its variants for requests no worker could load; empty: none. */
@@ -355,19 +364,6 @@ export class NodeEngine implements Engine {
   frames(message: Message): Frames {
     return message.type === 'batch.run' ? this.payloadOf(message) : noFrames;
   }
-}
-
-/** What stands whatever the load is, or until a scheduler has reported on the model. */
-function settledManner(entry: ModelEntry, condition: ModelCondition): BatchManner | undefined {
-  const own = mannerOf(entry.config.batching?.policy ?? 'auto');
-  const { policy } = own;
-  if (entry.state !== 'available') return { policy, why: `it can't be served: ${entry.reason}` };
-  if (isUnavailable(condition)) return { policy, why: `it can't be run: ${condition.reason}` };
-  if (entry.maxBatch === 0)
-    return { policy, why: 'it does not batch (maxBatch is 0): each request runs by itself' };
-  if (!entry.config.idempotent)
-    return { policy, why: 'it does not batch (idempotent is false): each request runs by itself' };
-  return condition.why === '' && policy !== 'auto' ? own : undefined;
 }
 
 /** Made apart from the answer, which would be kept in memory with it. */

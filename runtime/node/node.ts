@@ -202,7 +202,7 @@ export class Node {
     engine.attachPipelines(this.pipelines);
     this.keeper = this.keeperWith(router);
     engine.attachKeeper(this.keeper, this.config.modelControl);
-    this.supply = this.presence && (await this.supplyWith(this.presence, this.keeper));
+    this.supply = this.presence && (await this.supplyWith(this.presence, this.keeper, engine));
     this.member.host.watch(readinessFacts, () => {
       this.keeper?.review();
       engine.readinessChanged();
@@ -274,10 +274,10 @@ export class Node {
     });
   }
 
-  private async supplyWith(presence: Presence, keeper: Keeper): Promise<Supply> {
+  private async supplyWith(presence: Presence, keeper: Keeper, engine: NodeEngine): Promise<Supply> {
     const { supplyOf } = await import('./supplying.js');
     const { config, plan, log, shelf, catalogue, children } = this;
-    return supplyOf({ config, plan, log, presence, shelf, keeper, catalogue, children });
+    return supplyOf({ config, plan, log, presence, shelf, keeper, catalogue, children, engine });
   }
 
   private watcher(): ModelWatch {

@@ -12,6 +12,7 @@ import { editionOf, type ModelEntry, needsWorker } from '../models/entry.js';
 import type { Shelf } from '../models/shelf.js';
 import type { Children } from '../supervise/children.js';
 import type { Catalogue } from './catalogue.js';
+import type { NodeEngine } from './engine.js';
 import type { Keeper } from './keeper.js';
 import type { Plan } from './plan.js';
 
@@ -24,10 +25,11 @@ interface Around {
   readonly keeper: Keeper;
   readonly catalogue: Catalogue;
   readonly children: Children;
+  readonly engine: NodeEngine;
 }
 
 export function supplyOf({ config, plan, log, presence, ...around }: Around): Supply {
-  const { shelf, keeper, catalogue, children } = around;
+  const { shelf, keeper, catalogue, children, engine } = around;
   const access = natsOptions(config, `${plan.self.id}-models`);
   const supply = new Supply({
     self: plan.self.id,
@@ -52,8 +54,12 @@ export function supplyOf({ config, plan, log, presence, ...around }: Around): Su
       return told ?? (isReady ? { ready: true, reason: '' } : undefined);
     },
     announce: () => keeper.announce(),
-    changed: () => presence.renew(),
+    changed: () => {
+      presence.renew();
+      engine.readinessChanged();
+    },
   });
+  engine.supply = supply;
   catalogue.isElsewhere = (entry) => supply.isElsewhere(entry);
   return supply;
 }

@@ -8,6 +8,7 @@ import {
   isCovered,
   type Place,
   type Wanted,
+  whyNowhere,
 } from '../../cluster/placement.js';
 
 const wanted: Wanted = {
@@ -114,4 +115,19 @@ test('who is not to have it any more keeps it until all who are to have it are r
     false,
   );
   assert.equal(isCovered(wanted, [], [one, two]), false, 'nobody is to have it: whoever has it keeps it');
+});
+
+test('why nobody has it is told', () => {
+  const needing = { ...wanted, spread: { replicas: 0, needs: ['big'] } };
+  assert.equal(
+    whyNowhere(needing, [place('one')]),
+    'no node of the cluster takes it: wanted is a worker with big',
+  );
+  assert.equal(whyNowhere(wanted, []), 'no node of the cluster takes it: wanted is a worker');
+  assert.equal(whyNowhere(wanted, [place('one')]), 'it is to come to one.aaaaaa');
+  const told = [
+    place('one', { holdings: [{ ...holding, state: 'fetching' }] }),
+    place('two', { holdings: [{ ...holding, state: 'failed', reason: 'the disk is full' }] }),
+  ];
+  assert.equal(whyNowhere(wanted, told), "one.aaaaaa fetches it; two.aaaaaa can't have it: the disk is full");
 });

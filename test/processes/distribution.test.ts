@@ -8,6 +8,7 @@ import { connectNats } from '../../cluster/nats.js';
 import type { ConnectionEvents } from '../../cluster/store.js';
 import { manifestOf } from '../../runtime/distribution/contents.js';
 import type { ClusterView } from '../../runtime/doors/cluster.js';
+import { clusterText } from '../../runtime/membership/command.js';
 import { modelsText } from '../../runtime/models/command.js';
 import { nobody } from '../cluster/access.js';
 import { bytesLike, FileModel } from '../distribution/file-model.js';
@@ -59,7 +60,7 @@ describe('models that a cluster shares', { skip }, () => {
       'watch-interval-ms': 200,
     };
     model = new FileModel(scratch.path('pushed'), 'shared', ['nodes: { replicas: 1 }']);
-    model.version('1', bytesLike(1, largeBytes));
+    model.version('1', bytesLike(1, 9_000_000));
     // As on another machine: the same models, in files of their own.
     core = start('router,scheduler,health', 'core', { models: ownModels(2) });
     await Promise.all([core.ready(), start('worker', 'one').ready(), start('worker', 'two').ready()]);
@@ -88,13 +89,13 @@ describe('models that a cluster shares', { skip }, () => {
     return ready.map(({ id }) => id.split('.')[0] ?? '');
   }
 
-  async function stateOf(version: string): Promise<string> {
+  async function stateOf(name: string, version: string): Promise<string> {
     const index = (await (await fetch(`${core.url}/v2/repository/index`, { method: 'POST' })).json()) as {
       name: string;
       version: string;
       state: string;
     }[];
-    return index.find((entry) => entry.name === 'shared' && entry.version === version)?.state ?? 'none';
+    return index.find((entry) => entry.name === name && entry.version === version)?.state ?? 'none';
   }
 
   async function answers(name: string): Promise<void> {
@@ -105,7 +106,7 @@ describe('models that a cluster shares', { skip }, () => {
 
   test('what is pushed is served by as many nodes as are wanted, beside what each has of its own', async () => {
     assert.match(await command('push', model.folder), /^shared:1 is in the store/);
-    await until('it serves', async () => (await stateOf('1')) === 'READY');
+    await until('it serves', async () => (await stateOf('shared', '1')) === 'READY');
     await answers('shared');
     await answers('own');
     await until('one says so', async () => (await holders('1')).length === 1);
@@ -130,8 +131,8 @@ describe('models that a cluster shares', { skip }, () => {
     const load = new Load(client, { model: 'shared', unary: 4 }).start();
     model.version('2', bytesLike(2, 1000));
     assert.match(await command('push', model.folder, '--version', '2'), /^shared:2 is in the store/);
-    await until('it serves', async () => (await stateOf('2')) === 'READY');
-    assert.equal(await stateOf('1'), 'READY');
+    await until('it serves', async () => (await stateOf('shared', '2')) === 'READY');
+    assert.equal(await stateOf('shared', '1'), 'READY');
     const { errors, sent } = await load.stop();
     assert.deepEqual(errors, []);
     assert.ok(sent > 0);
@@ -148,6 +149,19 @@ describe('models that a cluster shares', { skip }, () => {
     );
     const answered = load.answered;
     await until('it answers', () => load.answered > answered + 50);
+    assert.deepEqual((await load.stop()).errors, []);
+  });
+
+  test('a node that is drained by order passes on what it had, and takes it back, without a failed request', async () => {
+    await until('one node has it', async () => (await holders('2')).length === 1);
+    const [holder = ''] = await holders('2');
+    const other = holder === 'one' ? 'two' : 'one';
+    const load = new Load(client, { model: 'shared', unary: 4 }).start();
+    const at = { SIGNALBOX_HTTP_PORT: String(core.httpPort) };
+    await clusterText(['drain', holder], at);
+    await until('the other one has it', async () => (await holders('2')).includes(other));
+    await clusterText(['undrain', holder], at);
+    await until('it has it back', async () => (await holders('2')).join() === holder);
     assert.deepEqual((await load.stop()).errors, []);
   });
 
@@ -177,6 +191,28 @@ describe('models that a cluster shares', { skip }, () => {
     const { parts, sent } = await again.event('model.fetched');
     assert.ok(Number(sent) > 0 && Number(sent) < Number(parts), `${sent} of ${parts} parts came anew`);
     await until('it serves', async () => (await client.infer(rowOf('large', 7))).status === 'OK');
+  });
+
+  test('why a model is nowhere is told; a router that knows no models yet is not ready before it has them', async () => {
+    const far = new FileModel(scratch.path('pushed'), 'far', ['nodes: { needs: [nowhere] }']);
+    far.version('1', bytesLike(7, 1000));
+    await command('push', far.folder);
+    await until('it is known', async () => (await stateOf('far', '1')) === 'LOADING');
+    const { text } = await modelsText(['list'], { SIGNALBOX_HTTP_PORT: String(core.httpPort) });
+    assert.match(
+      text,
+      /^far:1 +LOADING.*: no node of the cluster takes it: wanted is a worker with nowhere$/m,
+    );
+    const second = start('router', 'second');
+    await second.event('node.serving');
+    const early = (await second.get('/v2/health/ready')) as { ready: boolean; reason?: string };
+    if (!early.ready) assert.match(JSON.stringify(early), /the node still fetches|no worker has|scheduler/);
+    await until('it is ready', () => second.isReady());
+    const other = new GrpcClient(second.grpcPort);
+    const told = await other.infer({ ...rowOf('shared', 7), deadlineMs: 20_000 });
+    other.close();
+    assert.equal(told.status, 'OK', told.message);
+    await second.dispose();
   });
 
   test('what is corrupt in the store is told by name, harms nobody else, and is mended by another push', async () => {
@@ -215,7 +251,7 @@ describe('models that a cluster shares', { skip }, () => {
   test('what is removed goes without failing what was taken', async () => {
     const load = new Load(client, { model: 'own', unary: 2 }).start();
     assert.equal(await command('remove', 'shared'), 'shared:1, 2 is taken out of the store');
-    await until('it is gone', async () => (await stateOf('2')) === 'none');
+    await until('it is gone', async () => (await stateOf('shared', '2')) === 'none');
     assert.equal((await client.infer(rowOf('shared', 7))).code, 'MODEL_UNKNOWN');
     assert.deepEqual((await load.stop()).errors, []);
   });
