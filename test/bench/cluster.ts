@@ -4,14 +4,8 @@ import { skip } from '../nats/at-hand.js';
 import { Clients, type Tally } from './cluster/clients.js';
 import { Fleet } from './cluster/fleet.js';
 import { Losses } from './cluster/losses.js';
-import {
-  type Outage,
-  outage,
-  type Restarts,
-  restartAll,
-  type Stage,
-  strikeInTurn,
-} from './cluster/rounds.js';
+import { loseNats, type Outage } from './cluster/outages.js';
+import { type Restarts, restartAll, type Stage, strikeInTurn } from './cluster/rounds.js';
 import { type Args, median, quantile, say } from './figures.js';
 
 export const about =
@@ -24,7 +18,6 @@ export const flags = {
 
 const size = { nats: 3, routers: 2, schedulers: 2, workers: 4 } as const;
 const counts = { unary: 3, rest: 1, streamed: 2 };
-const leaderGoneMs = 8000;
 const parts = ['rounds', 'outages', 'restarts'] as const;
 
 export async function run(args: Args): Promise<Record<string, number>> {
@@ -60,18 +53,6 @@ function partsOf(given: string): ReadonlySet<string> {
   return new Set(wanted);
 }
 
-async function loseNats(stage: Stage, lastsMs: number): Promise<Outage[]> {
-  const { servers } = stage.fleet.nats;
-  const [leader] = servers.slice(0, 1);
-  const one = leader === undefined ? [] : [leader];
-  return [
-    await outage(stage, 'one server killed', one, { lastsMs: leaderGoneMs, loses: [] }),
-    await outage(stage, 'all servers killed', servers, { lastsMs, loses: [] }),
-    await outage(stage, 'one server killed, its data lost', one, { lastsMs: 2000, loses: one }),
-    await outage(stage, 'all servers killed, all data lost', servers, { lastsMs: 5000, loses: servers }),
-  ];
-}
-
 function figures(
   tally: Tally,
   { killMs, stopMs }: Losses,
@@ -80,6 +61,7 @@ function figures(
 ): Record<string, number> {
   const least = Math.min(...outages.map(({ goodput }) => goodput));
   const slowest = Math.max(...outages.map(({ convergenceMs }) => convergenceMs));
+  const electing = Math.max(...outages.map(({ electionMs }) => electionMs));
   say(`  re-dispatched: ${killMs.length} jobs after a kill, ${stopMs.length} after a freeze`);
   return {
     clientErrors: tally.errors,
@@ -87,7 +69,9 @@ function figures(
     lostJobs: tally.lost,
     redispatchKillP99Ms: quantile(killMs, 0.99),
     redispatchStopP99Ms: quantile(stopMs, 0.99),
-    ...(outages.length === 0 ? {} : { natsOutageGoodput: least, convergenceMs: slowest }),
+    ...(outages.length === 0
+      ? {}
+      : { natsOutageGoodput: least, convergenceMs: slowest, natsElectionMs: electing }),
     ...(restarts === undefined
       ? {}
       : {

@@ -66,11 +66,20 @@ let fleets = 0;
 
 export class Fleet {
   readonly nats: NatsServers;
+  /** Its name. */
+  readonly cluster: string;
   readonly places: readonly Place[];
   private readonly scratch: Scratch;
   private readonly ground: Ground;
 
-  private constructor(scratch: Scratch, ground: Ground, nats: NatsServers, places: readonly Place[]) {
+  private constructor(
+    scratch: Scratch,
+    ground: Ground,
+    nats: NatsServers,
+    cluster: string,
+    places: readonly Place[],
+  ) {
+    this.cluster = cluster;
     this.scratch = scratch;
     this.ground = ground;
     this.nats = nats;
@@ -95,7 +104,7 @@ export class Fleet {
     };
     const counts = { router: size.routers, scheduler: size.schedulers, worker: size.workers };
     const places: Place[] = [];
-    const fleet = new Fleet(scratch, ground, nats, places);
+    const fleet = new Fleet(scratch, ground, nats, common.cluster, places);
     try {
       for (const kind of kinds) {
         for (let number = 1; number <= counts[kind]; number++)

@@ -4,7 +4,7 @@ import type { NatsServer } from '../../nats/server.js';
 import { pause, until } from '../../processes/harness.js';
 import { say } from '../figures.js';
 import type { Clients } from './clients.js';
-import { type Fleet, type Place, viewOf } from './fleet.js';
+import type { Fleet, Place } from './fleet.js';
 import type { Losses } from './losses.js';
 
 export interface Stage {
@@ -97,35 +97,4 @@ export async function restartAll(stage: Stage): Promise<Restarts> {
   }
   const { errors, lost } = clients.since(before);
   return { errors: errors + lost, drainMs, usefulMs };
-}
-
-export interface Outage {
-  /** The share of requests that were answered rightly and in time. */
-  readonly goodput: number;
-  readonly convergenceMs: number;
-}
-
-/** These servers are gone for so long, maybe with what they had. */
-export async function outage(
-  { fleet, clients }: Stage,
-  what: string,
-  servers: readonly NatsServer[],
-  { lastsMs, loses }: { lastsMs: number; loses: readonly NatsServer[] },
-): Promise<Outage> {
-  const before = clients.look();
-  await Promise.all(servers.map((server) => server.kill()));
-  await pause(lastsMs);
-  for (const server of loses) server.loseData();
-  await Promise.all(servers.map((server) => server.start()));
-  const at = performance.now();
-  await fleet.whole();
-  const convergenceMs = performance.now() - at;
-  await pause(500);
-  const { sent, answered, errors, lost } = clients.since(before);
-  // What is under way at either end may count for both sides.
-  const goodput = answered / (answered + errors + lost);
-  say(`  ${what}: ${answered} of ${sent} answered, whole ${Math.round(convergenceMs)} ms after it was back`);
-  const states = await Promise.all(fleet.of('router').map(viewOf));
-  if (states.some((view) => view?.state !== 'live')) say('  and a router is not live again');
-  return { goodput, convergenceMs };
 }
