@@ -32,7 +32,7 @@ export async function run(args: Args): Promise<Record<string, number>> {
       mayBreak: (router) => struck.has(router),
       told: (told) => losses.told(told),
     }).start();
-    const stage: Stage = { fleet, clients, losses, struck };
+    const stage: Stage = { fleet, clients, losses, struck, say };
     if (wanted.has('rounds')) {
       for (let round = 0; round < args.number('rounds', 20); round++) await strikeInTurn(stage, round);
     }

@@ -3,7 +3,6 @@
 import { connect, type NatsConnection } from 'nats';
 import type { NatsServer } from '../../nats/server.js';
 import { pause, until } from '../../processes/harness.js';
-import { say } from '../figures.js';
 import type { Fleet } from './fleet.js';
 import type { Stage } from './rounds.js';
 
@@ -47,7 +46,10 @@ export async function loseNats(stage: Stage, lastsMs: number): Promise<Outage[]>
   return outages;
 }
 
-async function lose({ fleet, clients }: Stage, { what, servers, lastsMs, loses }: Plan): Promise<Outage> {
+async function lose(
+  { fleet, clients, say }: Stage,
+  { what, servers, lastsMs, loses }: Plan,
+): Promise<Outage> {
   const before = clients.look();
   await Promise.all(servers.map((server) => server.kill()));
   await pause(lastsMs);

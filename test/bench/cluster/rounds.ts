@@ -2,7 +2,6 @@
 // before all are whole.
 import type { NatsServer } from '../../nats/server.js';
 import { pause, until } from '../../processes/harness.js';
-import { say } from '../figures.js';
 import type { Clients } from './clients.js';
 import type { Fleet, Place } from './fleet.js';
 import type { Losses } from './losses.js';
@@ -13,6 +12,8 @@ export interface Stage {
   readonly losses: Losses;
   /** Routers whose connections may break now. */
   readonly struck: Set<Place>;
+  /** Hears on the way what is done. */
+  readonly say: (line: string) => void;
 }
 
 const frozenMs = 700;
@@ -29,7 +30,7 @@ export async function strikeInTurn(stage: Stage, round: number): Promise<void> {
     await victim.kill();
     await pause(frozenMs);
     await victim.start();
-    say(`  round ${round + 1}: killed ${victim.options.name}`);
+    stage.say(`  round ${round + 1}: killed ${victim.options.name}`);
   }
   await fleet.whole();
   const kind = round % 2 === 0 ? 'worker' : 'scheduler';
@@ -47,7 +48,7 @@ export async function kill(stage: Stage, place: Place): Promise<void> {
   await fleet.again(place);
   await fleet.whole();
   forgive(stage, place);
-  say(`  killed ${place.name}; whole after ${Math.round(performance.now() - at)} ms`);
+  stage.say(`  killed ${place.name}; whole after ${Math.round(performance.now() - at)} ms`);
 }
 
 export async function freeze(stage: Stage, place: Place): Promise<void> {
@@ -56,7 +57,7 @@ export async function freeze(stage: Stage, place: Place): Promise<void> {
   losses.struck(place, 'SIGSTOP', fleet.strike(place, 'SIGSTOP'));
   await pause(frozenMs);
   fleet.strike(place, 'SIGCONT');
-  say(`  froze ${place.name} for ${frozenMs} ms`);
+  stage.say(`  froze ${place.name} for ${frozenMs} ms`);
 }
 
 /** Its clients may need a moment to find that it is back. */
@@ -76,25 +77,33 @@ export interface Restarts {
 
 /** Each node in turn is asked to end, as for a new version of it, and started again. */
 export async function restartAll(stage: Stage): Promise<Restarts> {
-  const { fleet, clients, losses, struck } = stage;
+  const { fleet, clients } = stage;
   const before = clients.look();
   const drainMs: number[] = [];
   const usefulMs: number[] = [];
   for (const place of fleet.places) {
-    if (place.kind === 'router') struck.add(place);
-    const at = performance.now();
-    const { code } = await place.node.stop();
-    drainMs.push(performance.now() - at);
-    if (code !== 0) throw new Error(`${place.name} ended with ${code}: ${place.node.tail()}`);
-    const began = performance.now();
-    await fleet.again(place);
-    if (place.kind === 'worker') {
-      await until(`${place.name} does something`, () => losses.lastAnswerOf(place.name) > began, seenMs);
-      usefulMs.push(losses.lastAnswerOf(place.name) - began);
-    }
-    await fleet.whole();
-    forgive(stage, place);
+    const restarted = await restart(stage, place);
+    drainMs.push(restarted.drainMs);
+    if (restarted.usefulMs !== undefined) usefulMs.push(restarted.usefulMs);
   }
   const { errors, lost } = clients.since(before);
   return { errors: errors + lost, drainMs, usefulMs };
+}
+
+/** Until it has ended, and, of a worker, from its start until its first answer. */
+export async function restart(stage: Stage, place: Place): Promise<{ drainMs: number; usefulMs?: number }> {
+  const { fleet, losses, struck } = stage;
+  if (place.kind === 'router') struck.add(place);
+  const at = performance.now();
+  const { code } = await place.node.stop();
+  const drainMs = performance.now() - at;
+  if (code !== 0) throw new Error(`${place.name} ended with ${code}: ${place.node.tail()}`);
+  const began = performance.now();
+  await fleet.again(place);
+  const isWorker = place.kind === 'worker';
+  if (isWorker) await until(`${place.name} works`, () => losses.lastAnswerOf(place.name) > began, seenMs);
+  const usefulMs = losses.lastAnswerOf(place.name) - began;
+  await fleet.whole();
+  forgive(stage, place);
+  return isWorker ? { drainMs, usefulMs } : { drainMs };
 }
