@@ -36,7 +36,9 @@ export class KeyKeeper {
   private readonly log: Log;
   private readonly tell: (word: NodeWord) => void;
   private trusted: readonly string[] = [];
+  /** The file as it was when it was read, and at the last look. */
   private seen = '';
+  private glimpsed = '';
 
   constructor(config: Config, pair: KeyPair | undefined, log: Log, tell: (word: NodeWord) => void) {
     this.pair = pair;
@@ -74,12 +76,16 @@ export class KeyKeeper {
     after(lookMs, () => this.look(), false);
   }
 
+  /** What has changed is read when it has stood still from one look to the next: it may have been half written. */
   private look(): void {
     this.watch();
     const stamp = this.stamp();
-    if (stamp === this.seen) return;
+    const isSettled = stamp === this.glimpsed;
+    this.glimpsed = stamp;
+    if (stamp === this.seen || !isSettled) return;
     this.seen = stamp;
     try {
+      if (stamp === '') throw new Error("it is not there any more, or can't be looked at");
       this.read();
     } catch (fault) {
       const reason = `${(fault as Error).message}; the list as it was before stands`;
@@ -95,9 +101,13 @@ export class KeyKeeper {
     this.ring.take({ pair: this.pair as KeyPair, trusted: this.trusted });
   }
 
-  /** Changes with the file. */
+  /** Changes with the file; empty where there is none to be seen. */
   private stamp(): string {
-    const about = statSync(this.file, { bigint: true, throwIfNoEntry: false });
-    return about === undefined ? '' : `${about.mtimeNs} ${about.size} ${about.ino}`;
+    try {
+      const { mtimeNs, size, ino } = statSync(this.file, { bigint: true });
+      return `${mtimeNs} ${size} ${ino}`;
+    } catch {
+      return '';
+    }
   }
 }

@@ -141,6 +141,9 @@ export class DialledLinks {
     const reason = handshakeFault(event, error?.code, keys?.pair !== undefined);
     if (reason !== undefined) keys?.turnedAway({ at: dialled.link, key: '', reason });
     if (!isFinal) return;
+    // Its last connection may have ended in this very turn, and word of that would find another socket.
+    this.#lose(dialled, reason ?? 'its connection ended');
+    dialled.looking?.cancel();
     dialled.dealer = undefined;
     after(callAgainMs, () => this.#callAgain(dialled), false);
     settle(() => dealer.close());

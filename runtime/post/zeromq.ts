@@ -125,7 +125,8 @@ class ZeromqTransport implements Transport {
     const keys = serverKeys(place, this.#options.keys?.pair);
     if (keys !== undefined) this.#domain = await door.guard(this.#options.keys as KeyRing);
     const router = new Router({
-      ...(keys && { ...keys, zapDomain: this.#domain }),
+      // Where nobody answers at the door, nobody is let in.
+      ...(keys && { ...keys, zapDomain: this.#domain, zapEnforceDomain: true }),
       mandatory: true,
       handover: true,
       sendTimeout: 0,
