@@ -11,7 +11,7 @@ import { type KeyPair, readPair } from './pair.js';
 import { KeyRing } from './ring.js';
 import { readTrusted } from './trusted.js';
 
-const lookMs = 500;
+const lookMs = 250;
 export const trustedName = 'trusted';
 
 /** The node's pair; undefined where it has none. */
@@ -33,6 +33,7 @@ export class KeyKeeper {
   readonly ring: KeyRing;
   private readonly pair: KeyPair | undefined;
   private readonly file: string;
+  private readonly isNamed: boolean;
   private readonly log: Log;
   private readonly tell: (word: NodeWord) => void;
   private trusted: readonly string[] = [];
@@ -43,6 +44,7 @@ export class KeyKeeper {
   constructor(config: Config, pair: KeyPair | undefined, log: Log, tell: (word: NodeWord) => void) {
     this.pair = pair;
     this.file = config.trustFile || join(dirname(config.keyFile), trustedName);
+    this.isNamed = config.trustFile !== '';
     this.log = log;
     this.tell = tell;
     this.ring = new KeyRing((turned) => log.warn('link.barred', { ...turned }));
@@ -53,6 +55,7 @@ export class KeyKeeper {
     if (this.pair === undefined) return;
     try {
       this.seen = this.stamp();
+      if (this.seen === '' && this.isNamed) throw new Error('it is not there');
       this.read();
     } catch (fault) {
       throw new Error(`the list of trusted keys ${this.file} is no good: ${(fault as Error).message}`);

@@ -6,6 +6,7 @@ import { settings } from '../config/schema.js';
 import { type ClusterView, type MemberView, nodeActions, type OwnersView } from '../doors/cluster.js';
 import { readArguments } from '../flags.js';
 import { nearest } from '../nearest.js';
+import { withoutKey } from '../post/endpoint.js';
 import { leftText, orderText, type Said } from './order.js';
 
 export const clusterHelp = `Usage: node runtime cluster status [--json]
@@ -135,7 +136,7 @@ function membersText({ members }: ClusterView): string {
     member.roles.join(','),
     stateText(member),
     member.linked ? '' : 'no link',
-    member.endpoint || (member.host === '' ? '' : `of ${member.host}`),
+    withoutKey(member.endpoint) || (member.host === '' ? '' : `of ${member.host}`),
     hasText(member),
   ]);
   const table = [['MEMBER', 'ROLES', 'STATE', 'LINK', 'WHERE', 'HAS'], ...rows];

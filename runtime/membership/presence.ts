@@ -12,6 +12,7 @@ import type { Ownership } from '../../proto/ownership.js';
 import { after, now, pause, type Timer } from '../clock.js';
 import type { Config } from '../config/schema.js';
 import type { Log } from '../log.js';
+import { keyIn } from '../post/endpoint.js';
 import { version } from '../version.js';
 import { natsOptions } from './access.js';
 import { Bursts } from './bursts.js';
@@ -172,7 +173,10 @@ export class Presence {
         for (const { id, endpoint } of missed) {
           if (!missedBefore.has(id) || this.noticed.has(id)) continue;
           this.noticed.add(id);
-          const hint = `it is listed and no link to it opens: can ${endpoint === '' ? 'it reach this node' : 'it be reached there'}?`;
+          const keys = keyIn(endpoint) + keyIn(self.endpoint);
+          const hint =
+            `it is listed and no link to it opens: can ${endpoint === '' ? 'it reach this node' : 'it be reached there'}?` +
+            (keys === '' ? '' : ' Are keys set on both sides, and does each trust the key of the other?');
           log.warn('member.unlinked', { member: id, endpoint, hint });
         }
         this.watchLinks(new Set(missed.map(({ id }) => id)));

@@ -16,6 +16,7 @@ import { after, describe, test } from 'node:test';
 import { curveKeyPair } from 'zeromq';
 import { loadConfig } from '../../runtime/config/load.js';
 import { keysText } from '../../runtime/keys/command.js';
+import { KeyKeeper, ownPair } from '../../runtime/keys/keeper.js';
 import { makePair, pairOf, readPair } from '../../runtime/keys/pair.js';
 import { parseTrusted } from '../../runtime/keys/trusted.js';
 import { planOf } from '../../runtime/node/plan.js';
@@ -103,6 +104,23 @@ describe('node runtime keys', () => {
       }
       assert.match(amiss, wanted);
     }
+  });
+
+  test('a list that is named has to be there, and to be one', () => {
+    const log = { debug: () => {}, info: () => {}, warn: () => {}, error: () => {}, takes: () => false };
+    const start = (...args: string[]): KeyKeeper => {
+      const { config } = loadConfig(['--key-file', keyFile, ...args], {});
+      const keeper = new KeyKeeper(config, ownPair(config), log, () => {});
+      keeper.start();
+      return keeper;
+    };
+    assert.throws(
+      () => start('--trust-file', join(folder, 'none')),
+      /trusted keys .*none is no good: it is not there/,
+    );
+    assert.throws(() => start('--trust-file', keyFile.replace('node.key', '')), /is no good: it is a folder/);
+    const { ring } = start();
+    assert.ok(ring.trusts(other) && ring.trusts(readPair(keyFile).publicKey) && !ring.trusts(someKey));
   });
 
   test('settings that do not go together end the start with what to do', () => {

@@ -1,7 +1,7 @@
 // Real nodes with keys: who is listed takes load over encrypted links, who is struck off is cut off while all others go
 // on, and who is not listed hears nothing and changes nothing.
 import assert from 'node:assert/strict';
-import { existsSync, readFileSync } from 'node:fs';
+import { existsSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { after, before, describe, test } from 'node:test';
 import { Dealer } from 'zeromq';
 import { keysText } from '../../runtime/keys/command.js';
@@ -147,6 +147,22 @@ describe('nodes with keys', () => {
     );
     trust('core', 'second');
     await until('its worker is back', async () => (await workersOfSecond()) === 1);
+    await answers();
+  });
+
+  test('a node tells its worker processes whom it trusts no more; a list that is gone or no good changes nothing', async () => {
+    const list = readFileSync(trustFile('second'), 'utf8');
+    const unread = (what: RegExp): Promise<LogLine> =>
+      second.line(({ event, reason }) => event === 'keys.unread' && what.test(String(reason)), String(what));
+    writeFileSync(trustFile('second'), 'nobody\n');
+    await unread(/line 1 has "nobody" where a key is wanted: .*; the list as it was before stands/);
+    rmSync(trustFile('second'));
+    await unread(/it is not there any more, .*; the list as it was before stands/);
+    assert.equal(await workersOfSecond(), 1);
+    writeFileSync(trustFile('second'), '# nobody\n');
+    await until('its worker has hung up', async () => (await workersOfSecond()) === 0);
+    writeFileSync(trustFile('second'), list);
+    await until('its worker calls again', async () => (await workersOfSecond()) === 1);
     await answers();
   });
 });
