@@ -2,11 +2,9 @@
 // reason: the next steward writes it anew.
 import type { MemberId } from '../proto/ids.js';
 import { limits } from '../proto/limits.js';
-import type { Epoch, Owned, Ownership } from '../proto/ownership.js';
+import { type Epoch, epochCountBound, type Owned, type Ownership } from '../proto/ownership.js';
 
 export const ownersKey = 'owners';
-/** Far above all that there will be, and far below where numbers are not whole any more: there is always a higher one. */
-const epochCountMax = 2 ** 48;
 
 export function writeOwners({ epoch, owners }: Ownership): string {
   const byModel = owners.map(([model, owner, since]) => [model, [owner, since]] as const);
@@ -40,7 +38,8 @@ export function readOwners(text: string): Ownership | string {
 export function isEpoch(value: unknown): value is Epoch {
   if (!Array.isArray(value) || value.length !== 2) return false;
   const [count, by] = value as unknown[];
-  const isCount = Number.isSafeInteger(count) && (count as number) >= 0 && (count as number) < epochCountMax;
+  const isCount =
+    Number.isSafeInteger(count) && (count as number) >= 0 && (count as number) < epochCountBound;
   return isCount && typeof by === 'string' && isShort(by);
 }
 

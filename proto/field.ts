@@ -16,6 +16,13 @@ function field<T>(wants: string, check: (value: unknown) => boolean): Field<T> {
 /** A whole number from 0. */
 export const count = field<number>('a whole number from 0', isCount);
 
+export function countBelow(bound: number): Field<number> {
+  return field<number>(
+    `a whole number from 0 and below ${bound}`,
+    (value) => isCount(value) && (value as number) < bound,
+  );
+}
+
 /** Milliseconds, with fractions, never negative. */
 export const duration = field<number>(
   'milliseconds from 0',

@@ -5,6 +5,7 @@ import { batchPolicies, workerChoices } from './batching.js';
 import { errorCodes } from './errors.js';
 import {
   count,
+  countBelow,
   duration,
   type Field,
   flag,
@@ -17,6 +18,7 @@ import {
 } from './field.js';
 import { roles } from './ids.js';
 import { limits } from './limits.js';
+import { epochCountBound } from './ownership.js';
 import { type Datatype, datatypes } from './tensor.js';
 
 const jobs = listOf(count, limits.jobsPerBatchMax);
@@ -30,7 +32,7 @@ const memberCode = oneOf('', 'returned', 'withheld', ...errorCodes);
 const datatype = oneOf(...(Object.keys(datatypes) as Datatype[]));
 const shape = listOf(count, limits.dimensionsMax);
 const tensors = listOf(tuple(name, datatype, shape), limits.tensorsPerJobMax);
-const epoch = tuple(count, text);
+const epoch = tuple(countBelow(epochCountBound), text);
 const member = tuple(name, listOf(oneOf(...roles), roles.length), text, text);
 
 /** Where a model runs inside a worker: tiny ones on its main thread, the others in its compute thread. */

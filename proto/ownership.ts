@@ -14,6 +14,9 @@ export interface Ownership {
 }
 
 export const noEpoch: Epoch = [0, ''];
+/** Far above all that there will be, and far below where numbers are not whole any more: there is always a higher one. */
+export const epochCountBound = 2 ** 48;
+
 export const unowned: Ownership = { epoch: noEpoch, owners: [] };
 
 /** Below 0 when the first is lower, 0 when they are the same. */

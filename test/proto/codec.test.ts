@@ -5,6 +5,7 @@ import { describe, test } from 'node:test';
 import { decodeMessage, encodeMessage, framesOf, invalid } from '../../proto/codec.js';
 import { limits } from '../../proto/limits.js';
 import { type Message, messages, retired } from '../../proto/messages.js';
+import { epochCountBound } from '../../proto/ownership.js';
 import { Random } from '../simulation/random.js';
 import { sample, sampleMessages } from './samples.js';
 
@@ -119,6 +120,13 @@ describe('what is no message', () => {
     for (const [key, values] of Object.entries(good)) {
       for (const value of values) assert.equal(invalid({ ...enqueue, [key]: value } as Message), undefined);
     }
+  });
+
+  test('an epoch leaves room for a higher one', () => {
+    const listed = sample('owners.listed');
+    const epoch = [epochCountBound, 'somebody'] as const;
+    assert.match(invalid({ ...listed, epoch }) ?? '', /epoch .*below 281474976710656/);
+    assert.equal(invalid({ ...listed, epoch: [epochCountBound - 1, 'somebody'] }), undefined);
   });
 
   test('lists that belong together are equally long', () => {
