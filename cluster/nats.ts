@@ -3,6 +3,7 @@
 import {
   type ConnectionOptions,
   connect,
+  consumerOpts,
   credsAuthenticator,
   DiscardPolicy,
   Events,
@@ -70,7 +71,7 @@ export async function connectNats(options: NatsOptions, events: ConnectionEvents
         const bucket = await bucketOf(connection, jetstream, wanted);
         return new NatsStore(bucket, () => addCopies(connection, bucket));
       }),
-    parts: (name) => inSentences(async () => new NatsParts(await objectsOf(connection, name))),
+    parts: (name) => inSentences(async () => partsOf(connection, name)),
     close: () => connection.close(),
   };
 }
@@ -118,7 +119,7 @@ function bucketOf(
 }
 
 /** The library tells servers of copies in a word that newer ones refuse: the stream is made here, as it would be there. */
-async function objectsOf(connection: NatsConnection, name: string): Promise<ObjectStore> {
+async function partsOf(connection: NatsConnection, name: string): Promise<NatsParts> {
   const jetstream = connection.jetstream({ timeout: partMs });
   const { streams } = await connection.jetstreamManager({ timeout: askMs });
   const stream = `OBJ_${name}`;
@@ -140,7 +141,7 @@ async function objectsOf(connection: NatsConnection, name: string): Promise<Obje
       }),
     );
   }
-  return jetstream.views.os(name);
+  return new NatsParts(name, await jetstream.views.os(name), jetstream);
 }
 
 /** On as many servers as there are for it. */
@@ -254,10 +255,14 @@ class NatsStore implements Store {
 }
 
 class NatsParts implements Parts {
+  private readonly name: string;
   private readonly objects: ObjectStore;
+  private readonly jetstream: JetStreamClient;
 
-  constructor(objects: ObjectStore) {
+  constructor(name: string, objects: ObjectStore, jetstream: JetStreamClient) {
+    this.name = name;
     this.objects = objects;
+    this.jetstream = jetstream;
   }
 
   list(): Promise<Set<string>> {
@@ -270,27 +275,32 @@ class NatsParts implements Parts {
     });
   }
 
+  /** Not as the library reads them: it would hash each piece in JavaScript, which takes twice as long as all the rest. */
   get(name: string, givenUp: AbortSignal): Promise<Uint8Array | undefined> {
     return inSentences(async () => {
-      const found = await this.objects.get(name);
-      if (found === null) return undefined;
-      found.error.catch(() => {
-        // The reader hears of it as well.
-      });
-      const reader = found.data.getReader();
-      const giveUp = (): void => void reader.cancel('given up').catch(() => {});
+      const about = await this.objects.info(name);
+      if (about === null || about.deleted) return undefined;
+      if (about.size === 0) return new Uint8Array();
+      const wanted = consumerOpts();
+      wanted.orderedConsumer();
+      wanted.bindStream(`OBJ_${this.name}`);
+      const pieces = await this.jetstream.subscribe(`$O.${this.name}.C.${about.nuid}`, wanted);
+      const giveUp = (): void => pieces.unsubscribe();
       givenUp.addEventListener('abort', giveUp);
+      const got: Uint8Array[] = [];
+      let size = 0;
       try {
-        const pieces: Uint8Array[] = [];
-        for (;;) {
-          const { done, value } = await reader.read();
-          if (givenUp.aborted) throw new Error(String(givenUp.reason));
-          if (done) return Buffer.concat(pieces);
-          pieces.push(value);
+        for await (const { data } of pieces) {
+          got.push(data);
+          size += data.length;
+          if (size >= about.size || givenUp.aborted) break;
         }
       } finally {
         givenUp.removeEventListener('abort', giveUp);
+        pieces.unsubscribe();
       }
+      if (givenUp.aborted) throw new Error(String(givenUp.reason));
+      return Buffer.concat(got, size);
     });
   }
 

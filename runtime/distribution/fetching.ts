@@ -7,7 +7,7 @@ import type { Parts } from '../../cluster/parts.js';
 import { after, pause } from '../clock.js';
 import type { Log } from '../log.js';
 import type { Cache } from './cache.js';
-import { digestBytes, digestFile, digestStretch } from './digest.js';
+import { digestBytes, digestStretch } from './digest.js';
 
 export interface Fetch {
   readonly manifest: Manifest;
@@ -60,23 +60,20 @@ async function fetchFile(fetch: Fetch, folder: string, told: ManifestFile): Prom
   const path = join(folder, told.path);
   await mkdir(dirname(path), { recursive: true });
   const file = await openFile(path);
-  let count: number;
   try {
     if ((await file.stat()).size > told.sizeBytes) await file.truncate(told.sizeBytes);
     const missing = await missingOf(fetch, file, told);
     await inPool(missing, (piece) => fetchPiece(fetch, piece));
     await file.datasync();
-    count = missing.length;
+    const sha256 = await digestStretch(file, 0, told.sizeBytes);
+    if (sha256 !== told.sha256)
+      throw new Error(
+        `${told.path} has the SHA-256 ${sha256}, its manifest says ${told.sha256}: push it again`,
+      );
+    return missing.length;
   } finally {
     await file.close();
   }
-  if (count === 0 && told.parts.length > 0) return 0;
-  const { sha256 } = await digestFile(path, fetch.manifest.partBytes);
-  if (sha256 !== told.sha256)
-    throw new Error(
-      `${told.path} has the SHA-256 ${sha256}, its manifest says ${told.sha256}: push it again`,
-    );
-  return count;
 }
 
 /** Whatever is in it already stays. */

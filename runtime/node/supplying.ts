@@ -16,6 +16,9 @@ import type { NodeEngine } from './engine.js';
 import type { Keeper } from './keeper.js';
 import type { Plan } from './plan.js';
 
+/** Models are known at once where the store answers at all: a node is not kept from starting by one that does not. */
+const startMostMs = 5000;
+
 interface Around {
   readonly config: Config;
   readonly plan: Plan;
@@ -42,7 +45,7 @@ export function supplyOf({ config, plan, log, presence, ...around }: Around): Su
     },
     routes: plan.serves.has('router'),
     shelf,
-    startMs: config.natsWaitMs,
+    startMs: Math.min(config.natsWaitMs, startMostMs),
     nodes: () => {
       const [own, ...others] = presence.nodes();
       return { own: staffed(own as NodeRecord, config, plan), others, isLive: presence.isLive };
