@@ -42,11 +42,13 @@ export class Leases {
     // A watch that begins anew tells old entries again: they say nothing of now.
     if (beat <= this.ownBeat) return false;
     this.ownBeat = beat;
+    // It may have been held up since, and not yet have seen that it was deaf: the others were not heard either.
+    const wasDeaf = this.state !== 'live' || now - this.heardSelfAt > this.deafMs;
+    const livesAgain = this.state !== 'live';
     this.heardSelfAt = now;
-    if (this.state === 'live') return false;
     this.state = 'live';
-    for (const lease of this.byMember.values()) lease.seenAt = now;
-    return true;
+    if (wasDeaf) for (const lease of this.byMember.values()) lease.seenAt = now;
+    return livesAgain;
   }
 
   heard(member: MemberId, revision: number, now: number): void {

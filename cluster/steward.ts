@@ -243,17 +243,28 @@ export class Steward {
     return [...reopening, { type: 'write', key: ownersKey, text: writeOwners(list), expected }];
   }
 
-  /** Others have seen more than this node's watch tells, or it does not tell what there is. */
+  /** The watch begins anew where it may not tell what there is. */
   private lookAgain(now: number): StewardEffect[] {
-    const isBehind = compareEpochs(this.kept.epoch, this.highest()) < 0;
-    if (!isBehind && this.stored !== undefined) {
+    const reason = this.doubt();
+    if (reason === '') {
       this.blindSince = Number.POSITIVE_INFINITY;
       return [];
     }
     this.blindSince = Math.min(this.blindSince, now);
     if (now - this.blindSince <= this.options.patienceMs) return [];
     this.blindSince = now;
-    return [{ type: 'reopen', reason: 'others have seen a later list of owners than NATS tells this node' }];
+    return [{ type: 'reopen', reason }];
+  }
+
+  /** Why the store may hold something else than this node believes; empty when nothing says so. */
+  private doubt(): string {
+    if (this.stored === undefined || compareEpochs(this.kept.epoch, this.highest()) < 0)
+      return 'others have seen a later list of owners than NATS tells this node';
+    // What it acknowledged may be lost without a word: who comes later does not find it.
+    const isBehind = ({ ownersEpoch }: NodeRecord): boolean =>
+      compareEpochs(ownersEpoch ?? noEpoch, this.kept.epoch) < 0;
+    if (this.waitMs() > 0 || !this.options.nodes().some(isBehind)) return '';
+    return 'others do not see the list of owners that NATS took from this node or told it';
   }
 
   /** What the store should hold; undefined where that fits, or where it is not this node's to say. */

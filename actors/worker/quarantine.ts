@@ -155,6 +155,7 @@ export class Quarantine {
 
   /** It is on its way out: the doubt is not looked into any more. */
   private leave(reason: string, now: number): void {
+    this.runs.confine(now);
     this.runs.withhold(now);
     this.wants.add({ type: 'abort', cause: 'stopped', reason });
   }

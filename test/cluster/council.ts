@@ -3,7 +3,7 @@
 import type { NodeRecord } from '../../cluster/record.js';
 import { Steward, type StewardEffect, type StewardFact } from '../../cluster/steward.js';
 import type { NodeState } from '../../proto/messages.js';
-import { type Epoch, noEpoch, type Ownership } from '../../proto/ownership.js';
+import { type Epoch, higherEpoch, noEpoch, type Ownership } from '../../proto/ownership.js';
 
 export const patienceMs = 1000;
 const spaceMs = 100;
@@ -36,6 +36,8 @@ export class Council {
   models: readonly string[] = ['one:1', 'two:1', 'three:1', 'four:1'];
   /** What members report that have no steward here. */
   reported: Epoch = noEpoch;
+  /** The router has not seen what the others have. */
+  isRouterBlind = false;
 
   join(...ids: string[]): void {
     for (const id of ids) {
@@ -123,7 +125,15 @@ export class Council {
       ownersEpoch: this.seats.get(id)?.steward.list().epoch ?? noEpoch,
     }));
     const router = { id: 'router', roles: ['router'], endpoint: '', host: '' } as const;
-    return [...schedulers, { ...usual, member: router, state: 'serving', ownersEpoch: this.reported }];
+    return [...schedulers, { ...usual, member: router, state: 'serving', ownersEpoch: this.seenByRouter() }];
+  }
+
+  private seenByRouter(): Epoch {
+    if (this.isRouterBlind) return noEpoch;
+    return [...this.seats.values()].reduce(
+      (highest, { steward }) => higherEpoch(highest, steward.list().epoch),
+      this.reported,
+    );
   }
 
   private perform(id: string, effect: StewardEffect): void {

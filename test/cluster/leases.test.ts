@@ -44,3 +44,10 @@ test('it grows deaf before any lease can end, and only a new beat of its own end
   assert.deepEqual(leases.spent(41_000), [], 'leases begin anew with it');
   assert.equal(leases.spent(42_001).length, 1);
 });
+
+test('who was held up hears its own old beat first, and judges nobody by what it has not read yet', () => {
+  leases.heard('m', 1, 0);
+  assert.equal(leases.heardSelf(2, 13_000), false, 'nobody had noticed: it was live all the time');
+  assert.deepEqual(leases.spent(13_001), []);
+  assert.equal(leases.spent(25_001).length, 1);
+});

@@ -167,6 +167,24 @@ describe('the store', () => {
     assert.equal(council.seats.get('a')?.steward.clashes, 0);
   });
 
+  test('that was lost without a word is looked for and written again when somebody has not seen it', () => {
+    council.join('a', 'b');
+    council.pass(500);
+    const before = council.list('a').epoch;
+    council.entry = undefined;
+    council.pass(3 * patienceMs);
+    assert.deepEqual(council.reopened, [], 'nobody can know of it yet');
+    council.isRouterBlind = true;
+    council.pass(2 * patienceMs);
+    assert.deepEqual(new Set(council.reopened), new Set(['a']), 'one is enough to look');
+    council.isRouterBlind = false;
+    council.revision = 0;
+    council.open('a');
+    council.pass(500);
+    assert.ok(compareEpochs((held() as { epoch: Epoch }).epoch, before) > 0);
+    assert.deepEqual(council.list('b'), council.list('a'));
+  });
+
   test('that somebody has cleared gets the list again', () => {
     council.join('a');
     council.pass(500);

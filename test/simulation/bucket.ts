@@ -35,14 +35,15 @@ const writesKept = 200;
 export class Bucket {
   readonly name: string;
   revision = 0;
-  /** The highest revision that was lost. */
-  lostTo = 0;
+  /** The highest revision that was lost, also by a bucket of that name before this one. */
+  lostTo: number;
   private readonly entries = new Map<string, Kept>();
   private readonly watching = new Set<Watcher>();
   private writes: Write[] = [];
 
-  constructor(name: string) {
+  constructor(name: string, lostTo: number) {
     this.name = name;
+    this.lostTo = lostTo;
   }
 
   at(key: string): Kept | undefined {

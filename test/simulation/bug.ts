@@ -5,6 +5,7 @@ import type { Effect } from '../../actors/effects.js';
 import type { Router } from '../../actors/router/router.js';
 import type { Scheduler } from '../../actors/scheduler/scheduler.js';
 import type { Worker } from '../../actors/worker/worker.js';
+import type { Steward } from '../../cluster/steward.js';
 import type { Store } from '../../cluster/store.js';
 import type { StoredMembership } from '../../cluster/stored.js';
 import type { MemberId } from '../../proto/ids.js';
@@ -12,6 +13,12 @@ import type { MemberId } from '../../proto/ids.js';
 export type ActorKind = 'router' | 'scheduler' | 'worker';
 /** `member`: not around an actor, but where nodes find each other. */
 export type BugKind = ActorKind | 'member';
+
+/** What makes a node a member. */
+export interface Joined {
+  readonly membership: StoredMembership;
+  readonly steward: Steward;
+}
 
 export interface Bug {
   readonly about: string;
@@ -25,7 +32,7 @@ export interface Bug {
   /** After each step. */
   after?(actor: Actor): void;
   /** Once, when a node becomes a member; `wall` is what its clock on the wall says. */
-  member?(membership: StoredMembership, wall: () => number): void;
+  member?(node: Joined, wall: () => number): void;
   /** What a node has in place of its store. */
   store?(store: Store): Store;
 }

@@ -8,7 +8,7 @@ import type { MemberId } from '../../proto/ids.js';
 import { type Place, places } from '../../proto/messages.js';
 import type { Process, Resident } from './process.js';
 import { phases, type Scenario } from './scenario.js';
-import { require } from './truth.js';
+import { require } from './violation.js';
 
 interface RouterInside {
   readonly hedging: { readonly watched: readonly unknown[] };

@@ -61,7 +61,7 @@ function faultsOf(random: Random): NatsFaultPlan[] {
       random.between(40, 150),
       random.between(150, natsHealsAt - at),
     ]);
-    const [target, writes] = [random.next(), random.whole(1, 30)];
+    const [target, writes] = [random.next(), random.pick([1, 2, random.whole(3, 30)])];
     return { at, kind: random.pick(natsFaultKinds), durationMs, target, count: writes };
   });
 }

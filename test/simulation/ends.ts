@@ -2,7 +2,8 @@
 // failure, refusal or loss of which there is a cause.
 import type { Reply } from '../../actors/effects.js';
 import type { Delivery, Process, Tokens } from './process.js';
-import { name, require, sameContent, type TrueJob, type Truth, Violation } from './truth.js';
+import { name, sameContent, type TrueJob, type Truth } from './truth.js';
+import { require, Violation } from './violation.js';
 
 /** The answer that was given last, for those who share it get it in the same step. */
 interface Answer {

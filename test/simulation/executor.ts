@@ -8,7 +8,8 @@ import type { Message, Place, Said } from '../../proto/messages.js';
 import { noTokens, type Process, type Tokens } from './process.js';
 import type { Random } from './random.js';
 import type { Timeline } from './timeline.js';
-import { require, type TrueJob, type Truth } from './truth.js';
+import type { TrueJob, Truth } from './truth.js';
+import { require } from './violation.js';
 
 interface Kept {
   readonly run: Said<'batch.run'>;

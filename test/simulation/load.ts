@@ -6,7 +6,8 @@ import type { Process } from './process.js';
 import type { FaultPlan, JobPlan } from './scenario.js';
 import { phases } from './scenario.js';
 import type { System } from './system.js';
-import { identityOf, name, require, type TrueJob } from './truth.js';
+import { identityOf, name, type TrueJob } from './truth.js';
+import { require } from './violation.js';
 
 /** A timer may be late by that much, rounding included, and nobody unanswered for longer. */
 const lateMost = 3;

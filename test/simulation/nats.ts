@@ -54,6 +54,7 @@ export class SimulatedNats {
   readonly plan: NatsPlan;
   readonly events: NatsEvents;
   private readonly buckets = new Map<string, Bucket>();
+  private readonly lostTo = new Map<string, number>();
   private readonly clients = new Set<Client>();
   private held: (() => void)[] = [];
   private awayUntil = 0;
@@ -155,6 +156,8 @@ export class SimulatedNats {
     this.events.happened('nats loses everything');
     this.lostAt = this.timeline.now;
     const all = [...this.buckets.values()].flatMap((bucket) => [...bucket.watchers()]);
+    for (const { name, revision, lostTo } of this.buckets.values())
+      this.lostTo.set(name, Math.max(revision, lostTo));
     this.buckets.clear();
     for (const watcher of all) {
       if (this.random.chance(0.5)) this.end(watcher, 'its stream was deleted');
@@ -193,7 +196,7 @@ export class SimulatedNats {
   private open(client: Client, { name }: StoreOptions): Promise<SimulatedStore> {
     const store = new SimulatedStore(this, client, name);
     return store.ask(true, () => {
-      if (!this.buckets.has(name)) this.buckets.set(name, new Bucket(name));
+      if (!this.buckets.has(name)) this.buckets.set(name, new Bucket(name, this.lostTo.get(name) ?? 0));
       return store;
     });
   }

@@ -4,11 +4,13 @@ import type { Actor, Heard } from '../../actors/actor.js';
 import type { Effect } from '../../actors/effects.js';
 import { LocalMembership, listedOf } from '../../cluster/local.js';
 import type { Member, Membership, Step } from '../../cluster/membership.js';
+import { Steward } from '../../cluster/steward.js';
 import { StoredMembership } from '../../cluster/stored.js';
 import type { MemberId } from '../../proto/ids.js';
 import type { NodeState, Said } from '../../proto/messages.js';
 import type { Clock, Timer } from '../../runtime/clock.js';
-import type { LogFields } from '../../runtime/log.js';
+import type { Log, LogFields } from '../../runtime/log.js';
+import { OwnersUpkeep } from '../../runtime/membership/owners.js';
 import { Upkeep } from '../../runtime/membership/upkeep.js';
 import { beatsPerLease } from './cluster.js';
 import { Client } from './nats.js';
@@ -17,6 +19,9 @@ import type { Town } from './town.js';
 
 const ticksPerBeat = 4;
 const waits = { againFirstMs: 4, againMostMs: 16, goodbyeMs: 16 };
+const handOverMostMs = 20;
+const quiet: readonly string[] = ['nats.unreachable', 'owners.unreachable'];
+export const ownersStore = 'owners';
 export const membersStore = 'members';
 const noEffects: Effect[] = [];
 
@@ -76,8 +81,10 @@ export class NodePresence extends Presence {
   readonly member: Member;
   readonly client: Client;
   readonly startedAt: number;
-  state: NodeState = 'serving';
+  readonly steward: Steward;
+  state: NodeState = 'starting';
   private readonly upkeep: Upkeep;
+  private readonly owners: OwnersUpkeep;
   private readonly clock: Clock;
   private revision = 0;
 
@@ -94,31 +101,53 @@ export class NodePresence extends Presence {
       cluster: 'simulated',
       build: '',
       machine: '',
-      condition: () => ({ state: this.state, models: [], labels: [], workers: [], jobs: 0 }),
+      condition: () => ({
+        state: this.state,
+        models: member.roles.includes('router') ? town.models : [],
+        labels: [],
+        workers: [],
+        jobs: 0,
+        ownersEpoch: this.steward.list().epoch,
+      }),
       beatMs,
       leaseMs,
     });
+    const tickMs = beatMs / ticksPerBeat;
+    this.steward = new Steward({
+      self: member.id,
+      nodes: () => this.membership.nodes(),
+      standing: () => this.membership.standing().state,
+      patienceMs: leaseMs / 2,
+      spaceMs: tickMs,
+    });
     town.watch(this);
+    const { clock } = this;
+    const log = this.log();
+    this.owners = new OwnersUpkeep({
+      steward: this.steward,
+      store: { name: ownersStore, keepMs: 0 },
+      tickMs,
+      log,
+      told: (list) => town.guard(() => process.hear({ type: 'owners.told', ...list })),
+      clock,
+      againMs: waits.againMostMs,
+    });
     this.upkeep = new Upkeep({
       membership: this.membership,
       connect: (events) => town.connect(this, events),
       store: { name: membersStore, keepMs: 0 },
       where: 'nats',
       startMs: Number.MAX_SAFE_INTEGER,
-      tickMs: beatMs / ticksPerBeat,
-      log: {
-        debug: () => {},
-        info: (event, fields) => this.note(event, fields),
-        warn: (event, fields) => this.note(event, fields),
-        error: (event, fields) => this.note(event, fields),
-        takes: () => true,
-      },
+      tickMs,
+      log,
       take: (step) => town.guard(() => this.take(step)),
       changed: () => {
         this.revision++;
+        this.owners.membersChanged();
         town.tellWorkers(process, this.list());
       },
-      clock: this.clock,
+      connected: (connection) => this.owners.connected(connection),
+      clock,
       waits,
     });
   }
@@ -128,12 +157,16 @@ export class NodePresence extends Presence {
   }
 
   begin(): void {
-    void this.upkeep.start();
+    void this.upkeep.start().then(() => this.turn('serving'));
   }
 
-  /** Says goodbye, in the store and over its links. */
+  /** Gives away what it owns, then says goodbye, in the store and over its links. */
   async leave(): Promise<void> {
-    this.state = 'draining';
+    this.turn('draining');
+    const until = this.clock.now() + handOverMostMs;
+    const owns = (): boolean => this.steward.list().owners.some(([, owner]) => owner === this.member.id);
+    while (owns() && this.clock.now() < until) await this.clock.pause(1);
+    this.owners.stop();
     await this.upkeep.stop();
     this.town.sayGoodbye(this.process);
   }
@@ -144,9 +177,20 @@ export class NodePresence extends Presence {
     return { type: 'members.listed', revision: this.revision, members };
   }
 
-  private note(event: string, fields: LogFields = {}): void {
-    if (event === 'nats.unreachable') return;
-    this.town.happened(`${this.member.id} ${event} ${fields.member ?? fields.reason ?? ''}`);
+  private turn(state: NodeState): void {
+    this.state = state;
+    this.upkeep.renew();
+    this.owners.membersChanged();
+  }
+
+  private log(): Log {
+    const note = (event: string, fields: LogFields = {}): void => {
+      if (!quiet.includes(event))
+        this.town.happened(
+          `${this.member.id} ${event} ${fields.member ?? fields.epoch ?? fields.reason ?? ''}`,
+        );
+    };
+    return { debug: note, info: note, warn: note, error: note, takes: () => true };
   }
 }
 

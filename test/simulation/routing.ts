@@ -7,7 +7,8 @@ import { type JobNumber, type MemberId, modelKey } from '../../proto/ids.js';
 import type { Said } from '../../proto/messages.js';
 import { Ends } from './ends.js';
 import type { Delivery, Process } from './process.js';
-import { name, require, type TrueJob, type Truth } from './truth.js';
+import { name, type TrueJob, type Truth } from './truth.js';
+import { require } from './violation.js';
 
 interface RouterView {
   readonly links: Directory;
@@ -34,6 +35,8 @@ interface RouterInside {
   readonly book: { readonly twins: Map<JobNumber, { readonly state: string; readonly attempt: number }> };
 }
 
+/** What may give a model another owner. */
+const movers: ReadonlySet<Delivery['heard']['type']> = new Set(['owners.told', 'owners.listed']);
 /** What was saved up at the beginning. */
 const savedMs = 10_000;
 
@@ -73,6 +76,7 @@ export class RoutingWitness {
       }
     }
     if (delivery.heard.type === 'job.submitted') this.joined(process, actor, delivery.heard.job);
+    if (movers.has(delivery.heard.type)) this.followed(process, actor);
     if (view.twinned.size > 0) reviewTwins(view, actor);
   }
 
@@ -164,6 +168,17 @@ export class RoutingWitness {
     const wholeMs = (wasTwin ? view.twinMs : view.wholeMs).get(said.job) ?? 0;
     require(said.budgetMs > wholeMs, 'I7', () =>
       `${name(job)} is tried again with ${said.budgetMs} ms left for ${wholeMs}`);
+  }
+
+  /** Nobody's epoch goes back, and what waits is where the router believes it. */
+  private followed(process: Process, actor: Router): void {
+    this.truth.owning.heard(`the router of ${process.id}`, actor.ownership);
+    for (const job of actor.allJobs()) {
+      if (!job.is('queued') || job.scheduler === '') continue;
+      const { attempt } = this.truth.job(process.id, job.number);
+      require(job.attempt === attempt, 'I9', () =>
+        `job ${job.number} of ${process.id} waits as attempt ${job.attempt}, the last that was enqueued is ${attempt}`);
+    }
   }
 
   private joined(process: Process, actor: Router, number: JobNumber): void {

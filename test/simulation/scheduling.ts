@@ -9,7 +9,8 @@ import { type MemberId, modelKey } from '../../proto/ids.js';
 import type { Said } from '../../proto/messages.js';
 import type { Delivery, Process } from './process.js';
 import { tags } from './scenario.js';
-import { name, require, type Truth } from './truth.js';
+import { name, type Truth } from './truth.js';
+import { require } from './violation.js';
 
 interface Waiter {
   readonly router: MemberId;

@@ -6,7 +6,8 @@ import { Clients, Faults, probes } from './load.js';
 import { phases, type Scenario, scenarioOf } from './scenario.js';
 import { System } from './system.js';
 import { Trace } from './trace.js';
-import { name, require, type TrueJob, Violation } from './truth.js';
+import { name, type TrueJob } from './truth.js';
+import { require, Violation } from './violation.js';
 
 /** By then every worker has its models. */
 const warmAt = 120;

@@ -32,7 +32,13 @@ export class SimulatedStore implements Store {
         isOver: false,
         isMute: false,
       };
-      for (const entry of bucket.all()) this.tell(watcher, entry);
+      for (const entry of bucket.all()) {
+        // Whoever tells it may not have heard of the latest writing itself.
+        const before = bucket.before(entry.key, nats.timeline.now - staleMs);
+        if (before !== undefined && before !== entry && nats.random.chance(nats.plan.stale))
+          this.tell(watcher, before);
+        this.tell(watcher, entry);
+      }
       this.arrive(watcher, () => events.caughtUp());
       bucket.watch(watcher);
       return () => {

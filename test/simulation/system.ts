@@ -13,6 +13,7 @@ import { Supervisor } from '../../actors/supervisor/supervisor.js';
 import { Worker } from '../../actors/worker/worker.js';
 import type { MemberId } from '../../proto/ids.js';
 import type { Cause, Message } from '../../proto/messages.js';
+import { shardOf } from '../../proto/ownership.js';
 import { type Bug, withBug } from './bug.js';
 import { checkResident, payloadBytesMax, queueBytesMax } from './checks.js';
 import { Executor } from './executor.js';
@@ -31,7 +32,8 @@ import { type NodePlan, type Scenario, tags } from './scenario.js';
 import { Timeline } from './timeline.js';
 import { Town } from './town.js';
 import type { Trace } from './trace.js';
-import { require, Truth } from './truth.js';
+import { Truth } from './truth.js';
+import { require } from './violation.js';
 import { Witness } from './witness.js';
 
 const beatMs = 30;
@@ -110,7 +112,8 @@ export class System implements Surroundings {
     });
     this.reloads = new Reloads(this, random.fork(3));
     const { cluster } = scenario;
-    this.town = cluster === undefined ? undefined : new Town(this, cluster, random.fork(4), bug);
+    const models = scenario.models.map(({ model }) => shardOf(model, '1'));
+    this.town = cluster && new Town(this, cluster, models, random.fork(4), bug);
   }
 
   happened(event: string): void {

@@ -7,11 +7,13 @@ import type { Bug } from './bug.js';
 import type { ClusterPlan, NatsFaultPlan } from './cluster.js';
 import { SimulatedNats } from './nats.js';
 import type { Network } from './network.js';
+import type { OwningWitness } from './owning.js';
 import { NodePresence, WorkerPresence } from './presence.js';
 import { noTokens, type Process } from './process.js';
 import type { Random } from './random.js';
 import type { NodePlan } from './scenario.js';
 import type { Timeline } from './timeline.js';
+import type { Truth } from './truth.js';
 import { Views } from './views.js';
 import { Wiring } from './wiring.js';
 
@@ -21,6 +23,7 @@ const pipeMs = 0.2;
 export interface TownWorld {
   readonly timeline: Timeline;
   readonly network: Network;
+  readonly truth: Truth;
   readonly processes: ReadonlyMap<MemberId, Process>;
   happened(event: string): void;
   workersOf(node: Process): Process[];
@@ -34,13 +37,24 @@ export class Town {
   readonly wiring: Wiring;
   readonly nodes = new Map<MemberId, NodePresence>();
   readonly world: TownWorld;
+  readonly owning: OwningWitness;
+  /** What there is to own. */
+  readonly models: readonly string[];
   private readonly views: Views;
   private readonly bug: Bug | undefined;
 
-  constructor(world: TownWorld, plan: ClusterPlan, random: Random, bug: Bug | undefined) {
+  constructor(
+    world: TownWorld,
+    plan: ClusterPlan,
+    models: readonly string[],
+    random: Random,
+    bug: Bug | undefined,
+  ) {
     this.world = world;
     this.timeline = world.timeline;
     this.plan = plan;
+    this.models = models;
+    this.owning = world.truth.owning;
     this.random = random.fork(1);
     this.bug = bug;
     this.views = new Views(this);
@@ -108,7 +122,7 @@ export class Town {
   }
 
   watch(node: NodePresence): void {
-    this.bug?.member?.(node.membership, this.wallOf(node.member.id));
+    this.bug?.member?.(node, this.wallOf(node.member.id));
     this.views.watch(node);
   }
 

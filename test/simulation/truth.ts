@@ -2,19 +2,10 @@
 // was sent, how often it was started and how it ended. What an actor says or does is held against this.
 import { type JobNumber, type MemberId, modelKey } from '../../proto/ids.js';
 import type { Said } from '../../proto/messages.js';
+import { OwningWitness } from './owning.js';
 import type { Process } from './process.js';
 import type { JobPlan, ModelPlan, Scenario } from './scenario.js';
-
-/** A rule of the design that does not hold. */
-export class Violation extends Error {
-  readonly invariant: string;
-
-  constructor(invariant: string, sentence: string) {
-    super(`${invariant}: ${sentence}`);
-    this.name = 'Violation';
-    this.invariant = invariant;
-  }
-}
+import { require, Violation } from './violation.js';
 
 export interface TrueJob {
   readonly router: Process;
@@ -60,10 +51,6 @@ export interface Kin {
   leftRunning: number;
 }
 
-export function require(holds: boolean, invariant: string, sentence: () => string): void {
-  if (!holds) throw new Violation(invariant, sentence());
-}
-
 const jobsPerRouter = 1_000_000;
 const rowsPerJob = 100;
 /** Stands for a router where tokens tell of a content. */
@@ -81,6 +68,7 @@ export class Truth {
   readonly hanging = new Map<MemberId, TrueJob>();
   private readonly sent = new WeakMap<Said<'batch.run'>, { readonly id: MemberId; readonly at: number }>();
   unfinished = 0;
+  readonly owning = new OwningWitness();
 
   constructor(scenario: Scenario) {
     this.scenario = scenario;

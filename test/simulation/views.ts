@@ -8,7 +8,7 @@ import type { Client } from './nats.js';
 import { membersStore, type NodePresence } from './presence.js';
 import type { Process } from './process.js';
 import type { Town } from './town.js';
-import { require } from './truth.js';
+import { require } from './violation.js';
 
 /** Timers and words may be late by that. */
 const lateMs = 8;
@@ -27,7 +27,16 @@ export class Views {
   }
 
   watch(node: NodePresence): void {
-    const { membership } = node;
+    const { membership, steward } = node;
+    const { id } = node.member;
+    const followed = steward.told.bind(steward);
+    steward.told = (fact, now) =>
+      this.town.guard(() => {
+        const effects = followed(fact, now);
+        this.town.owning.heard(`the steward of ${id}`, steward.list());
+        require(steward.clashes === 0, 'I6', () => `${id} was shown two lists of one epoch`);
+        return effects;
+      });
     const told = membership.told.bind(membership);
     membership.told = (fact, now) =>
       this.town.guard(() => {
@@ -59,6 +68,9 @@ export class Views {
     const { town } = this;
     const { now } = town.timeline;
     const nodes = [...town.nodes.values()].filter(({ member }) => !this.processOf(member.id).stuck);
+    // Who only just came has an epoch to learn, and may change the list.
+    if (nodes.every((node) => !this.isFresh(node, now, 3 * town.plan.leaseMs)))
+      town.owning.checkRest(nodes, town.models);
     for (const node of nodes) {
       if (this.isFresh(node, now)) continue;
       const { id } = node.member;
@@ -113,9 +125,9 @@ export class Views {
       `${id} takes ${member} for gone, which has written at least every ${longest.toFixed(0)} ms`);
   }
 
-  private isFresh({ member, startedAt }: NodePresence, now: number): boolean {
+  private isFresh({ member, startedAt }: NodePresence, now: number, forMs = freshMs): boolean {
     const { frozen, resumedAt } = this.processOf(member.id);
-    return frozen || now - Math.max(resumedAt, startedAt) < freshMs;
+    return frozen || now - Math.max(resumedAt, startedAt) < forMs;
   }
 
   private processOf(id: MemberId): Process {

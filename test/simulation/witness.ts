@@ -12,7 +12,8 @@ import type { Said } from '../../proto/messages.js';
 import type { Delivery, Process, Resident } from './process.js';
 import { RoutingWitness } from './routing.js';
 import { SchedulingWitness } from './scheduling.js';
-import { require, type Truth } from './truth.js';
+import type { Truth } from './truth.js';
+import { require } from './violation.js';
 
 /** A request that came twice is told of, and is no fault of ours; nor is a sick device. */
 const blameless: ReadonlySet<string> = new Set(['job.submittedTwice', 'worker.quarantined']);
