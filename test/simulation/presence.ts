@@ -116,6 +116,7 @@ export class NodePresence extends Presence {
     this.steward = new Steward({
       self: member.id,
       nodes: () => this.membership.nodes(),
+      changes: () => this.membership.changes,
       standing: () => this.membership.standing().state,
       patienceMs: leaseMs / 2,
       spaceMs: tickMs,

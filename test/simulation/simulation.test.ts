@@ -1,8 +1,6 @@
-// The simulator in short: many seeds without a violation, the same seed twice with the same trace, and every planted bug
-// found, since a simulator that finds nothing may only be blind.
+// The simulator in short: many seeds without a violation, and the same seed twice with the same trace.
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
-import { bugs } from './bugs.js';
 import { type Report, ranges, runTasks } from './crew.js';
 import { runTask } from './hand.js';
 import { Random } from './random.js';
@@ -55,17 +53,6 @@ describe('a simulated system', () => {
     const reports: Report[] = [];
     await runTasks([task], (report) => reports.push(report));
     assert.equal(reports[0]?.hash, (await runTask(task)).hash);
-  });
-
-  test('every planted bug is found', async () => {
-    const found = new Map<string, string>();
-    const tasks = Object.keys(bugs).map((bug) => ({ from: 1, count: 1000, bug, untilFound: true }));
-    await runTasks(tasks, ({ task, violations: [first] }) => found.set(task.bug, first?.violation ?? ''));
-    assert.ok(found.size >= 34);
-    assert.deepEqual(
-      [...found].filter(([, violation]) => violation === '').map(([bug]) => bug),
-      [],
-    );
   });
 });
 
