@@ -250,6 +250,12 @@ export const settings = {
     600_000,
     'How long a stop waits for what is under way; what is left then ends as NODE_STOPPED.',
   ),
+  lameDuckMs: whole(
+    0,
+    0,
+    600_000,
+    'How long a node with a router that is asked to stop says that it is not ready and answers all the same, for load balancers to notice.',
+  ),
   logLevel: choice('info', ['debug', 'info', 'warn', 'error', 'silent'], 'How much is logged.'),
 } as const satisfies Record<string, Setting<unknown>>;
 

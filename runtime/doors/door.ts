@@ -13,6 +13,10 @@ export type DoorLog = Pick<Log, 'info' | 'warn' | 'error'>;
 export interface Door {
   /** Rejects with a sentence for people when the port can't be had. */
   start(): Promise<{ readonly port: number }>;
+  /** What comes is answered still; clients are asked to use a connection for nothing more, where the protocol has that. */
+  part?(): void;
+  /** No new connection and nothing new on the old ones, where the protocol has clients ask elsewhere then by themselves. */
+  shut?(): void;
   /** Takes nothing new, lets what runs finish for at most `graceMs`, then closes what is left. */
   stop(graceMs: number): Promise<void>;
 }

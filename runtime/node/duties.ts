@@ -50,7 +50,12 @@ export class Duties {
   ): Orders {
     this.member = member;
     this.moved = () => {
-      engine.standAside(this.chart.state === 'vacating' || this.chart.state === 'vacant');
+      const { state } = this.chart;
+      const isLeaving = this.chart.has('draining');
+      const isAway = state === 'vacating' || state === 'vacant';
+      engine.standAside(
+        isLeaving ? 'the node is about to stop' : isAway ? 'the node is drained by order; undrain it' : '',
+      );
       presence?.renew();
     };
     const orders = new Orders({

@@ -71,8 +71,8 @@ export class NodeEngine implements Engine {
   private submitted = 0;
   private submitting = 0;
   private isClosing = false;
-  /** Drained by order: it answers what comes, and says that nothing is to. */
-  private isAside = false;
+  /** Why it says that it is not ready, though it answers what comes; empty while it does not say so. */
+  private asideFor = '';
   private control: 'on' | 'off' = 'on';
   /** The last answer of a worker whose run was counted. */
   private counted: Occasion['heard'] | undefined;
@@ -110,8 +110,8 @@ export class NodeEngine implements Engine {
     this.readinessChanged();
   }
 
-  standAside(isAside: boolean): void {
-    this.isAside = isAside;
+  standAside(reason: string): void {
+    this.asideFor = reason;
     this.readinessChanged();
   }
 
@@ -194,7 +194,7 @@ export class NodeEngine implements Engine {
   }
 
   ready(): boolean {
-    return this.actor.ready && !this.isClosing && !this.isAside && this.supply.behind() === '';
+    return this.actor.ready && !this.isClosing && this.asideFor === '' && this.supply.behind() === '';
   }
 
   get liveJobs(): number {
@@ -203,8 +203,7 @@ export class NodeEngine implements Engine {
 
   unreadyReason(): string {
     if (this.isClosing) return draining.message;
-    if (this.isAside) return 'the node is drained by order; undrain it';
-    return this.actor.unreadyReason() || this.supply.behind();
+    return this.asideFor || this.actor.unreadyReason() || this.supply.behind();
   }
 
   onReadiness(changed: () => void): () => void {

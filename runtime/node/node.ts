@@ -9,12 +9,9 @@ import { Supervisor } from '../../actors/supervisor/supervisor.js';
 import { LocalMembership } from '../../cluster/local.js';
 
 import { memberId } from '../../proto/ids.js';
-import { after, now } from '../clock.js';
+import { after, now, pause } from '../clock.js';
 import type { Config } from '../config/schema.js';
 import type { Supply } from '../distribution/supply.js';
-import type { Door } from '../doors/door.js';
-import { createGrpcDoor } from '../doors/grpc/door.js';
-import { createRestDoor } from '../doors/rest/door.js';
 import { KeyKeeper } from '../keys/keeper.js';
 import type { Log } from '../log.js';
 import { Presence } from '../membership/presence.js';
@@ -27,6 +24,7 @@ import { createPipelines } from './behind.js';
 import { Catalogue } from './catalogue.js';
 import { Duties } from './duties.js';
 import { NodeEngine } from './engine.js';
+import { Entrance } from './entrance.js';
 import { watchJoining } from './joining.js';
 import { Keeper } from './keeper.js';
 import { listedModels } from './listed.js';
@@ -75,8 +73,7 @@ export class Node {
   private supply: Supply | undefined;
   private engine: NodeEngine | undefined;
   private pipelines: Pipelines | undefined;
-  private doors: { readonly name: string; readonly door: Door }[] = [];
-  private readonly openPorts: [string, number][] = [];
+  private readonly entrance: Entrance;
   private routerDrained: () => void = () => {};
   private starting: Promise<void> = Promise.resolve();
   private stopping: Promise<void> | undefined;
@@ -93,6 +90,7 @@ export class Node {
     this.keys = new KeyKeeper(config, plan.pair, log, (word) => this.children.tell(word));
     this.shelf = shelfOf(config, log);
     this.supervisor = new Supervisor(supervisorSettings(config, plan.workerNames));
+    this.entrance = new Entrance(config, log);
     this.duties = new Duties({
       chart: this.chart,
       children: this.children,
@@ -145,9 +143,8 @@ export class Node {
 
   /** Where it can be reached and what it serves, for the person who started it. */
   about(): string {
-    const ports = this.openPorts.map(([name, port]) => `${name} ${this.config.host}:${port}`).join(', ');
     const names = new Set(this.catalogue.models.map((model) => model.name));
-    return `${ports}; models ${[...names].join(', ')}`;
+    return `${this.entrance.about()}; models ${[...names].join(', ')}`;
   }
 
   /** Drains and ends; calling it again waits for the same end. */
@@ -312,17 +309,7 @@ export class Node {
   private async open(): Promise<void> {
     this.watch?.begin();
     if (!this.plan.serves.has('router')) return;
-    const engine = this.engine as NodeEngine;
-    const options = doorOptions(this.config);
-    this.doors = [
-      { name: 'rest', door: createRestDoor(engine, { ...options, port: this.config.httpPort }, this.log) },
-      { name: 'grpc', door: createGrpcDoor(engine, { ...options, port: this.config.grpcPort }, this.log) },
-    ];
-    for (const { name, door } of this.doors) {
-      const { port } = await door.start();
-      this.openPorts.push([name, port]);
-      this.log.info('door.opened', { door: name, host: this.config.host, port });
-    }
+    await this.entrance.open(this.engine as NodeEngine);
   }
 
   private spawn(slot: number, name: string): void {
@@ -347,6 +334,9 @@ export class Node {
     this.log.info('node.draining', {});
     this.duties.tell();
     const handedOver = this.presence?.handedOver();
+    this.entrance.part();
+    if (this.plan.serves.has('router')) await pause(this.config.lameDuckMs);
+    this.entrance.shut();
     this.drainUntil = now() + this.config.drainMs;
     this.engine?.close();
     // What its steps still make of a request are new jobs to the router.
@@ -379,7 +369,7 @@ export class Node {
     if (this.chart.state === 'closing') {
       // A slow client may take for its answer what is left of the patience.
       const graceMs = Math.max(lingerMs, this.drainUntil - now());
-      await Promise.all(this.doors.map(({ door }) => door.stop(graceMs)));
+      await this.entrance.close(graceMs);
       this.chart.move('done');
     }
     if (this.chart.state === 'dismissing') {

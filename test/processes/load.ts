@@ -61,6 +61,11 @@ export class Load {
     return { sent, errors: [...errors, ...more], doubles, unanswered: this.open.size };
   }
 
+  /** The first of what went wrong so far. */
+  get failuresSeen(): readonly string[] {
+    return this.errors;
+  }
+
   get failures(): number {
     return this.failed;
   }

@@ -26,13 +26,19 @@ export function createGrpcDoor(engine: Engine, options: DoorOptions, log: DoorLo
   const health = new Health(engine, floor.models);
   health.addTo(server.native);
   addReflection(server.native);
+  let drained: Promise<void> | undefined;
+  const drain = (): Promise<void> => {
+    drained ??= server.drain();
+    return drained;
+  };
   return {
     start: async () => ({ port: await server.listen() }),
+    // Clients ask for another connection without an error: none of their calls is begun on this one.
+    shut: () => void drain(),
     stop: async (graceMs) => {
       health.stop();
-      const drained = server.drain();
       await within(
-        Promise.race([drained, floor.flight.landed(graceMs).then(() => pause(flushMs))]),
+        Promise.race([drain(), floor.flight.landed(graceMs).then(() => pause(flushMs))]),
         graceMs + flushMs,
       );
       server.close();

@@ -37,6 +37,10 @@ export function createRestDoor(engine: Engine, options: DoorOptions, log: DoorLo
   server.on('clientError', answerFault);
   return {
     start: () => listen(server, options, log),
+    part: () =>
+      server.prependListener('request', (_, response: ServerResponse) => {
+        response.shouldKeepAlive = false;
+      }),
     stop: (graceMs) => stop(server, floor, graceMs),
   };
 }

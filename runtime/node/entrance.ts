@@ -1,0 +1,54 @@
+// The doors of a node, as one: opened together, and left in an order in which no client is sent away that could be answered.
+import type { Config } from '../config/schema.js';
+import type { Door } from '../doors/door.js';
+import { createGrpcDoor } from '../doors/grpc/door.js';
+import { createRestDoor } from '../doors/rest/door.js';
+import type { Log } from '../log.js';
+import type { NodeEngine } from './engine.js';
+import { doorOptions } from './wiring.js';
+
+export class Entrance {
+  private readonly config: Config;
+  private readonly log: Log;
+  private doors: readonly Door[] = [];
+  private readonly ports: string[] = [];
+
+  constructor(config: Config, log: Log) {
+    this.config = config;
+    this.log = log;
+  }
+
+  async open(engine: NodeEngine): Promise<void> {
+    const { config, log } = this;
+    const options = doorOptions(config);
+    const named = [
+      { name: 'rest', door: createRestDoor(engine, { ...options, port: config.httpPort }, log) },
+      { name: 'grpc', door: createGrpcDoor(engine, { ...options, port: config.grpcPort }, log) },
+    ];
+    this.doors = named.map(({ door }) => door);
+    for (const { name, door } of named) {
+      const { port } = await door.start();
+      this.ports.push(`${name} ${config.host}:${port}`);
+      log.info('door.opened', { door: name, host: config.host, port });
+    }
+  }
+
+  /** Where it is, for people. */
+  about(): string {
+    return this.ports.join(', ');
+  }
+
+  /** What comes is answered still, and clients are to come by other connections from now on. */
+  part(): void {
+    for (const door of this.doors) door.part?.();
+  }
+
+  /** Nobody is to come any more. */
+  shut(): void {
+    for (const door of this.doors) door.shut?.();
+  }
+
+  async close(graceMs: number): Promise<void> {
+    await Promise.all(this.doors.map((door) => door.stop(graceMs)));
+  }
+}
