@@ -335,7 +335,8 @@ export class Node {
     this.duties.tell();
     const handedOver = this.presence?.handedOver();
     this.entrance.part();
-    if (this.plan.serves.has('router')) await pause(this.config.lameDuckMs);
+    const { lameDuckMs } = this.config;
+    if (lameDuckMs > 0 && this.plan.serves.has('router')) await pause(lameDuckMs);
     this.entrance.shut();
     this.drainUntil = now() + this.config.drainMs;
     this.engine?.close();

@@ -119,6 +119,7 @@ describe('the commands of the README', () => {
         'node runtime cluster drain worker-a',
         'node runtime cluster undrain worker-a',
         'node runtime cluster remove worker-a',
+        'node runtime --role worker --name worker-a --nats nats://127',
         'node runtime models push examples/models/digits --nats nats:',
         'node runtime models stored --nats nats://127.0.0.1:4222',
         'node runtime models remove digits --nats nats://127.0.0.1:4222',
@@ -282,7 +283,9 @@ describe('the commands of the README', () => {
     const ended = new Promise((resolve) => worker.child.once('exit', resolve));
     assert.match(await order('remove', '--force'), /^worker-a\.\S+ is gone/);
     assert.equal(await ended, 0);
-    for (const one of [core, nats]) assert.equal(await interrupt(one), 0);
+    const again = start(here(commandOf('node runtime --role worker --name worker-a')));
+    await until('its workers serve', () => has(again, 'worker.moved', { to: 'serving' }), 60_000);
+    for (const one of [again, core, nats]) assert.equal(await interrupt(one), 0);
   });
 
   test('nodes with keys find each other over tcp', async () => {

@@ -40,7 +40,9 @@ describe('a rolling restart', () => {
   const named = (name: Name): RunningNode => nodes.get(name) as RunningNode;
 
   before(async () => {
-    const models = new ModelFolder(scratch).simulated('one', { alphaMs: 20 }).simulated('two', { alphaMs: 30 }).folder;
+    const models = new ModelFolder(scratch)
+      .simulated('one', { alphaMs: 20 })
+      .simulated('two', { alphaMs: 30 }).folder;
     const { endpoint: first, ...common } = apart(scratch, models);
     const endpoint = String(first);
     for (const [name, role] of [...Object.entries(kinds), ['extra', 'worker']] as [Name, string][]) {
