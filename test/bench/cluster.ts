@@ -2,8 +2,10 @@
 // cut off from NATS and started again in turn: what clients notice, and how soon all is as it was.
 import { skip } from '../nats/at-hand.js';
 import { Clients, type Tally } from './cluster/clients.js';
+import { type Cuts, cutInTurn } from './cluster/cuts.js';
 import { Fleet } from './cluster/fleet.js';
 import { Losses } from './cluster/losses.js';
+import { skip as noNamespaces } from './cluster/namespaces.js';
 import { loseNats, type Outage } from './cluster/outages.js';
 import { type Restarts, restartAll, type Stage, strikeInTurn } from './cluster/rounds.js';
 import { type Args, median, quantile, say } from './figures.js';
@@ -13,16 +15,27 @@ export const about =
 export const flags = {
   rounds: 'rounds of one SIGKILL and one SIGSTOP each, in turn (20)',
   'outage-s': 'seconds for which all of NATS is gone (60)',
-  only: 'only these parts: rounds, outages, restarts (all)',
+  cuts: 'partitions of the network, where this is root (12)',
+  only: 'only these parts: rounds, outages, restarts, cuts (all)',
 };
 
 const size = { nats: 3, routers: 2, schedulers: 2, workers: 4 } as const;
 const counts = { unary: 3, rest: 1, streamed: 2 };
-const parts = ['rounds', 'outages', 'restarts'] as const;
+const parts = ['rounds', 'outages', 'restarts', 'cuts'] as const;
 
 export async function run(args: Args): Promise<Record<string, number>> {
   if (skip !== false) throw new Error(skip);
   const wanted = partsOf(args.text('only', parts.join()));
+  const figures = wanted.size === 1 && wanted.has('cuts') ? {} : await strike(args, wanted);
+  if (!wanted.has('cuts')) return figures;
+  if (noNamespaces !== false) {
+    say(`  no network is parted: ${noNamespaces}`);
+    return figures;
+  }
+  return { ...figures, ...figuresOfCuts(await cutInTurn(args.number('cuts', 12), say)) };
+}
+
+async function strike(args: Args, wanted: ReadonlySet<string>): Promise<Record<string, number>> {
   const fleet = await Fleet.start(size);
   try {
     const losses = new Losses();
@@ -40,7 +53,7 @@ export async function run(args: Args): Promise<Record<string, number>> {
     const restarts = wanted.has('restarts') ? await restartAll(stage) : undefined;
     const tally = await clients.stop();
     for (const error of clients.errors) say(`  error: ${error}`);
-    return figures(tally, losses, outages, restarts);
+    return figuresOf(tally, losses, outages, restarts);
   } finally {
     await fleet.remove();
   }
@@ -53,7 +66,7 @@ function partsOf(given: string): ReadonlySet<string> {
   return new Set(wanted);
 }
 
-function figures(
+function figuresOf(
   tally: Tally,
   { killMs, stopMs }: Losses,
   outages: readonly Outage[],
@@ -81,5 +94,15 @@ function figures(
         }),
     moved: tally.moved,
     requests: tally.sent,
+  };
+}
+
+function figuresOfCuts({ errors, doubles, redispatchMs, healedMs }: Cuts): Record<string, number> {
+  say(`  re-dispatched: ${redispatchMs.length} jobs after a cut`);
+  return {
+    partitionErrors: errors,
+    partitionDoubles: doubles,
+    redispatchCutP99Ms: quantile(redispatchMs, 0.99),
+    partitionHealedMs: Math.max(...healedMs),
   };
 }
