@@ -255,6 +255,17 @@ describe('models that a cluster shares', { skip }, () => {
     assert.equal((await client.infer(rowOf('shared', 7))).code, 'MODEL_UNKNOWN');
     assert.deepEqual((await load.stop()).errors, []);
   });
+
+  test('a store that has lost what it had takes nothing away, and is told of', async () => {
+    const [server] = servers.servers;
+    await server?.kill();
+    server?.loseData();
+    await server?.start();
+    const { keys } = await core.event('store.forgot');
+    assert.ok((keys as string[]).includes('torn.1'), String(keys));
+    await answers('torn');
+    assert.equal(await command('stored'), 'the store has no models');
+  });
 });
 
 function bytesIn(folder: string): number {
