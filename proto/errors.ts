@@ -14,6 +14,7 @@ export const grpcStatus = {
   INVALID_ARGUMENT: 3,
   DEADLINE_EXCEEDED: 4,
   NOT_FOUND: 5,
+  PERMISSION_DENIED: 7,
   RESOURCE_EXHAUSTED: 8,
   ABORTED: 10,
   UNIMPLEMENTED: 12,
@@ -29,6 +30,12 @@ export const errors = {
   MODEL_UNAVAILABLE: row(true, 'UNAVAILABLE', 503, 'The model is in the repository but could not be loaded.'),
   PATH_UNKNOWN: row(false, 'NOT_FOUND', 404, 'Nothing is served under that path.'),
   METHOD_WRONG: row(false, 'UNIMPLEMENTED', 405, 'The path exists but takes another HTTP method.'),
+  ORIGIN_FOREIGN: row(
+    false,
+    'PERMISSION_DENIED',
+    403,
+    'A web page of another origin may not change what runs here.',
+  ),
   PAYLOAD_TOO_LARGE: row(
     false,
     'RESOURCE_EXHAUSTED',

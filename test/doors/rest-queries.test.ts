@@ -104,6 +104,25 @@ test('models are loaded and unloaded by name', async () => {
   assert.deepEqual(scene.engine.acts, [...Array(3).fill('load digits'), ...Array(3).fill('unload digits')]);
 });
 
+test('what changes the node is not done for web pages of elsewhere, and is for programs and its own', async () => {
+  scene.engine.acts.length = 0;
+  const path = '/v2/repository/models/digits/unload';
+  const own = `http://127.0.0.1:${scene.port}`;
+  for (const headers of [
+    { origin: 'https://elsewhere.example' },
+    { origin: 'null' },
+    { origin: own, 'sec-fetch-site': 'same-site' },
+    { 'sec-fetch-site': 'cross-site' },
+  ]) {
+    const { status, json } = await scene.post(path, '{}', headers);
+    assert.equal(status, 403);
+    assert.match(json.error, /^a web page of .* may not ask this/);
+  }
+  assert.deepEqual(scene.engine.acts, []);
+  for (const headers of [{}, { origin: own }, { origin: own, 'sec-fetch-site': 'same-origin' }])
+    assert.equal((await scene.post(path, '{}', headers)).status, 200);
+});
+
 const elsewhere: readonly [string, string, number, RegExp][] = [
   ['GET', '/', 404, /nothing is served under "\/"; the API begins at \/v2/],
   ['GET', '/v2/nope', 404, /nothing is served/],

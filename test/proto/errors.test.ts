@@ -25,6 +25,7 @@ describe('the error table', () => {
       INVALID_ARGUMENT: 3,
       DEADLINE_EXCEEDED: 4,
       NOT_FOUND: 5,
+      PERMISSION_DENIED: 7,
       RESOURCE_EXHAUSTED: 8,
       ABORTED: 10,
       UNIMPLEMENTED: 12,
