@@ -1,5 +1,5 @@
-// Fetches one version out of the store: each part is looked at before it counts, what is there from before is kept, and what goes
-// wrong is said by name.
+// Fetches one version out of the store: each part is looked at before it counts, what is there from before is kept, nodes that
+// share a folder take turns, and what goes wrong is said by name.
 import { type FileHandle, mkdir, open } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { bytesOf, type Manifest, type ManifestFile } from '../../cluster/manifest.js';
@@ -7,6 +7,7 @@ import type { Parts } from '../../cluster/parts.js';
 import { after, pause } from '../clock.js';
 import type { Log } from '../log.js';
 import type { Cache } from './cache.js';
+import { Claim, type ClaimTimes } from './claim.js';
 import { digestBytes, digestStretch } from './digest.js';
 
 export interface Fetch {
@@ -17,6 +18,7 @@ export interface Fetch {
   readonly log: Log;
   /** Nobody wants it any more. */
   readonly givenUp: AbortSignal;
+  readonly claimTimes?: ClaimTimes;
 }
 
 export interface Fetched {
@@ -48,12 +50,23 @@ export async function fetchVersion(fetch: Fetch): Promise<Fetched> {
   if (await cache.has(manifest)) return { folder, ...about };
   try {
     await cache.begin(manifest);
-    for (const file of manifest.files) about.fetchedParts += await fetchFile(fetch, folder, file);
-    await cache.finish(manifest);
+    const claim = await Claim.on(folder, () => doneElsewhere(fetch), fetch.claimTimes);
+    if (claim === undefined) return { folder, ...about };
+    try {
+      for (const file of manifest.files) about.fetchedParts += await fetchFile(fetch, folder, file);
+      await cache.finish(manifest);
+    } finally {
+      await claim.release();
+    }
   } catch (fault) {
     throw toldOf(fault, manifest, folder);
   }
   return { folder, ...about };
+}
+
+async function doneElsewhere({ manifest, cache, givenUp }: Fetch): Promise<boolean> {
+  stopIf(givenUp);
+  return cache.has(manifest);
 }
 
 async function fetchFile(fetch: Fetch, folder: string, told: ManifestFile): Promise<number> {

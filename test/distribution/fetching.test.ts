@@ -8,6 +8,7 @@ import { type Manifest, manifestKey, readManifest, writeManifest } from '../../c
 import { MemoryStoreServer } from '../../cluster/memory.js';
 import type { Parts } from '../../cluster/parts.js';
 import { Cache } from '../../runtime/distribution/cache.js';
+import type { ClaimTimes } from '../../runtime/distribution/claim.js';
 import { manifestOf, partBytes } from '../../runtime/distribution/contents.js';
 import { Depot } from '../../runtime/distribution/depot.js';
 import { type Fetched, fetchVersion } from '../../runtime/distribution/fetching.js';
@@ -41,9 +42,11 @@ function fetch(
   cache: Cache,
   from: Partial<Parts> = {},
   givenUp = new AbortController().signal,
+  claimTimes?: ClaimTimes,
 ): Promise<Fetched> {
   const store: Parts = { ...whole(parts), ...from };
-  return fetchVersion({ manifest, cache, parts: () => store, log, givenUp });
+  const times = claimTimes === undefined ? {} : { claimTimes };
+  return fetchVersion({ manifest, cache, parts: () => store, log, givenUp, ...times });
 }
 
 function whole(store: Parts): Parts {
@@ -91,6 +94,35 @@ test('what was interrupted goes on with what is there', async () => {
   const { folder, fetchedParts } = await fetch(cache);
   assert.equal(fetchedParts, 2);
   assert.ok(weightsIn(folder).equals(weights));
+});
+
+test('of several that fetch into one folder at once one does, and nobody writes what another has completed', async () => {
+  const cache = newCache();
+  let asked = 0;
+  const counted = (name: string, signal: AbortSignal): Promise<Uint8Array | undefined> => {
+    asked++;
+    return parts.get(name, signal);
+  };
+  const all = await Promise.all(Array.from({ length: 4 }, () => fetch(cache, { get: counted })));
+  assert.equal(asked, 5);
+  assert.deepEqual(all.map(({ fetchedParts }) => fetchedParts).sort(), [0, 0, 0, 5]);
+});
+
+test('what was being fetched by one that was killed is taken over', async () => {
+  const cache = newCache();
+  writeFileSync(join(await cache.begin(manifest), '.fetching'), '7');
+  const claimTimes = { renewMs: 20, silentMs: 60, lookMs: 10 };
+  const { fetchedParts } = await fetch(cache, {}, new AbortController().signal, claimTimes);
+  assert.equal(fetchedParts, 5);
+});
+
+test('who waits for another to fetch it and gives up is not kept waiting', async () => {
+  const cache = newCache();
+  writeFileSync(join(await cache.begin(manifest), '.fetching'), '7');
+  const stop = new AbortController();
+  const fetched = fetch(cache, {}, stop.signal);
+  stop.abort();
+  await assert.rejects(fetched, /it is not wanted here any more/);
 });
 
 test('a part that comes corrupt is fetched again; one that stays so is told', async () => {
