@@ -14,10 +14,10 @@ describe('a cluster of two routers, two schedulers and two workers under load', 
   before(async () => {
     const fleet = await Fleet.start({ nats: 1, routers: 2, schedulers: 2, workers: 2 });
     const losses = new Losses();
-    const struck: Stage['struck'] = new Set();
+    const struck: Stage['struck'] = new Map();
     const clients = new Clients(fleet.of('router'), {
       counts: { unary: 2, rest: 1, streamed: 2 },
-      mayBreak: (router) => struck.has(router),
+      forgives: (router) => struck.get(router) ?? 'nothing',
       told: (told) => losses.told(told),
     }).start();
     stage = { fleet, clients, losses, struck, say: () => {} };
@@ -34,9 +34,9 @@ describe('a cluster of two routers, two schedulers and two workers under load', 
   /** All is answered rightly so far, and goes on being answered. */
   async function serves(): Promise<void> {
     const { clients } = stage;
-    const { answered } = clients.look();
-    await until('answers', () => clients.look().answered >= answered + 30);
-    const { errors, lost, doubles } = clients.look();
+    const { answered } = clients.now();
+    await until('answers', () => clients.now().answered >= answered + 30);
+    const { errors, lost, doubles } = clients.now();
     assert.deepEqual(
       { errors, lost, doubles },
       { errors: 0, lost: 0, doubles: 0 },

@@ -1,5 +1,6 @@
 // Clients that know both routers, by gRPC, by streams and by REST: whoever's connection breaks because its router was struck
-// asks the other. Everything else that is not the one right answer is an error, and is counted as such.
+// asks the other. Those by streams and REST look who is ready, as a load balancer does. Everything else that is not the one
+// right answer is an error, and is counted as such.
 import { Agent, request } from 'node:http';
 import { GrpcClient, type InferStream, rowOf, type Told } from '../../processes/client.js';
 import { pause } from '../../processes/harness.js';
@@ -24,16 +25,25 @@ export interface Tally {
   moved: number;
 }
 
+/**
+ * What a client may bear from a router by asking the other one. Of one that was killed: that the connection breaks. Of one
+ * that was asked to end: only that it takes no connection, so that nothing was asked of it.
+ */
+export type Forgiven = 'nothing' | 'refused' | 'broken';
+
 interface Options {
   readonly counts: ClientCounts;
-  /** Whether connections to that router may break now. */
-  readonly mayBreak: (router: Place) => boolean;
+  readonly forgives: (router: Place) => Forgiven;
   readonly told: (told: Told) => void;
 }
 
+type Ask = (door: Door, model: string, value: number) => Promise<Outcome>;
+
 type Outcome =
   | { readonly type: 'answered'; readonly value: number }
-  /** The connection broke, or the router takes nothing new. */
+  /** No connection could be made. */
+  | { readonly type: 'refused'; readonly why: string }
+  /** The connection broke before the answer came. */
   | { readonly type: 'broken'; readonly why: string }
   | { readonly type: 'wrong'; readonly why: string };
 
@@ -47,8 +57,7 @@ const shunMs = 500;
 const againMs = 150;
 const triesMax = 10;
 const errorsKept = 12;
-/** A router that goes, or that has just come and does not say yet that it is ready. */
-const takesNothing: ReadonlySet<string> = new Set(['DRAINING', 'MODEL_UNAVAILABLE']);
+const lookMs = 100;
 
 /** One router, as its clients see it. */
 interface Door {
@@ -56,6 +65,7 @@ interface Door {
   readonly grpc: GrpcClient;
   readonly agent: Agent;
   shunnedUntil: number;
+  isReady: boolean;
   stream: Conversation | undefined;
 }
 
@@ -75,6 +85,7 @@ export class Clients {
       grpc: new GrpcClient(Number(place.options.flags['grpc-port']), place.address),
       agent: new Agent({ keepAlive: true, maxSockets: 64 }),
       shunnedUntil: 0,
+      isReady: true,
       stream: undefined,
     }));
   }
@@ -82,10 +93,10 @@ export class Clients {
   start(): this {
     const { unary, rest, streamed } = this.options.counts;
     for (const home of this.doors) {
-      for (let n = 0; n < unary; n++) this.loops.push(this.loop(home, (...asked) => this.byGrpc(...asked)));
+      this.loops.push(this.look(home));
+      for (let n = 0; n < unary; n++) this.loops.push(this.loop(home, this.byGrpc));
       for (let n = 0; n < rest; n++) this.loops.push(this.loop(home, byRest));
-      for (let n = 0; n < streamed; n++)
-        this.loops.push(this.loop(home, (...asked) => this.byStream(...asked)));
+      for (let n = 0; n < streamed; n++) this.loops.push(this.loop(home, this.byStream));
     }
     return this;
   }
@@ -96,7 +107,7 @@ export class Clients {
     return Object.fromEntries(keys.map((key) => [key, this.tally[key] - before[key]])) as unknown as Tally;
   }
 
-  look(): Tally {
+  now(): Tally {
     return { ...this.tally };
   }
 
@@ -108,30 +119,32 @@ export class Clients {
       grpc.close();
       agent.destroy();
     }
-    return this.look();
+    return this.now();
   }
 
-  private async loop(
-    home: Door,
-    ask: (door: Door, model: string, value: number) => Promise<Outcome>,
-  ): Promise<void> {
+  private async look(door: Door): Promise<void> {
+    while (!this.isStopping) {
+      // A machine without time for an answer is not one that goes.
+      door.isReady = (await door.place.node.isReady().catch(() => undefined)) ?? door.isReady;
+      await pause(lookMs);
+    }
+  }
+
+  private async loop(home: Door, ask: Ask): Promise<void> {
     while (!this.isStopping) {
       await this.once(home, ask);
       await pause(betweenMs);
     }
   }
 
-  private async once(
-    home: Door,
-    ask: (door: Door, model: string, value: number) => Promise<Outcome>,
-  ): Promise<void> {
+  private async once(home: Door, ask: Ask): Promise<void> {
     const { tally } = this;
     const value = ++this.number;
     const model = models[value % models.length] as string;
     tally.sent++;
-    let door = this.fit(home);
+    let door = this.fit(home, ask);
     for (let tries = 1; ; tries++) {
-      const mayBreak = this.options.mayBreak(door.place);
+      const before = this.options.forgives(door.place);
       const outcome = await orLost(ask(door, model, value));
       if (outcome === 'lost') {
         tally.lost++;
@@ -142,7 +155,7 @@ export class Clients {
         tally.answered++;
         return;
       }
-      const isForgiven = outcome.type === 'broken' && (mayBreak || this.options.mayBreak(door.place));
+      const isForgiven = [before, this.options.forgives(door.place)].some((by) => bears(by, outcome));
       if (!isForgiven || tries >= triesMax)
         return this.fail(`${outcome.why} (${door.place.name}, try ${tries})`);
       if (tries === 1) tally.moved++;
@@ -152,8 +165,11 @@ export class Clients {
     }
   }
 
-  private fit(home: Door): Door {
-    return home.shunnedUntil > performance.now() ? this.other(home) : home;
+  /** Unary calls over gRPC are told by the connection where to go. */
+  private fit(home: Door, ask: Ask): Door {
+    const other = this.other(home);
+    if (home.shunnedUntil > performance.now()) return other;
+    return ask === this.byGrpc || home.isReady || !other.isReady ? home : other;
   }
 
   private other(door: Door): Door {
@@ -165,21 +181,29 @@ export class Clients {
     if (this.errors.length < errorsKept) this.errors.push(`${new Date().toISOString().slice(11, 23)} ${why}`);
   }
 
-  private async byGrpc(door: Door, model: string, value: number): Promise<Outcome> {
+  private readonly byGrpc: Ask = async (door, model, value) => {
     const told = await door.grpc.infer({ ...rowOf(model, value), deadlineMs });
     this.options.told(told);
     if (told.status === 'OK') return { type: 'answered', value: told.values[0] ?? Number.NaN };
     const why = `${told.status} ${told.code} ${told.message} after ${told.path}`;
-    const isBroken = takesNothing.has(told.code) || (told.code === '' && told.status !== 'DEADLINE_EXCEEDED');
-    return { type: isBroken ? 'broken' : 'wrong', why };
-  }
+    return { type: told.code === '' && told.status === 'UNAVAILABLE' ? breakOf(told.message) : 'wrong', why };
+  };
 
-  private byStream(door: Door, model: string, value: number): Promise<Outcome> {
+  private readonly byStream: Ask = (door, model, value) => {
     if (door.stream === undefined || door.stream.isOver) {
       door.stream = new Conversation(door.grpc, () => this.tally.doubles++);
     }
     return door.stream.ask(model, value);
-  }
+  };
+}
+
+function bears(by: Forgiven, { type }: Outcome): boolean {
+  return type === 'refused' ? by !== 'nothing' : type === 'broken' && by === 'broken';
+}
+
+/** Of a call over gRPC that came to no answer: whether it had a connection. */
+function breakOf(fault: string): 'refused' | 'broken' {
+  return /ECONNREFUSED|No connection established/.test(fault) ? 'refused' : 'broken';
 }
 
 /** One stream: each question has one answer, and what comes after that is one too many. */
@@ -193,11 +217,7 @@ class Conversation {
       this.open.delete(id);
       if (done === undefined) isDouble();
       else if (error === '') done({ type: 'answered', value: values[0] ?? Number.NaN });
-      else
-        done({
-          type: /shutting down|draining|MODEL_UNAVAILABLE/.test(error) ? 'broken' : 'wrong',
-          why: error,
-        });
+      else done({ type: 'wrong', why: error });
     };
     this.stream = client.stream(hear, () => this.break());
   }
@@ -220,8 +240,8 @@ class Conversation {
   }
 
   private break(): void {
-    const why = `the stream broke: ${this.stream.fault()}`;
-    for (const done of this.open.values()) done({ type: 'broken', why });
+    const fault = this.stream.fault();
+    for (const done of this.open.values()) done({ type: breakOf(fault), why: `the stream broke: ${fault}` });
     this.open.clear();
   }
 }
@@ -233,7 +253,8 @@ function byRest({ place, agent }: Door, model: string, value: number): Promise<O
     inputs: [{ name: 'x', datatype: 'FP32', shape, data: [...data] }],
   });
   return new Promise((resolve) => {
-    const broken = (fault: Error): void => resolve({ type: 'broken', why: `REST: ${fault.message}` });
+    const broken = ({ code, message }: NodeJS.ErrnoException): void =>
+      resolve({ type: code === 'ECONNREFUSED' ? 'refused' : 'broken', why: `REST: ${message}` });
     const asked = request(
       {
         host: place.address,
@@ -250,8 +271,7 @@ function byRest({ place, agent }: Door, model: string, value: number): Promise<O
         answer.on('end', () => {
           const text = Buffer.concat(parts).toString();
           if (answer.statusCode !== 200) {
-            const type = takesNothing.has(String(answer.headers['signalbox-code'])) ? 'broken' : 'wrong';
-            return resolve({ type, why: `REST: ${answer.statusCode} ${text.slice(0, 400)}` });
+            return resolve({ type: 'wrong', why: `REST: ${answer.statusCode} ${text.slice(0, 400)}` });
           }
           const said = JSON.parse(text) as { outputs: { data: number[] }[] };
           resolve({ type: 'answered', value: said.outputs[0]?.data[0] ?? Number.NaN });

@@ -26,7 +26,7 @@ export async function cutInTurn(rounds: number, say: (line: string) => void): Pr
   const fleet = await Fleet.start(size, {}, ground);
   try {
     const losses = new Losses();
-    const options = { counts, mayBreak: () => false, told: losses.told.bind(losses) };
+    const options = { counts, forgives: () => 'nothing' as const, told: losses.told.bind(losses) };
     const clients = new Clients(fleet.of('router'), options).start();
     const healedMs: number[] = [];
     for (let round = 0; round < rounds; round++) {
@@ -39,6 +39,7 @@ export async function cutInTurn(rounds: number, say: (line: string) => void): Pr
       part(ground, fleet, place);
       await pause(lastsMs);
       heal(ground, fleet, place);
+      losses.over(place);
       const at = performance.now();
       await fleet.whole(healMs);
       if (kind === 'worker')

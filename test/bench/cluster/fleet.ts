@@ -62,6 +62,8 @@ export const models = ['north', 'east', 'south', 'west'] as const;
 /** Long enough that whoever is struck holds something, and so short that nobody waits long for a worker that runs. */
 const cost = { alphaMs: 12, betaMs: 1, rowsMax: 4 };
 const startMs = 60_000;
+/** Clients look ten times as often who is ready. */
+const lameDuckMs = 1000;
 let fleets = 0;
 
 export class Fleet {
@@ -178,6 +180,7 @@ async function placeOf(kind: Kind, number: number, common: Flags, room: Room): P
   }
   if (kind === 'router') {
     flags.host = address;
+    flags['lame-duck-ms'] = lameDuckMs;
     flags['http-port'] = await room.port();
     flags['grpc-port'] = await room.port();
   }

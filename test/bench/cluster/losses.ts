@@ -6,11 +6,11 @@ import type { Place } from './fleet.js';
 interface Strike {
   readonly at: number;
   readonly name: string;
-  readonly way: 'SIGKILL' | 'SIGSTOP';
+  readonly way: 'SIGKILL' | 'SIGSTOP' | 'SIGTERM';
+  /** What the node was given after it was lost to something else. */
+  overAt: number;
 }
 
-/** After it a job of that node was lost to something else. */
-const longestMs = 4000;
 const busyMs = 400;
 
 export class Losses {
@@ -20,7 +20,13 @@ export class Losses {
   private readonly answeredAt = new Map<string, number>();
 
   struck({ name }: Place, way: Strike['way'], at: number): void {
-    this.strikes.push({ at, name, way });
+    this.strikes.push({ at, name, way, overAt: Number.POSITIVE_INFINITY });
+  }
+
+  /** It is as it was. */
+  over({ name }: Place): void {
+    const strike = this.strikes.findLast((one) => one.name === name);
+    if (strike !== undefined) strike.overAt = performance.now();
   }
 
   /** Workers whose node's name this is have answered of late. */
@@ -40,10 +46,10 @@ export class Losses {
     for (const [index, step] of steps.entries()) {
       // Who only waited at a scheduler waits on at the next one.
       const next = steps.slice(index).find(({ state }) => state === 'assigned' || step.state === 'queued');
-      const strike = this.strikes.findLast(({ at }) => at < hereAt(step));
-      if (next === undefined || strike === undefined || !isLossOf(strike, step)) continue;
-      const tookMs = hereAt(next) - strike.at;
-      if (tookMs < longestMs) (strike.way === 'SIGKILL' ? this.killMs : this.stopMs).push(tookMs);
+      const strike = this.strikes.findLast((one) => one.at < hereAt(step) && isLossOf(one, step));
+      if (next === undefined || strike === undefined || strike.way === 'SIGTERM') continue;
+      if (hereAt(steps[index - 1] ?? step) > strike.overAt) continue;
+      (strike.way === 'SIGKILL' ? this.killMs : this.stopMs).push(hereAt(next) - strike.at);
     }
     if (told.status !== 'OK') return;
     const worker = steps.findLast(({ state }) => state === 'assigned')?.why;
@@ -55,5 +61,5 @@ export class Losses {
 /** A job that its worker lost, or one that waited at a scheduler. */
 function isLossOf({ name }: Strike, { state, why }: PathStep): boolean {
   if (state === 'retrying') return why.startsWith(`${name}-worker-`) && /killed|silent|unknown/.test(why);
-  return state === 'queued' && why.startsWith(`${name}.`);
+  return state === 'queued' && why.startsWith(`${name}.`) && why.endsWith('was lost');
 }

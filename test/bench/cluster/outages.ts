@@ -50,7 +50,7 @@ async function lose(
   { fleet, clients, say }: Stage,
   { what, servers, lastsMs, loses }: Plan,
 ): Promise<Outage> {
-  const before = clients.look();
+  const before = clients.now();
   await Promise.all(servers.map((server) => server.kill()));
   await pause(lastsMs);
   for (const server of loses) server.loseData();

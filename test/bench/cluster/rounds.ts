@@ -2,7 +2,7 @@
 // before all are whole.
 import type { NatsServer } from '../../nats/server.js';
 import { pause, until } from '../../processes/harness.js';
-import type { Clients } from './clients.js';
+import type { Clients, Forgiven } from './clients.js';
 import type { Fleet, Place } from './fleet.js';
 import type { Losses } from './losses.js';
 
@@ -10,8 +10,8 @@ export interface Stage {
   readonly fleet: Fleet;
   readonly clients: Clients;
   readonly losses: Losses;
-  /** Routers whose connections may break now. */
-  readonly struck: Set<Place>;
+  /** What clients bear from routers now; from those that are not in it, nothing. */
+  readonly struck: Map<Place, Forgiven>;
   /** Hears on the way what is done. */
   readonly say: (line: string) => void;
 }
@@ -42,11 +42,12 @@ export async function strikeInTurn(stage: Stage, round: number): Promise<void> {
 export async function kill(stage: Stage, place: Place): Promise<void> {
   const { fleet, losses, struck } = stage;
   await busy(stage, place);
-  if (place.kind === 'router') struck.add(place);
+  if (place.kind === 'router') struck.set(place, 'broken');
   const at = fleet.strike(place, 'SIGKILL');
   losses.struck(place, 'SIGKILL', at);
   await fleet.again(place);
   await fleet.whole();
+  losses.over(place);
   forgive(stage, place);
   stage.say(`  killed ${place.name}; whole after ${Math.round(performance.now() - at)} ms`);
 }
@@ -57,6 +58,7 @@ export async function freeze(stage: Stage, place: Place): Promise<void> {
   losses.struck(place, 'SIGSTOP', fleet.strike(place, 'SIGSTOP'));
   await pause(frozenMs);
   fleet.strike(place, 'SIGCONT');
+  losses.over(place);
   stage.say(`  froze ${place.name} for ${frozenMs} ms`);
 }
 
@@ -75,10 +77,13 @@ export interface Restarts {
   readonly usefulMs: readonly number[];
 }
 
-/** Each node in turn is asked to end, as for a new version of it, and started again. */
+/**
+ * Each node in turn is asked to end, as for a new version of it, and started again. Whatever fails is an error but this: while
+ * a router is gone it takes no connection, and who is refused one asks the other router.
+ */
 export async function restartAll(stage: Stage): Promise<Restarts> {
   const { fleet, clients } = stage;
-  const before = clients.look();
+  const before = clients.now();
   const drainMs: number[] = [];
   const usefulMs: number[] = [];
   for (const place of fleet.places) {
@@ -93,8 +98,9 @@ export async function restartAll(stage: Stage): Promise<Restarts> {
 /** Until it has ended, and, of a worker, from its start until its first answer. */
 export async function restart(stage: Stage, place: Place): Promise<{ drainMs: number; usefulMs?: number }> {
   const { fleet, losses, struck } = stage;
-  if (place.kind === 'router') struck.add(place);
+  if (place.kind === 'router') struck.set(place, 'refused');
   const at = performance.now();
+  losses.struck(place, 'SIGTERM', at);
   const { code } = await place.node.stop();
   const drainMs = performance.now() - at;
   if (code !== 0) throw new Error(`${place.name} ended with ${code}: ${place.node.tail()}`);
