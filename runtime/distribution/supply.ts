@@ -1,13 +1,7 @@
 // What a node has of the models that its cluster shares: it watches the store, decides with what it sees of the others which of
 // them its workers are to have, fetches those, and lets go what others have by now or nobody wants any more.
 import { type Manifest, manifestKey, readManifest, shortDigest } from '../../cluster/manifest.js';
-import {
-  type Holding,
-  type HoldingState,
-  holdersOf,
-  isCovered,
-  whyNowhere,
-} from '../../cluster/placement.js';
+import { type Holding, holdersOf, isCovered, whyNowhere } from '../../cluster/placement.js';
 import type { NodeRecord } from '../../cluster/record.js';
 import type { ConnectionEvents, PartsConnection } from '../../cluster/store.js';
 import { type MemberId, modelKey } from '../../proto/ids.js';
@@ -17,6 +11,7 @@ import { editionOf, type ModelEntry } from '../models/entry.js';
 import type { Shelf } from '../models/shelf.js';
 import { Cache } from './cache.js';
 import { fetchVersion } from './fetching.js';
+import { editionIn, type Held, newlyHeld } from './held.js';
 import { Line } from './line.js';
 
 export interface SupplyOptions {
@@ -40,19 +35,6 @@ export interface SupplyOptions {
   announce(): void;
   /** What this node says of itself has changed. */
   changed(): void;
-}
-
-interface Held {
-  readonly manifest: Manifest;
-  readonly givenUp: AbortController;
-  state: HoldingState | 'idle' | 'waiting';
-  reason: string;
-  /** Its workers are to have it. */
-  isPlaced: boolean;
-  /** As it was found after it was fetched. */
-  entry: ModelEntry | undefined;
-  retryAt: number;
-  failures: number;
 }
 
 const tickMs = 1000;
@@ -115,9 +97,10 @@ export class Supply {
     await this.line.stop();
   }
 
-  /** Workers of other nodes have it: those of this one are not to load it. */
+  /** Workers of other nodes have it: those of this one are not to load it. What a node has of its own it keeps. */
   isElsewhere(entry: ModelEntry): boolean {
-    return this.away.size > 0 && this.away.has(modelKey(entry.name, editionOf(entry)));
+    if (this.away.size === 0 || !this.away.has(modelKey(entry.name, editionOf(entry)))) return false;
+    return !this.options.shelf.isOwn(entry);
   }
 
   /** Why this node does not know yet all that it is to answer for; empty when it does. */
@@ -129,7 +112,7 @@ export class Supply {
   /** Why no workers have it yet, for people; empty for what is not out of the store. */
   whyNowhere(model: string, version: string): string {
     const manifest = this.manifests.get(manifestKey(model, version));
-    if (manifest === undefined || this.options.shelf.isOwn(model, version)) return '';
+    if (manifest === undefined || this.options.shelf.hasOwn(model, version)) return '';
     const { own, others } = this.options.nodes();
     return whyNowhere(manifest, [own, ...others]);
   }
@@ -248,10 +231,16 @@ export class Supply {
 
   /** How far workers are with it. */
   private look(held: Held, entry: ModelEntry): void {
-    const { model, version } = held.manifest;
-    const passedOver = this.options.shelf.isOwn(model, version);
-    if (passedOver) return this.fail(held, 'the node has this version in its own --models, which goes first');
+    const { model, version, digest } = held.manifest;
+    const passedOver = this.options.shelf.passesOver(model, version, shortDigest(digest));
+    if (passedOver)
+      return this.fail(
+        held,
+        'the node has this version with other content in its own --models, which goes first',
+      );
     if (entry.state !== 'available') return this.fail(held, entry.reason);
+    // Its workers are not to have it: what was said when they were stays for a while.
+    if (held.state === 'failed' && !held.isPlaced && now() < held.retryAt) return;
     const loaded = this.options.loadedAt(entry);
     if (loaded === undefined) held.state = 'loading';
     else if (loaded.ready) held.state = 'ready';
@@ -376,22 +365,4 @@ export class Supply {
     this.said = said;
     this.options.changed();
   }
-}
-
-function newlyHeld(manifest: Manifest): Held {
-  return {
-    manifest,
-    givenUp: new AbortController(),
-    state: 'idle',
-    reason: '',
-    isPlaced: false,
-    entry: undefined,
-    retryAt: 0,
-    failures: 0,
-  };
-}
-
-/** As every node calls it. */
-function editionIn({ version, digest }: Manifest): string {
-  return `${version}+${shortDigest(digest)}`;
 }

@@ -1,6 +1,6 @@
 // Where a node has its models from: its own folder, and what it has fetched out of the store of its cluster. Of a version that is
 // in both the own one counts.
-import { dirname, join } from 'node:path';
+import { dirname, join, resolve, sep } from 'node:path';
 import type { Log } from '../log.js';
 import type { Contents } from './contents.js';
 import type { ModelEntry } from './entry.js';
@@ -18,7 +18,9 @@ export class Shelf {
   private readonly log: Log;
   private readonly contents: Contents | undefined;
   private readonly fetched = new Map<string, Map<string, Fetched>>();
-  private readonly inBoth = new Set<string>();
+  /** Versions that are in both, with what the own one is. */
+  private readonly inBoth = new Map<string, string>();
+  private readonly told = new Set<string>();
 
   /** With `contents` what is in the own folder is named by what is in it too. */
   constructor(folder: string, log: Log, contents?: Contents) {
@@ -39,9 +41,19 @@ export class Shelf {
     return versions?.get(version)?.content === content && versions.delete(version);
   }
 
+  /** It lies in the own folder. */
+  isOwn({ folder }: Pick<ModelEntry, 'folder'>): boolean {
+    return resolve(folder).startsWith(resolve(this.folder) + sep);
+  }
+
   /** The version is in both, and the own one counts. */
-  isOwn(model: string, version: string): boolean {
+  hasOwn(model: string, version: string): boolean {
     return this.inBoth.has(`${model}:${version}`);
+  }
+
+  /** The own one counts, and is something else than that. */
+  passesOver(model: string, version: string, content: string): boolean {
+    return (this.inBoth.get(`${model}:${version}`) ?? content) !== content;
   }
 
   /** Every version of the model as it is now; undefined where there is none. */
@@ -49,11 +61,14 @@ export class Shelf {
     const own = await this.named((await scanOne(this.folder, model)) ?? []);
     const entries = [...own];
     for (const [version, { folder, content }] of this.fetched.get(model) ?? []) {
-      if (own.some((entry) => entry.version === version)) {
-        this.tell(model, version, folder);
+      const counts = own.find((entry) => entry.version === version);
+      if (counts !== undefined) {
+        if (counts.content !== content) this.tell(model, version, folder);
+        this.inBoth.set(`${model}:${version}`, counts.content ?? '');
         continue;
       }
       this.inBoth.delete(`${model}:${version}`);
+      this.told.delete(`${model}:${version}`);
       const found = (await scanOne(dirname(folder), model)) ?? [];
       const entry = found.find((other) => other.version === version);
       if (entry !== undefined) entries.push(withContent(entry, content));
@@ -77,10 +92,11 @@ export class Shelf {
     return named;
   }
 
+  /** Once, where both are not the same. */
   private tell(model: string, version: string, fetched: string): void {
     const own = join(this.folder, model);
-    if (this.inBoth.has(`${model}:${version}`)) return;
-    this.inBoth.add(`${model}:${version}`);
+    if (this.told.has(`${model}:${version}`)) return;
+    this.told.add(`${model}:${version}`);
     this.log.warn('model.inBoth', { model, version, serves: own, passedOver: fetched });
   }
 }

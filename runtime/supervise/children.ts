@@ -2,13 +2,15 @@
 // system tells.
 import { type ChildProcess, fork } from 'node:child_process';
 import { fileURLToPath } from 'node:url';
-import type { MemberId } from '../../proto/ids.js';
+import { type MemberId, modelKey } from '../../proto/ids.js';
 import type { Cause } from '../../proto/messages.js';
 import { after } from '../clock.js';
 import { environment } from '../config/environment.js';
+import { editionOf } from '../models/entry.js';
 import type { LastWord, NodeWord, WorkerOrder, WorkerWord } from '../worker/order.js';
 import { LoadDeaths } from './load-deaths.js';
 import { MemoryKills } from './memory-kills.js';
+import { Outcomes } from './outcomes.js';
 
 export interface Exit {
   readonly slot: number;
@@ -25,7 +27,7 @@ interface Child {
   /** By its own word: it stands by and has nothing left. */
   isVacant: boolean;
   /** What it has loaded, and why not where it could not. */
-  readonly loaded: Map<string, string>;
+  readonly loaded: Outcomes;
   /** What it said of its own end. */
   lastWord: LastWord | undefined;
 }
@@ -35,7 +37,6 @@ const libraryEnvironment = { ORT_DISABLE_TELEMETRY: '1' };
 /** What is unloaded goes back to the system, where else it would stay with the process: large pieces are mapped by themselves. */
 const thriftyEnvironment = { MALLOC_MMAP_THRESHOLD_: String(2 ** 20) };
 
-const loadedMax = 4096;
 const entry = fileURLToPath(new URL('../worker/main.js', import.meta.url));
 
 export class Children {
@@ -67,7 +68,7 @@ export class Children {
       process: started,
       member: order.member,
       device: '',
-      loaded: new Map(),
+      loaded: new Outcomes(),
       isVacant: this.areAway,
       lastWord: undefined,
     };
@@ -92,6 +93,7 @@ export class Children {
 
   private hear(child: Child, word: WorkerWord): void {
     if (word.type === 'loading') this.loadDeaths.began(child.member, word.key, word.isBusy);
+    else if (word.type === 'unloaded') child.loaded.left(word.key);
     else if (word.type === 'ran') this.loadDeaths.ran(child.member);
     else if (word.type === 'loaded') this.loaded(child, word.key, word.reason);
     else if (word.type === 'introduced') child.device = word.device;
@@ -102,21 +104,25 @@ export class Children {
 
   private loaded(child: Child, key: string, reason: string): void {
     this.loadDeaths.ended(child.member, key);
-    // With each change of its files a model has another name: the oldest are no matter.
-    if (child.loaded.size >= loadedMax) child.loaded.delete(child.loaded.keys().next().value ?? '');
-    child.loaded.set(key, reason);
+    child.loaded.ended(key, reason);
   }
 
   /** Whether a worker has it, or why none could load it; undefined where none has tried. */
   loadedAt(key: string): { readonly ready: boolean; readonly reason: string } | undefined {
-    const reasons = [...this.bySlot.values()].flatMap(({ loaded }) => loaded.get(key) ?? []);
+    const reasons = [...this.bySlot.values()].flatMap(({ loaded }) => loaded.of(key) ?? []);
     if (reasons.length === 0) return undefined;
     const ready = reasons.includes('');
     return { ready, reason: ready ? '' : (reasons[0] as string) };
   }
 
   tell(word: NodeWord): void {
+    if (word.type === 'models') this.want(word.models.map((entry) => modelKey(entry.name, editionOf(entry))));
     for (const { process } of this.bySlot.values()) if (process.connected) process.send(word, () => {});
+  }
+
+  private want(keys: readonly string[]): void {
+    const wanted = new Set(keys);
+    for (const { loaded } of this.bySlot.values()) loaded.forgive(wanted);
   }
 
   /** What was held against its loading is forgotten. */

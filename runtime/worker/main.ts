@@ -102,7 +102,7 @@ const member = new MemberProcess({
   received: (message, received) => frames.keep(message, received),
   performers: {
     load: ({ model, version }) => void load(model, version),
-    unload: ({ model, version }) => executor.unload(model, version),
+    unload: ({ model, version }) => unload(model, version),
     run,
     forget: ({ key }) => frames.forget(key),
     probe: (effect) => void probe(effect),
@@ -155,6 +155,11 @@ async function load(model: string, version: string): Promise<void> {
     log[stale ? 'warn' : 'error']('model.failed', { model, version, reason });
     member.host.hear({ type: 'model.failed', model, version, reason, suspect, stale });
   }
+}
+
+function unload(model: string, version: string): void {
+  executor.unload(model, version);
+  process.send?.({ type: 'unloaded', key: modelKey(model, version) } satisfies WorkerWord);
 }
 
 async function probe({ models }: Probe): Promise<void> {

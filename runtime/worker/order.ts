@@ -66,6 +66,8 @@ export type WorkerWord =
   | { readonly type: 'vacated'; readonly vacant: boolean }
   /** A model that is about to be loaded, and one with which that has come to an end. */
   | { readonly type: 'loading'; readonly key: string; readonly isBusy: boolean }
+  /** It is out of its memory. */
+  | { readonly type: 'unloaded'; readonly key: string }
   /** While it loads, it begins to run something. */
   | { readonly type: 'ran' }
   /** Empty: well. */

@@ -125,9 +125,16 @@ test('of a version in both folders the own one counts', async () => {
     ],
   );
   assert.deepEqual(
-    ['1', '2', '3'].map((version) => own.shelf.isOwn('some', version)),
+    ['1', '2', '3'].map((version) => own.shelf.hasOwn('some', version)),
     [false, true, false],
   );
+  assert.deepEqual(
+    found.map((entry) => own.shelf.isOwn(entry)),
+    [true, true, false],
+  );
+  assert.equal(own.shelf.passesOver('some', '2', 'fetched'), true);
+  assert.equal(own.shelf.passesOver('some', '2', found[1]?.content ?? ''), false, 'both are the same');
+  assert.equal(own.shelf.passesOver('some', '3', 'fetched'), false, 'there is no own one');
   assert.equal(own.shelf.drop('some', '3', 'other'), false);
   assert.equal(own.shelf.drop('some', '3', 'fetched'), true);
   assert.equal((await own.shelf.scan('some'))?.length, 2);

@@ -89,6 +89,13 @@ describe('models that a cluster shares', { skip }, () => {
     return ready.map(({ id }) => id.split('.')[0] ?? '');
   }
 
+  /** What the node says of it. */
+  async function stateAt(name: string, model: string): Promise<string> {
+    const { members } = (await core.get('/v2/signalbox/cluster')) as ClusterView;
+    const found = members.find(({ id }) => id.startsWith(`${name}.`));
+    return found?.node?.holdings?.find((one) => one.model === model)?.state ?? 'none';
+  }
+
   async function stateOf(name: string, version: string): Promise<string> {
     const index = (await (await fetch(`${core.url}/v2/repository/index`, { method: 'POST' })).json()) as {
       name: string;
@@ -125,6 +132,21 @@ describe('models that a cluster shares', { skip }, () => {
     const answered = load.answered;
     await until('it answers', () => load.answered > answered + 50);
     assert.deepEqual((await load.stop()).errors, []);
+  });
+
+  test('what some nodes have of their own can be pushed: they keep it, and those without get it', async () => {
+    const bare = scratch.path('bare');
+    new FileModel(bare, 'other', []).version('1', bytesLike(8, 10));
+    const third = await start('worker', 'bare', { models: bare }).ready();
+    const load = new Load(client, { model: 'own', unary: 2 }).start();
+    await command('push', join(copies[0]?.folder ?? '', 'own'));
+    const names = ['one', 'two', 'bare'];
+    const states = () => Promise.all(names.map((name) => stateAt(name, 'own')));
+    await until('all have it', async () => (await states()).join() === 'ready,ready,ready');
+    assert.deepEqual((await load.stop()).errors, []);
+    await command('remove', 'own');
+    await third.dispose();
+    await answers('own');
   });
 
   test('a new version takes over under load, and the old one stays', async () => {

@@ -1,0 +1,121 @@
+// What a node takes of the store and what it keeps: the real supply over a store in memory, beside a node that only says things.
+import assert from 'node:assert/strict';
+import { after, describe, test } from 'node:test';
+import { MemoryStoreServer } from '../../cluster/memory.js';
+import type { Holding } from '../../cluster/placement.js';
+import type { NodeRecord } from '../../cluster/record.js';
+import { manifestOf } from '../../runtime/distribution/contents.js';
+import { Depot } from '../../runtime/distribution/depot.js';
+import { Supply } from '../../runtime/distribution/supply.js';
+import type { Log } from '../../runtime/log.js';
+import { Contents } from '../../runtime/models/contents.js';
+import { editionOf } from '../../runtime/models/entry.js';
+import { scanRepository } from '../../runtime/models/repository.js';
+import { Shelf } from '../../runtime/models/shelf.js';
+import { Catalogue } from '../../runtime/node/catalogue.js';
+import { Scratch, until } from '../processes/harness.js';
+import { bytesLike, FileModel } from './file-model.js';
+
+const silent = { away: () => {}, back: () => {}, closed: () => {} };
+const everywhere = { replicas: 0, needs: [] };
+
+describe('the supply of a node with models of its own', () => {
+  const scratch = new Scratch();
+  const supplies: Supply[] = [];
+  after(async () => {
+    await Promise.all(supplies.map((supply) => supply.stop()));
+    scratch.remove();
+  });
+
+  /** A node `a` with its own folder, beside `b`, which has nothing yet. */
+  async function beside(name: string, own: FileModel, folder: string, routes: boolean) {
+    const warned: string[] = [];
+    const log = { debug() {}, info() {}, error() {}, warn: (event: string) => warned.push(event) };
+    const shelf = new Shelf(folder, log as unknown as Log, new Contents());
+    const catalogue = new Catalogue(await shelf.named((await scanRepository(folder)).models));
+    const wanted = (): string[] => catalogue.wanted().map((entry) => `${entry.name}:${editionOf(entry)}`);
+    /** Whatever workers were ever told to have. */
+    const told: string[][] = [];
+    const server = new MemoryStoreServer();
+    const supply: Supply = new Supply({
+      self: 'a.aa',
+      cluster: 'c',
+      cacheFolder: scratch.path(`cache-${name}`),
+      log: log as unknown as Log,
+      routes,
+      shelf,
+      startMs: 1000,
+      connect: async (events) => server.connect(events),
+      nodes: () => ({ own: node('a', supply.holdings()), others: [node('b', [])], isLive: true }),
+      offer: async (model) => {
+        const found = (await shelf.scan(model)) ?? [];
+        catalogue.take(model, found, true);
+        return found;
+      },
+      loadedAt: () => ({ ready: true, reason: '' }),
+      announce: () => told.push(wanted()),
+      changed: () => {},
+    });
+    supplies.push(supply);
+    catalogue.isElsewhere = (entry) => supply.isElsewhere(entry);
+    await supply.start();
+    const depot = await Depot.open(server.connect(silent), 'c');
+    const push = async (model: FileModel, replicas: number): Promise<void> => {
+      const manifest = await manifestOf({ ...model.wanted('1'), spread: { ...everywhere, replicas } });
+      await depot.push(manifest, model.folder, { mayReplace: false });
+    };
+    const states = (): string[] => supply.holdings().map(({ state, reason }) => `${state} ${reason}`.trim());
+    return { supply, wanted, told, push, states, warned, own };
+  }
+
+  for (const routes of [true, false])
+    test(`what it has of its own stays with its workers when the same is pushed, ${routes ? 'with' : 'without'} a router`, async () => {
+      const folder = scratch.path(`own-${routes}`);
+      const model = new FileModel(folder, 'digits', []).version('1', bytesLike(1, 1000));
+      const at = await beside(`same-${routes}`, model, folder, routes);
+      const before = at.wanted();
+      assert.equal(before.length, 1);
+      await at.push(model, 0);
+      await until('it says so', () => at.states().join() === 'ready');
+      assert.deepEqual(at.wanted(), before);
+      for (const wanted of at.told) assert.deepEqual(wanted, before);
+      assert.ok(!at.warned.includes('model.inBoth'), 'both are the same');
+    });
+
+  test('where it is not chosen for what is pushed, it keeps its own', async () => {
+    const folder = scratch.path('unchosen');
+    // One of these two is for the other node, whichever of the names that is.
+    const models = ['digits', 'letters', 'words', 'faces', 'sounds', 'places'].map((name) =>
+      new FileModel(folder, name, []).version('1', bytesLike(1, 1000)),
+    );
+    const [first] = models;
+    assert.ok(first);
+    const at = await beside('unchosen', first, folder, true);
+    const before = at.wanted();
+    for (const model of models) await at.push(model, 1);
+    const chosen = () => at.states().filter((state) => state === 'ready').length;
+    await until('it has some of them', () => chosen() > 0);
+    assert.ok(chosen() < models.length, 'some are for the other node');
+    assert.deepEqual(at.wanted(), before);
+    for (const wanted of at.told) assert.deepEqual(wanted, before);
+  });
+
+  test('what it has under that name with other content goes first, and it says so', async () => {
+    const folder = scratch.path('other');
+    const own = new FileModel(folder, 'digits', []).version('1', bytesLike(1, 1000));
+    const at = await beside('other', own, folder, false);
+    const before = at.wanted();
+    await at.push(new FileModel(scratch.path('pushed'), 'digits', []).version('1', bytesLike(2, 1000)), 0);
+    await until('it says so', () => at.states().join().startsWith('failed'));
+    assert.match(at.states().join(), /other content in its own --models, which goes first/);
+    assert.deepEqual(at.wanted(), before);
+    assert.ok(at.warned.includes('model.inBoth'));
+  });
+});
+
+function node(name: string, holdings: Holding[]): NodeRecord {
+  const member = { id: `${name}.aa`, roles: ['host' as const], endpoint: '', host: '' };
+  const workers = [{ id: `${name}-worker-1.aa`, device: 'cpu' }];
+  const about = { cluster: 'c', protocol: 4, build: '', machine: name, beat: 1, jobs: 0 };
+  return { ...about, models: [], labels: [], state: 'serving', member, workers, holdings };
+}
