@@ -141,6 +141,12 @@ export const settings = {
   ),
   httpPort: whole(8000, 0, 65_535, 'REST. 0 takes any free port.'),
   grpcPort: whole(8001, 0, 65_535, 'gRPC. 0 takes any free port.'),
+  healthPort: whole(
+    -1,
+    -1,
+    65_535,
+    'A port for probes alone, for a node of any role: GET /v2/health/live and /v2/health/ready. 0 takes any free port, -1: none.',
+  ),
   requestBytesMax: whole(64 * 2 ** 20, 1024, 2 ** 30, 'The largest request.'),
   bodyWaitMs: whole(30_000, 100, 600_000, 'How long the body of a REST request may take.'),
   deadlineDefaultMs: whole(

@@ -18,7 +18,7 @@ export function whole(fallback: number, least: number, most: number, meaning: st
     fallback,
     allowed: `a whole number from ${least} to ${most}`,
     read(given) {
-      const value = typeof given === 'string' && /^\d{1,15}$/.test(given) ? Number(given) : given;
+      const value = typeof given === 'string' && /^-?\d{1,15}$/.test(given) ? Number(given) : given;
       return Number.isInteger(value) && (value as number) >= least && (value as number) <= most
         ? (value as number)
         : undefined;

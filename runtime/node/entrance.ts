@@ -2,6 +2,7 @@
 import type { Config } from '../config/schema.js';
 import type { Door } from '../doors/door.js';
 import { createGrpcDoor } from '../doors/grpc/door.js';
+import { type Condition, createHealthDoor } from '../doors/health.js';
 import { createRestDoor } from '../doors/rest/door.js';
 import type { Log } from '../log.js';
 import type { NodeEngine } from './engine.js';
@@ -11,6 +12,7 @@ export class Entrance {
   private readonly config: Config;
   private readonly log: Log;
   private doors: readonly Door[] = [];
+  private health: Door | undefined;
   private readonly ports: string[] = [];
 
   constructor(config: Config, log: Log) {
@@ -31,6 +33,19 @@ export class Entrance {
       this.ports.push(`${name} ${config.host}:${port}`);
       log.info('door.opened', { door: name, host: config.host, port });
     }
+  }
+
+  /** First of all, and the last that is closed: while the node starts and stops, probes hear so. */
+  async openHealth(look: () => Condition): Promise<void> {
+    const { host, healthPort } = this.config;
+    if (healthPort < 0) return;
+    this.health = createHealthDoor(look, { host, port: healthPort }, this.log);
+    const { port } = await this.health.start();
+    this.log.info('door.opened', { door: 'health', host, port });
+  }
+
+  async closeHealth(): Promise<void> {
+    await this.health?.stop(0);
   }
 
   /** Where it is, for people. */

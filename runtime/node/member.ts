@@ -109,6 +109,11 @@ export class MemberProcess {
     return this.linkedRoles.has(member);
   }
 
+  isLinkedTo(role: Role): boolean {
+    for (const roles of this.linkedRoles.values()) if (roles.includes(role)) return true;
+    return false;
+  }
+
   /** The list comes from the node that started this process, not over a link. */
   hearList(message: Said<'members.listed'>): void {
     this.take(this.membership.heard(message, this.options.self.host));

@@ -7,7 +7,6 @@ import { Router } from '../../actors/router/router.js';
 import { Scheduler } from '../../actors/scheduler/scheduler.js';
 import { Supervisor } from '../../actors/supervisor/supervisor.js';
 import { LocalMembership } from '../../cluster/local.js';
-
 import { memberId } from '../../proto/ids.js';
 import { after, now, pause } from '../clock.js';
 import type { Config } from '../config/schema.js';
@@ -31,6 +30,7 @@ import { listedModels } from './listed.js';
 import { MemberProcess } from './member.js';
 import { clusterView } from './neighbours.js';
 import { incarnation, type Plan } from './plan.js';
+import { conditionOf } from './readiness.js';
 import { readCatalogue, shelfOf } from './reading.js';
 import {
   doorOptions,
@@ -161,7 +161,11 @@ export class Node {
   }
 
   private async bind(): Promise<void> {
-    const { self, founder, bind } = this.plan;
+    const { plan, chart, duties, children } = this;
+    const { self, founder, bind } = plan;
+    await this.entrance.openHealth(() =>
+      conditionOf({ chart, duties, plan, member: this.member, engine: this.engine, children }),
+    );
     this.keys.start();
     this.presence = this.config.nats === '' ? undefined : this.presenceOf(this.config);
     const router = new Router(routerLimits(this.config), now());
@@ -382,6 +386,7 @@ export class Node {
       await this.pipelines?.close();
       await Promise.all([this.supply?.stop(), this.presence?.stop()]);
       await this.member?.close(lingerMs);
+      await this.entrance.closeHealth();
       this.chart.move('done');
     }
     this.log.info('node.stopped', {});

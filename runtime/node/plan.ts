@@ -47,6 +47,13 @@ export function planOf(config: Config): Plan {
         'change one of them (0 takes any that is free)',
     );
   }
+  const ports = serves.has('router') ? [config.httpPort, config.grpcPort] : [];
+  if (config.healthPort > 0 && ports.includes(config.healthPort)) {
+    throw new ConfigError(
+      `${flagOf('healthPort')} ${config.healthPort} is the port of REST or gRPC already, and REST answers probes as well: ` +
+        'leave it out, or choose another',
+    );
+  }
   const pair = ownPair(config);
   refuseKeysAmiss(config, pair);
   if (!config.insecure) refusePublic(config, endpoint, pair);

@@ -26,6 +26,8 @@ interface Child {
   device: string;
   /** By its own word: it stands by and has nothing left. */
   isVacant: boolean;
+  /** What it waits for by its own word; empty: it has all that it is to have. */
+  waitsFor: string;
   /** What it has loaded, and why not where it could not. */
   readonly loaded: Outcomes;
   /** What it said of its own end. */
@@ -70,6 +72,7 @@ export class Children {
       device: '',
       loaded: new Outcomes(),
       isVacant: this.areAway,
+      waitsFor: 'it is starting',
       lastWord: undefined,
     };
     this.bySlot.set(slot, child);
@@ -98,6 +101,7 @@ export class Children {
     else if (word.type === 'loaded') this.loaded(child, word.key, word.reason);
     else if (word.type === 'introduced') child.device = word.device;
     else if (word.type === 'vacated') child.isVacant = word.vacant;
+    else if (word.type === 'waiting') child.waitsFor = word.reason;
     else if (word.type === 'outdated') this.outdated(word.model);
     else child.lastWord = word;
   }
@@ -132,6 +136,14 @@ export class Children {
 
   list(): { readonly id: MemberId; readonly device: string }[] {
     return [...this.bySlot.values()].map(({ member, device }) => ({ id: member, device }));
+  }
+
+  /** What the first of them waits for that has not all that it is to have, of so many that there are to be. */
+  waitingFor(count: number): string {
+    const all = [...this.bySlot.values()];
+    if (all.length < count) return `${all.length} of its ${count} workers are there`;
+    const waiting = all.find(({ waitsFor }) => waitsFor !== '');
+    return waiting === undefined ? '' : `its worker ${waiting.member}: ${waiting.waitsFor}`;
   }
 
   has(member: MemberId): boolean {

@@ -3,6 +3,7 @@
 import { join } from 'node:path';
 import type { Abort, Probe, RunBatch } from '../../actors/effects.js';
 import type { RunFinished } from '../../actors/facts.js';
+import { waitsFor } from '../../actors/worker/readiness.js';
 import { Worker } from '../../actors/worker/worker.js';
 import { modelKey } from '../../proto/ids.js';
 import type { Said } from '../../proto/messages.js';
@@ -119,6 +120,7 @@ process.send?.({ type: 'introduced', device: runsOn } satisfies WorkerWord);
 for (const endpoint of order.join) member.join(endpoint);
 if (others !== undefined) member.hearList(others);
 list();
+tellReadiness(undefined);
 
 /** What models get where they ask for nothing else, tried before anybody hears of this worker. */
 async function settleDevice(): Promise<string> {
@@ -272,6 +274,13 @@ function vacate(away: boolean): void {
   isAway = away;
   if (!starting) member.host.hear({ type: away ? 'vacancy.requested' : 'return.requested' });
   else if (!away) tellVacancy(false);
+}
+
+/** Whenever it is another than at the last look. */
+function tellReadiness(told: string | undefined): void {
+  const reason = waitsFor(actor.chart, actor.shares);
+  if (reason !== told) process.send?.({ type: 'waiting', reason } satisfies WorkerWord);
+  after(reportMs, () => tellReadiness(reason), false);
 }
 
 function tellVacancy(vacant: boolean): void {

@@ -64,6 +64,8 @@ export type WorkerWord =
   | LastWord
   /** It stands by and has nothing left, or it takes work again. */
   | { readonly type: 'vacated'; readonly vacant: boolean }
+  /** What it still waits for before it has all that it is to have; empty: nothing. */
+  | { readonly type: 'waiting'; readonly reason: string }
   /** A model that is about to be loaded, and one with which that has come to an end. */
   | { readonly type: 'loading'; readonly key: string; readonly isBusy: boolean }
   /** It is out of its memory. */

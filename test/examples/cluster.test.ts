@@ -2,6 +2,7 @@
 // machine does.
 import assert from 'node:assert/strict';
 import { execFile } from 'node:child_process';
+import { once } from 'node:events';
 import {
   cpSync,
   existsSync,
@@ -12,6 +13,7 @@ import {
   symlinkSync,
   writeFileSync,
 } from 'node:fs';
+import { createServer } from 'node:http';
 import { dirname, join } from 'node:path';
 import { after, describe, test } from 'node:test';
 import { promisify } from 'node:util';
@@ -142,7 +144,8 @@ describe('the sample cluster', () => {
       for (const kind of ['startupProbe', 'livenessProbe', 'readinessProbe']) {
         const probe = container[kind] as Probe | undefined;
         const port = probe?.httpGet?.port ?? probe?.tcpSocket?.port;
-        if (port !== undefined) assert.ok(ports.includes(port), `${name}: ${kind} at ${port}`);
+        assert.ok(port !== undefined && ports.includes(port), `${name}: ${kind} at ${port}`);
+        assert.equal(probe?.httpGet?.path, `/v2/health/${kind === 'readinessProbe' ? 'ready' : 'live'}`);
       }
       const volumes = pod.spec.volumes.map((volume) => volume.name).sort();
       assert.deepEqual(container.volumeMounts.map((mount) => mount.name).sort(), volumes);
@@ -177,6 +180,8 @@ describe('the sample cluster', () => {
         assert.match(self.endpoint, new RegExp(`@10\\.1\\.2\\.3:${post}$`));
       }
       const doors = { http: settings.httpPort.fallback, grpc: settings.grpcPort.fallback };
+      const health = ports.find((port) => port.name === 'health')?.containerPort ?? -1;
+      assert.equal(config.healthPort, health);
       for (const [door, port] of Object.entries(doors)) {
         const listed = ports.find((one) => one.name === door);
         if (listed !== undefined) assert.equal(listed.containerPort, port);
@@ -187,10 +192,12 @@ describe('the sample cluster', () => {
   test('Kubernetes: pods are drained by a command that there is, with the time for it', async () => {
     for (const { pod } of pods) {
       const [{ lifecycle }] = pod.spec.containers;
-      const [, , text = ''] = lifecycle.preStop.exec.command;
+      const [, giveUpSeconds, , , script = ''] = lifecycle.preStop.exec.command;
+      const [, text = ''] = /^until (node .+); do sleep \d+; done$/.exec(script) ?? [];
       await isCommand(text, keyFile);
       const waitSeconds = Number(/--wait (\d+)/.exec(text)?.[1]);
-      const leastSeconds = waitSeconds + settings.drainMs.fallback / 1000;
+      assert.ok(Number(giveUpSeconds) > waitSeconds, 'one order has its time');
+      const leastSeconds = Number(giveUpSeconds) + settings.drainMs.fallback / 1000;
       assert.ok(pod.spec.terminationGracePeriodSeconds > leastSeconds);
       const url = /--url (\S+?)'?$/.exec(text)?.[1] as string;
       assert.ok(
@@ -205,20 +212,28 @@ describe('the sample cluster', () => {
     assert.equal(parseAllDocuments(stdout).length, manifests.length);
   });
 
-  test('compose: services, volumes and settings are there', () => {
+  test('compose: services, volumes and settings are there', async () => {
     const file = parse(read('compose.yaml'), { merge: true }) as {
       services: Record<
         string,
-        { environment?: Record<string, string>; depends_on?: string[]; command?: string[] }
+        {
+          environment?: Record<string, string>;
+          depends_on?: string[];
+          command?: string[];
+          healthcheck?: { test: string[] };
+        }
       >;
       volumes: Fields;
     };
     const names = Object.keys(file.services);
+    const probes = new Set<string>();
     assert.equal(
       names.filter((name) => /^(nats-[123]|router-[12]|scheduler-[12]|worker-[1234])$/.test(name)).length,
       11,
     );
-    for (const [name, { environment, depends_on = [], command }] of Object.entries(file.services)) {
+    for (const [name, { environment, depends_on = [], command, healthcheck }] of Object.entries(
+      file.services,
+    )) {
       assert.ok(depends_on.every((other) => names.includes(other)));
       if (environment === undefined) {
         assert.equal(command?.[command.indexOf('--name') + 1], name);
@@ -231,6 +246,22 @@ describe('the sample cluster', () => {
       assert.equal(self.endpoint, config.role === 'worker' ? '' : `tcp://${name}:8003`);
       assert.equal(bind, config.role === 'worker' ? '' : 'tcp://0.0.0.0:8003');
       for (const url of config.nats.split(',')) assert.ok(names.includes(new URL(url).hostname), url);
+      assert.equal(config.healthPort, config.role === 'router' ? -1 : 8004);
+      probes.add(healthcheck?.test.at(-1) ?? '');
+    }
+    const asked = createServer((_, response) => response.writeHead(status).end()).listen(0, '127.0.0.1');
+    await once(asked, 'listening');
+    const { port } = asked.address() as { port: number };
+    let status = 200;
+    const env = { PATH: process.env.PATH, SIGNALBOX_HEALTH_PORT: String(port) };
+    const [probe = ''] = probes;
+    assert.equal(probes.size, 1);
+    try {
+      await run(process.execPath, ['-e', probe], { env });
+      status = 503;
+      await assert.rejects(run(process.execPath, ['-e', probe], { env }));
+    } finally {
+      asked.close();
     }
   });
 

@@ -151,7 +151,7 @@ export class RunningNode {
   /** Serving and, where it has a door, ready by its own word. */
   async ready(withinMs = startWaitMs): Promise<this> {
     await this.event('node.serving', withinMs);
-    if (this.lines.some((line) => line.event === 'door.opened')) {
+    if (this.lines.some(({ event, door }) => event === 'door.opened' && door === 'rest')) {
       await until(`ready (${this.tail()})`, () => this.isReady(), withinMs);
     }
     return this;
