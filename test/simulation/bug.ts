@@ -23,6 +23,8 @@ export interface Joined {
 export interface Bug {
   readonly about: string;
   readonly kind: BugKind;
+  /** It shows in clusters alone: only these are looked through for it. */
+  readonly clusters?: true;
   /** Once, when the actor is made. */
   plant?(actor: Actor, process: MemberId): void;
   /** What it hears instead; nothing: it does not hear it. */

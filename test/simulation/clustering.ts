@@ -43,6 +43,7 @@ export const clustering: Readonly<Record<string, Bug>> = {
   leaseByWallClock: {
     about: 'an entry says when it was written, and is held against the own clock on the wall',
     kind: 'member',
+    clusters: true,
     member({ membership }, wall) {
       const told = membership.told.bind(membership);
       membership.told = (fact, now) => {
@@ -64,6 +65,7 @@ export const clustering: Readonly<Record<string, Bug>> = {
   noFencing: {
     about: 'whatever list of owners the store tells is followed, a lower one too',
     kind: 'member',
+    clusters: true,
     member(node) {
       const steward = insideSteward(node);
       steward.follow = (list) => steward.adopt(list);
@@ -72,6 +74,7 @@ export const clustering: Readonly<Record<string, Bug>> = {
   fencedByRevision: {
     about: 'of two lists of owners the one of the higher revision in the store is followed',
     kind: 'member',
+    clusters: true,
     member(node) {
       const steward = insideSteward(node);
       const put = steward.put.bind(steward);
@@ -87,6 +90,7 @@ export const clustering: Readonly<Record<string, Bug>> = {
   handoverLosesQueue: {
     about: 'what waits at an owner of before is called back and given to nobody',
     kind: 'router',
+    clusters: true,
     plant(actor) {
       insideRouter(actor).placing.handOver = (job) => {
         job.attempt++;
@@ -96,6 +100,7 @@ export const clustering: Readonly<Record<string, Bug>> = {
   getThenAct: {
     about: 'what is written over is read first and not compared when it is written',
     kind: 'member',
+    clusters: true,
     store: (store) => ({
       watch: (events) => store.watch(events),
       put: (key, text) => store.put(key, text),
@@ -115,6 +120,7 @@ export const clustering: Readonly<Record<string, Bug>> = {
   deafJudges: {
     about: 'who no longer hears itself in the store judges the others all the same',
     kind: 'member',
+    clusters: true,
     member({ membership }) {
       inside(membership).leases.growsDeaf = () => false;
     },
@@ -122,6 +128,7 @@ export const clustering: Readonly<Record<string, Bug>> = {
   leasesRunOn: {
     about: 'when a view lives again, the others are given no time to be heard',
     kind: 'member',
+    clusters: true,
     member({ membership }) {
       const { leases } = inside(membership);
       const heardSelf = leases.heardSelf.bind(leases);

@@ -10,6 +10,8 @@ export interface Task {
   readonly bug: string;
   /** No more after the first violation. */
   readonly untilFound: boolean;
+  /** Only clusters. */
+  readonly clusters?: boolean;
 }
 
 export interface Report {
@@ -23,10 +25,10 @@ export interface Report {
   readonly hash: string;
 }
 
-export function ranges(from: number, count: number, size: number): Task[] {
+export function ranges(from: number, count: number, size: number, clusters = false): Task[] {
   const tasks: Task[] = [];
   for (let at = 0; at < count; at += size) {
-    tasks.push({ from: from + at, count: Math.min(size, count - at), bug: '', untilFound: false });
+    tasks.push({ from: from + at, count: Math.min(size, count - at), bug: '', untilFound: false, clusters });
   }
   return tasks;
 }

@@ -11,7 +11,10 @@ export async function runTask(task: Task): Promise<Report> {
   let steps = 0;
   let hash = 0;
   for (let seed = task.from; seed < task.from + task.count; seed++) {
-    const outcome = await simulate(seed, { bug: task.bug });
+    const outcome = await simulate(seed, {
+      bug: task.bug,
+      ...(task.clusters === true ? { clusters: true } : {}),
+    });
     seeds++;
     promises.kept += outcome.promises.kept;
     promises.broken += outcome.promises.broken;

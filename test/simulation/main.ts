@@ -10,6 +10,7 @@ const usage = `usage: npm run simulate -- [options]
   --seeds N     how many seeds (default 1000)
   --seed S      the first seed (default 1); with --trace the only one
   --trace       print every step of one seed
+  --clusters    only clusters of nodes that find each other by a NATS that fails (else a tenth of the seeds)
   --bug NAME    plant a bug: it is looked for until a seed finds it
   --bugs        plant all bugs, one after another
 `;
@@ -29,21 +30,25 @@ function whole(given: string | undefined, fallback: number, option: string): num
   throw new Error(`--${option} is ${given}, wanted is a whole number from 0`);
 }
 
-async function trace(seed: number, bug: string): Promise<number> {
-  const { lines, hash, steps, violation } = await simulate(seed, { trace: true, bug });
+async function trace(seed: number, bug: string, clusters: boolean): Promise<number> {
+  const { lines, hash, steps, violation } = await simulate(seed, {
+    trace: true,
+    bug,
+    ...(clusters ? { clusters } : {}),
+  });
   for (const line of lines) say(line);
   say(`seed ${seed}: ${steps} steps, hash ${hash}, ${violation === '' ? 'all held' : violation}`);
   return violation === '' ? 0 : 1;
 }
 
-async function many(from: number, count: number): Promise<number> {
+async function many(from: number, count: number, clusters: boolean): Promise<number> {
   const startedAt = now();
   const reports: Report[] = [];
-  await runTasks(ranges(from, count, seedsPerTask), (report) => {
+  await runTasks(ranges(from, count, seedsPerTask, clusters), (report) => {
     reports.push(report);
     for (const { seed, violation } of report.violations) {
       say(`seed ${seed}: ${violation}`);
-      say(`  npm run simulate -- --seed ${seed} --trace`);
+      say(`  npm run simulate -- ${clusters ? '--clusters ' : ''}--seed ${seed} --trace`);
     }
   });
   const endings: Record<string, number> = {};
@@ -89,6 +94,7 @@ async function main(): Promise<number> {
       seed: { type: 'string' },
       bug: { type: 'string' },
       trace: { type: 'boolean', default: false },
+      clusters: { type: 'boolean', default: false },
       bugs: { type: 'boolean', default: false },
       help: { type: 'boolean', default: false },
     },
@@ -102,10 +108,10 @@ async function main(): Promise<number> {
     throw new Error(`--bug is ${bug}, allowed are ${Object.keys(bugs).join(', ')}`);
   }
   const from = whole(values.seed, 1, 'seed');
-  if (values.trace) return trace(from, bug);
+  if (values.trace) return trace(from, bug, values.clusters);
   if (values.bugs) return plant(Object.keys(bugs), from, whole(values.seeds, seedsPerBug, 'seeds'));
   if (bug !== '') return plant([bug], from, whole(values.seeds, seedsPerBug, 'seeds'));
-  return many(from, whole(values.seeds, 1000, 'seeds'));
+  return many(from, whole(values.seeds, 1000, 'seeds'), values.clusters);
 }
 
 try {

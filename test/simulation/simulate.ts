@@ -37,14 +37,15 @@ export interface Outcome {
 export interface SimulateOptions {
   readonly bug?: string | undefined;
   readonly trace?: boolean;
+  readonly clusters?: boolean;
 }
 
 export async function simulate(
   seed: number,
-  { bug = '', trace: wordy = false }: SimulateOptions = {},
+  { bug = '', trace: wordy = false, clusters = bugs[bug]?.clusters ?? false }: SimulateOptions = {},
 ): Promise<Outcome> {
   const trace = new Trace(wordy);
-  const system = new System(scenarioOf(seed), trace, bugs[bug]);
+  const system = new System(scenarioOf(seed, clusters), trace, bugs[bug]);
   let invariant = '';
   let violation = '';
   const promises: Promises = { kept: 0, broken: 0 };

@@ -35,6 +35,15 @@ describe('a simulated system', () => {
     }
   });
 
+  test('60 clusters, whose nodes find each other by a NATS that fails, break nothing', async () => {
+    const reports: Report[] = [];
+    await runTasks(ranges(1001, 60, 10, true), (report) => reports.push(report));
+    assert.deepEqual(
+      reports.flatMap(({ violations }) => violations),
+      [],
+    );
+  });
+
   test('the same seed gives the same trace, byte for byte', async () => {
     for (const seed of [3, 85, 209]) {
       const one = await simulate(seed, { trace: true });
