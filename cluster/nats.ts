@@ -5,6 +5,7 @@ import {
   connect,
   consumerOpts,
   credsAuthenticator,
+  DebugEvents,
   DiscardPolicy,
   Events,
   type JetStreamClient,
@@ -15,6 +16,8 @@ import {
   type ObjectStore,
   StorageType,
 } from 'nats';
+import { type Adding, Copies } from './copies.js';
+import { codeOf, inSentences, isForbidden, sentenceOf, unlessChanged } from './nats-faults.js';
 import type { Parts } from './parts.js';
 import type { ConnectionEvents, Entry, PartsConnection, Store, StoreOptions, WatchEvents } from './store.js';
 
@@ -41,16 +44,14 @@ const reconnectMs = 250;
 const pingMs = 2000;
 const pingsMissedMax = 2;
 const replicasWanted = 3;
-const putsPerLook = 4;
 const removedOperations = ['DEL', 'PURGE'];
 
-/** err_codes of JetStream: the entry is not at the revision that was expected. */
-const wrongRevision = [10071, 10164];
-/** It has no three servers to keep copies on, or takes no copies at all. */
+/** err_codes of JetStream: it has no three servers to keep copies on, or takes no copies at all. */
 const tooFewServers = [10005, 10074];
 /** Somebody else made it in the same moment, with other copies. */
 const madeOtherwise = 10058;
 const noStream = 10059;
+const unshown = '; does it want a certificate of this node, which has none?';
 
 /** One try at each of the servers. Rejects with a sentence; once connected it connects again by itself. */
 export async function connectNats(options: NatsOptions, events: ConnectionEvents): Promise<PartsConnection> {
@@ -63,15 +64,25 @@ export async function connectNats(options: NatsOptions, events: ConnectionEvents
     const more = isBare && (fault as NatsError).code === 'TIMEOUT' ? unshown : '';
     throw new Error(sentenceOf(fault) + more);
   }
-  follow(connection, events);
+  const copies = new Copies(
+    (stream) => addCopies(connection, stream),
+    (reason) => events.lacks?.(reason),
+  );
+  follow(connection, events, copies);
   const jetstream = connection.jetstream({ timeout: askMs });
   return {
     open: (wanted) =>
       inSentences(async () => {
         const bucket = await bucketOf(connection, jetstream, wanted);
-        return new NatsStore(bucket, () => addCopies(connection, bucket));
+        copies.opened(`KV_${wanted.name}`);
+        return new NatsStore(bucket);
       }),
-    parts: (name) => inSentences(async () => partsOf(connection, name)),
+    parts: (name) =>
+      inSentences(async () => {
+        const parts = await partsOf(connection, name);
+        copies.opened(`OBJ_${name}`);
+        return parts;
+      }),
     close: () => connection.close(),
   };
 }
@@ -97,11 +108,12 @@ function optionsOf(given: NatsOptions): ConnectionOptions {
   };
 }
 
-function follow(connection: NatsConnection, events: ConnectionEvents): void {
+function follow(connection: NatsConnection, events: ConnectionEvents, copies: Copies): void {
   void (async () => {
     for await (const { type, data } of connection.status()) {
       if (type === Events.Disconnect) events.away(`the connection to NATS at ${String(data)} is lost`);
       else if (type === Events.Reconnect) events.back();
+      else if (type === DebugEvents.PingTimer) copies.beat();
     }
   })();
   void connection.closed().then((fault) => {
@@ -157,26 +169,24 @@ async function copied<T>(connection: NatsConnection, make: (replicas: number) =>
   }
 }
 
-/** A bucket that was made while servers were missing has too few copies. True once it has those that are wanted. */
-async function addCopies(connection: NatsConnection, bucket: KV): Promise<boolean> {
-  if (connection.info?.cluster === undefined) return true;
-  const { streamInfo } = await bucket.status();
-  const { name, num_replicas: copies } = streamInfo.config;
-  if (copies >= replicasWanted) return true;
-  const manager = await connection.jetstreamManager({ timeout: askMs });
-  await manager.streams.update(name, { num_replicas: replicasWanted });
-  return true;
+async function addCopies(connection: NatsConnection, stream: string): Promise<Adding> {
+  if (connection.info?.cluster === undefined) return 'full';
+  const { streams } = await connection.jetstreamManager({ timeout: askMs, checkAPI: false });
+  try {
+    const { config } = await streams.info(stream);
+    if (config.num_replicas < replicasWanted) await streams.update(stream, { num_replicas: replicasWanted });
+    return 'full';
+  } catch (fault) {
+    if (isForbidden(fault)) return { refused: sentenceOf(fault) };
+    throw fault;
+  }
 }
 
 class NatsStore implements Store {
   private readonly bucket: KV;
-  private readonly addCopies: () => Promise<boolean>;
-  private isFullyCopied = false;
-  private puts = 0;
 
-  constructor(bucket: KV, copies: () => Promise<boolean>) {
+  constructor(bucket: KV) {
     this.bucket = bucket;
-    this.addCopies = copies;
   }
 
   watch(events: WatchEvents): Promise<() => void> {
@@ -208,23 +218,8 @@ class NatsStore implements Store {
     });
   }
 
-  async put(key: string, text: string): Promise<number> {
-    const revision = await inSentences(() => this.bucket.put(key, text));
-    this.lookAtCopies();
-    return revision;
-  }
-
-  /** With every few writings, as long as copies are missing: servers may have come back meanwhile. */
-  private lookAtCopies(): void {
-    if (this.isFullyCopied || this.puts++ % putsPerLook !== 0) return;
-    this.addCopies().then(
-      (isFull) => {
-        this.isFullyCopied = isFull;
-      },
-      () => {
-        // A server is missing yet.
-      },
-    );
+  put(key: string, text: string): Promise<number> {
+    return inSentences(() => this.bucket.put(key, text));
   }
 
   read(key: string): Promise<Entry | undefined> {
@@ -309,57 +304,4 @@ class NatsParts implements Parts {
       await this.objects.delete(name);
     });
   }
-}
-
-async function inSentences<T>(ask: () => Promise<T>): Promise<T> {
-  try {
-    return await ask();
-  } catch (fault) {
-    throw new Error(sentenceOf(fault));
-  }
-}
-
-function unlessChanged<T>(ask: () => Promise<T>): Promise<T | undefined> {
-  return inSentences(async () => {
-    try {
-      return await ask();
-    } catch (fault) {
-      if (wrongRevision.includes(codeOf(fault) ?? 0)) return undefined;
-      throw fault;
-    }
-  });
-}
-
-function codeOf(fault: unknown): number | undefined {
-  return (fault as NatsError | undefined)?.api_error?.err_code;
-}
-
-const unshown = '; does it want a certificate of this node, which has none?';
-const unsigned = 'its certificate is signed by nobody whom this node trusts in certificates';
-
-const sentences: Readonly<Record<string, string>> = {
-  CONNECTION_REFUSED: 'nobody listens there',
-  TIMEOUT: 'it does not answer in time',
-  AUTHORIZATION_VIOLATION: 'it refuses the credentials, or wants some',
-  AUTHENTICATION_EXPIRED: 'the credentials have expired',
-  UNABLE_TO_VERIFY_LEAF_SIGNATURE: unsigned,
-  SELF_SIGNED_CERT_IN_CHAIN: unsigned,
-  DEPTH_ZERO_SELF_SIGNED_CERT: unsigned,
-  ERR_TLS_CERT_ALTNAME_INVALID: 'its certificate is for another address than this one',
-  SERVER_OPT_NA: 'it speaks no TLS, which this node asks for',
-  BAD_CREDS: 'what was given as a credentials file is no credentials file',
-  '503': 'JetStream does not answer: it is not enabled there, or has no leader now',
-};
-
-function sentenceOf(fault: unknown): string {
-  const { code, message, chainedError, api_error } = fault as Partial<NatsError>;
-  if (api_error?.description !== undefined) return api_error.description;
-  const known = sentences[code ?? ''];
-  if (known !== undefined) return known;
-  const [, what, subject] = /Permissions Violation for (\w+) to "([^"]*)"/i.exec(message ?? '') ?? [];
-  if (what !== undefined) {
-    return `these credentials may not ${what === 'Publish' ? 'publish' : 'subscribe'} to ${subject}`;
-  }
-  if (code?.startsWith('nkeys:')) return 'what was given as the seed of an nkey is none';
-  return [message ?? String(fault), chainedError?.message].filter((part) => part).join(': ');
 }

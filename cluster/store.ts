@@ -59,4 +59,6 @@ export interface ConnectionEvents {
   back(): void;
   /** For good: it has to be connected anew. */
   closed(reason: string): void;
+  /** What is kept there is on fewer servers than it is to be, and this one may not change that. Told once for each. */
+  lacks?(reason: string): void;
 }

@@ -81,6 +81,7 @@ export class Line {
     return this.options.connect({
       away: (reason) => this.wake(reason),
       back: () => {},
+      lacks: (reason) => this.options.log.warn('store.uncopied', { reason }),
       closed: (reason) => {
         this.connection = undefined;
         this.wake(reason);

@@ -195,6 +195,7 @@ export class Upkeep {
         this.options.connected?.(undefined);
         this.lose(reason);
       },
+      lacks: (reason) => this.options.log.warn('store.uncopied', { reason }),
     });
     return connection;
   }
