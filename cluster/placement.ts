@@ -53,6 +53,15 @@ export function isCovered(wanted: Wanted, holders: readonly MemberId[], places: 
   });
 }
 
+/** Whether somebody of them is to have it and does not have it yet, and may still get it. */
+export function isUnderWay(wanted: Wanted, places: readonly Place[]): boolean {
+  return holdersOf(wanted, places).some((holder) => {
+    const place = places.find(({ member }) => member.id === holder);
+    const state = place && holdingOf(wanted, place)?.state;
+    return state !== 'ready' && state !== 'failed';
+  });
+}
+
 /** Why no workers have it yet, for people; empty where that can't be seen here. */
 export function whyNowhere(wanted: Wanted, places: readonly Place[]): string {
   const holders = holdersOf(wanted, places);

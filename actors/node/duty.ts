@@ -8,7 +8,10 @@ import { Directory } from '../directory.js';
 import { type Effect, note, nothing, send } from '../effects.js';
 
 /** While it drains, what is left to do; while it serves, only its workers that are not back yet. */
-export type Left = Omit<Said<'node.reported'>, 'type' | 'state'>;
+export interface Left extends Omit<Said<'node.reported'>, 'type' | 'state'> {
+  /** Models that its workers have and that others, who are to have them after it, have not yet. */
+  readonly uncovered?: number;
+}
 
 const lookMs = 25;
 
@@ -29,10 +32,14 @@ export class Duty implements Actor {
   private isLast = false;
   private areAway = false;
   private told = '';
+  private readonly patienceMs: number;
+  /** So long its workers go on with what others do not have yet. */
+  private patientUntil = 0;
 
-  constructor(chart: Chart, left: () => Left) {
+  constructor(chart: Chart, left: () => Left, patienceMs = 0) {
     this.chart = chart;
     this.left = left;
+    this.patienceMs = patienceMs;
   }
 
   get state(): NodeState {
@@ -74,6 +81,7 @@ export class Duty implements Actor {
     const event = order === 'undrain' ? 'return' : 'vacate';
     if (!this.chart.can(event)) return this.look(now);
     this.chart.move(event);
+    this.patientUntil = now + this.patienceMs;
     const effects: Effect[] = [note('info', 'node.ordered', { order, by }), { type: 'moved' }];
     if (event === 'return' && this.areAway) {
       this.areAway = false;
@@ -84,10 +92,11 @@ export class Duty implements Actor {
 
   private look(now: number): Effect[] {
     const effects: Effect[] = [];
-    const { requests, waiting, workers } = this.left();
+    const { requests, waiting, workers, uncovered = 0 } = this.left();
     if (this.chart.state === 'vacating') {
       const isDone = requests + waiting === 0;
-      if (!this.areAway && (isDone || !this.isLast)) {
+      const isCovered = uncovered === 0 || now >= this.patientUntil;
+      if (!this.areAway && (isDone || !this.isLast) && isCovered) {
         this.areAway = true;
         effects.push({ type: 'vacate', away: true });
       } else if (this.areAway && isDone && workers === 0) {

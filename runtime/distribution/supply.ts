@@ -1,7 +1,7 @@
 // What a node has of the models that its cluster shares: it watches the store, decides with what it sees of the others which of
 // them its workers are to have, fetches those, and lets go what others have by now or nobody wants any more.
 import { type Manifest, manifestKey, readManifest, shortDigest } from '../../cluster/manifest.js';
-import { type Holding, holdersOf, isCovered, whyNowhere } from '../../cluster/placement.js';
+import { type Holding, holdersOf, isCovered, isUnderWay, whyNowhere } from '../../cluster/placement.js';
 import type { NodeRecord } from '../../cluster/record.js';
 import type { ConnectionEvents, PartsConnection } from '../../cluster/store.js';
 import { type MemberId, modelKey } from '../../proto/ids.js';
@@ -38,6 +38,7 @@ export interface SupplyOptions {
 }
 
 const tickMs = 1000;
+const passedOnLookMs = 50;
 const fetchesAtOnce = 2;
 const retryFirstMs = 2000;
 const retryMostMs = 300_000;
@@ -127,6 +128,21 @@ export class Supply {
       holdings.push({ model, version, content: shortDigest(digest), state, reason });
     }
     return holdings;
+  }
+
+  /** How many models its workers have that others, who are to have them when it is gone, have not yet. */
+  get uncovered(): number {
+    const { others, isLive } = this.options.nodes();
+    // Who is not seen is not waited for.
+    if (!isLive) return 0;
+    const ready = [...this.held.values()].filter((held) => held.isPlaced && held.state === 'ready');
+    return ready.filter(({ manifest }) => isUnderWay(manifest, others)).length;
+  }
+
+  /** Resolves when others have what its workers have, or after that time. */
+  async passedOn(mostMs: number): Promise<void> {
+    const until = now() + mostMs;
+    while (this.uncovered > 0 && now() < until) await pause(passedOnLookMs);
   }
 
   /** After something was heard: of the store, of other nodes, of its own workers. */

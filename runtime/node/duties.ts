@@ -16,6 +16,8 @@ export interface DutiesOptions {
   readonly chart: Chart;
   readonly children: Children;
   readonly left: () => Omit<Left, 'workers'>;
+  /** So long a drain waits for others to have what it has. */
+  readonly patienceMs: number;
 }
 
 export class Duties {
@@ -24,9 +26,9 @@ export class Duties {
   private readonly duty: Duty;
   private member: MemberProcess | undefined;
 
-  constructor({ chart, children, left }: DutiesOptions) {
+  constructor({ chart, children, left, patienceMs }: DutiesOptions) {
     this.chart = chart;
-    this.duty = new Duty(chart, () => ({ ...left(), workers: children.moving }));
+    this.duty = new Duty(chart, () => ({ ...left(), workers: children.moving }), patienceMs);
     this.performers = {
       vacate: ({ away }) => children.vacate(away),
       moved: () => this.moved(),

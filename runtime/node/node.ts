@@ -97,7 +97,9 @@ export class Node {
       left: () => ({
         requests: (this.engine?.liveJobs ?? 0) + (this.pipelines?.live ?? 0),
         waiting: this.scheduler?.waitingJobs ?? 0,
+        uncovered: this.supply?.uncovered ?? 0,
       }),
+      patienceMs: config.drainMs,
     });
   }
 
@@ -337,7 +339,7 @@ export class Node {
     this.watch?.stop();
     this.log.info('node.draining', {});
     this.duties.tell();
-    const handedOver = this.presence?.handedOver();
+    const handedOver = [this.presence?.handedOver(), this.supply?.passedOn(this.config.drainMs)];
     this.entrance.part();
     const { lameDuckMs } = this.config;
     if (lameDuckMs > 0 && this.plan.serves.has('router')) await pause(lameDuckMs);
@@ -347,7 +349,7 @@ export class Node {
     // What its steps still make of a request are new jobs to the router.
     await this.pipelines?.drain(this.config.drainMs);
     if (this.plan.serves.has('router')) await this.drainRouter();
-    await handedOver;
+    await Promise.all(handedOver);
     this.chart.move('done');
     await this.goDown();
   }

@@ -10,11 +10,13 @@ import type { NodeOrder } from '../../proto/messages.js';
 import { only, RouterStage, router, said, scheduler } from './stage.js';
 
 const otherScheduler = 'scheduler-2.ffffff';
+const patienceMs = 1000;
 
 class Stage {
   left: Left = { requests: 0, waiting: 0, workers: 0 };
   readonly chart = startChart(nodeMachine);
-  readonly duty = new Duty(this.chart, () => this.left);
+  readonly duty = new Duty(this.chart, () => this.left, patienceMs);
+  now = 0;
 
   static serving(): Stage {
     const stage = new Stage();
@@ -24,7 +26,7 @@ class Stage {
   }
 
   hear(heard: Heard): Effect[] {
-    return this.duty.receive(heard, router, 0);
+    return this.duty.receive(heard, router, this.now);
   }
 
   order(order: NodeOrder, last = false): Effect[] {
@@ -67,6 +69,29 @@ describe('a drain', () => {
     assert.deepEqual(aways(stage.look({ waiting: 0 })), [true]);
     stage.look({ workers: 0 });
     assert.equal(stage.duty.state, 'drained');
+  });
+
+  test('of one that has what others do not have yet: its workers go on until they have it', () => {
+    const stage = Stage.serving();
+    stage.left = { requests: 0, waiting: 0, workers: 1, uncovered: 2 };
+    assert.deepEqual(aways(stage.order('drain')), []);
+    const looked = stage.look({ uncovered: 1 });
+    assert.deepEqual([aways(looked).length, only(looked, 'arm').length], [0, 1]);
+    assert.equal(stage.duty.state, 'draining');
+    assert.deepEqual(aways(stage.look({ uncovered: 0 })), [true]);
+    stage.look({ workers: 0 });
+    assert.equal(stage.duty.state, 'drained');
+  });
+
+  test('waits for others no longer than its patience', () => {
+    const stage = Stage.serving();
+    stage.now = 5000;
+    stage.left = { requests: 0, waiting: 0, workers: 1, uncovered: 1 };
+    assert.deepEqual(aways(stage.order('drain')), []);
+    stage.now += patienceMs - 1;
+    assert.deepEqual(aways(stage.look()), []);
+    stage.now += 1;
+    assert.deepEqual(aways(stage.look()), [true]);
   });
 
   test('ordered again changes nothing, and is answered', () => {

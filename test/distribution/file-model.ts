@@ -24,7 +24,7 @@ export class FileModel {
       'maxBatch: 4',
       'inputs: [{ name: x, datatype: FP32, shape: [-1, 4] }]',
       'outputs: [{ name: y, datatype: FP32, shape: [-1, 4] }]',
-      'simulated: { alphaMs: 2 }',
+      ...(more.some((line) => line.startsWith('simulated:')) ? [] : ['simulated: { alphaMs: 2 }']),
       ...more,
     ];
     writeFileSync(join(this.folder, 'config.yaml'), lines.join('\n'));

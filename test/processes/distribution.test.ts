@@ -187,6 +187,42 @@ describe('models that a cluster shares', { skip }, () => {
     assert.deepEqual((await load.stop()).errors, []);
   });
 
+  test('who alone has what takes long to load goes on with it until another has it, drained or stopped', async () => {
+    const slow = new FileModel(scratch.path('pushed'), 'slow', [
+      'nodes: { replicas: 1 }',
+      'simulated: { alphaMs: 150 }',
+    ]);
+    slow.version('1', bytesLike(9, 1000));
+    await command('push', slow.folder);
+    const names = ['one', 'two'];
+    const at = { SIGNALBOX_HTTP_PORT: String(core.httpPort) };
+    const holderOf = async (): Promise<string> => {
+      const states = await Promise.all(names.map((name) => stateAt(name, 'slow')));
+      return states.filter((state) => state !== 'none').length === 1
+        ? (names[states.indexOf('ready')] ?? '')
+        : '';
+    };
+    await until('one has it', async () => (await holderOf()) !== '');
+    await answers('slow');
+    const holder = await holderOf();
+    const other = holder === 'one' ? 'two' : 'one';
+    const since = core.lines.length;
+    const load = new Load(client, { model: 'slow', unary: 1, deadlineMs: 1500 }).start();
+    await clusterText(['drain', holder], at);
+    assert.equal(await stateAt(other, 'slow'), 'ready', 'it is drained when the other one has it');
+    await clusterText(['undrain', holder], at);
+    await until('it has it back', async () => (await holderOf()) === holder);
+    await byName.get(holder)?.stop();
+    await until('the other one has it', async () => (await stateAt(other, 'slow')) === 'ready');
+    const answered = load.answered;
+    await until('it answers', () => load.answered > answered + 3);
+    assert.deepEqual((await load.stop()).errors, []);
+    const gaps = core.lines.slice(since).filter(({ reason }) => /no worker has slow/.test(String(reason)));
+    assert.deepEqual(gaps, [], 'somebody had it all the time');
+    await command('remove', 'slow');
+    await start('worker', holder).ready();
+  });
+
   test('when the node that has it dies another one loads it, and nobody hears of that', async () => {
     await until('one node has it', async () => (await holders('2')).length === 1);
     const [holder = ''] = await holders('2');
