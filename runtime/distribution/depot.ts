@@ -169,9 +169,24 @@ export class Depot {
     const used = new Set(
       kept.flatMap(({ manifest }) => (typeof manifest === 'string' ? [] : [...partsOf(manifest)])),
     );
-    const idle = [...names].filter((name) => !used.has(name));
+    const idle = new Set([...names].filter((name) => !used.has(name)));
     for (const name of idle) await this.parts.remove(name);
-    return idle.length;
+    if (idle.size > 0) await this.lookAfter(idle);
+    return idle.size;
+  }
+
+  /** A push that came to its end meanwhile may have counted on what is gone now: another one sends that again. */
+  private async lookAfter(gone: ReadonlySet<string>): Promise<void> {
+    const harmed = (await this.list()).flatMap(({ manifest }) =>
+      typeof manifest === 'object' && [...partsOf(manifest)].some((part) => gone.has(part))
+        ? [`${manifest.model}:${manifest.version}`]
+        : [],
+    );
+    if (harmed.length > 0)
+      throw new Error(
+        `${harmed.join(', ')} came into the store while parts were taken out that nothing was made of, and lacks some of ` +
+          'them now: push it again',
+      );
   }
 }
 

@@ -6,6 +6,7 @@ import {
   type Holding,
   holdersOf,
   isCovered,
+  isUnderWay,
   type Place,
   type Wanted,
   whyNowhere,
@@ -130,4 +131,15 @@ test('why nobody has it is told', () => {
     place('two', { holdings: [{ ...holding, state: 'failed', reason: 'the disk is full' }] }),
   ];
   assert.equal(whyNowhere(wanted, told), "one.aaaaaa fetches it; two.aaaaaa can't have it: the disk is full");
+});
+
+test('a model is under way to those who are to have it until each has it or could not load it', () => {
+  const one = { ...wanted, spread: { replicas: 1, needs: [] } };
+  const holds = (state: Holding['state']): Place => place('next', { holdings: [{ ...holding, state }] });
+  assert.equal(isUnderWay(one, [place('next')]), true);
+  assert.equal(isUnderWay(one, [holds('fetching')]), true);
+  assert.equal(isUnderWay(one, [holds('ready')]), false);
+  assert.equal(isUnderWay(one, [holds('failed')]), false, 'nobody waits for that');
+  assert.equal(isUnderWay(one, []), false, 'nor for nobody');
+  assert.equal(isUnderWay(one, [place('next', { state: 'draining' })]), false);
 });

@@ -7,6 +7,7 @@ import { after, before, describe, test } from 'node:test';
 import { partsOf } from '../../cluster/manifest.js';
 import { MemoryStoreServer } from '../../cluster/memory.js';
 import { connectNats } from '../../cluster/nats.js';
+import type { Parts } from '../../cluster/parts.js';
 import type { ConnectionEvents, PartsConnection } from '../../cluster/store.js';
 import { manifestOf, partBytes } from '../../runtime/distribution/contents.js';
 import { Depot } from '../../runtime/distribution/depot.js';
@@ -89,6 +90,31 @@ function contract(connect: () => Promise<PartsConnection>): void {
     model.version('4', bytesLike(5, 10));
     const late = depot.push(manifest, model.folder, { mayReplace: false });
     await assert.rejects(late, /1?4.weights\.bin has changed while large:4 was pushed: push it again/);
+  });
+
+  test('a push that ends while a sweep takes what it counts on is told, and pushing it again mends it', async () => {
+    model.version('5', bytesLike(7, 100));
+    const manifest = await manifestOf(model.wanted('5'));
+    const fifth = () => depot.push(manifest, model.folder, { mayReplace: false });
+    const store = await connection.parts('signalbox-contract-models');
+    let isPushed = false;
+    const late: Parts = {
+      list: () => store.list(),
+      put: (name, bytes) => store.put(name, bytes),
+      get: (name, givenUp) => store.get(name, givenUp),
+      remove: async (name) => {
+        if (!isPushed) await fifth();
+        isPushed = true;
+        await store.remove(name);
+      },
+    };
+    const open: PartsConnection['open'] = (options) => connection.open(options);
+    const sweeper = await Depot.open({ open, parts: async () => late, close: async () => {} }, 'contract');
+    const [part = ''] = manifest.files.find(({ path }) => path === '5/weights.bin')?.parts ?? [];
+    await store.put(part, bytesLike(7, 100));
+    await assert.rejects(sweeper.sweep(), /^Error: large:5 came into the store while .*: push it again$/);
+    assert.deepEqual([(await fifth()).sentParts, (await store.list()).has(part)], [1, true]);
+    await depot.remove('large', '5');
   });
 
   test('what is removed leaves nothing that others do not need, and a sweep takes what pushes have left', async () => {
