@@ -1,5 +1,6 @@
 // Which key is at the other end of each link, where links have keys: a member that calls here has to prove its key before
-// it announces itself, is who it is by that key alone, and is struck off with it.
+// it announces itself, is who it is by that key alone, and is struck off with it. That nobody speaks over the link of another is
+// seen to where frames come in (routing.ts).
 import type { MemberId } from '../../proto/ids.js';
 import type { Said } from '../../proto/messages.js';
 import type { KeyRing } from '../keys/ring.js';
@@ -56,6 +57,11 @@ export class Credentials {
 
   forget(link: LinkId): void {
     this.proved.delete(link);
+  }
+
+  /** Of whom it had been struck off nothing is left. */
+  release(link: LinkId): void {
+    this.struck.delete(link);
   }
 
   /** Links of those who are not trusted any more, and of those who are again. */

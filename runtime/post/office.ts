@@ -182,7 +182,8 @@ export class PostOffice {
 
   #lost(id: LinkId, reason: string): void {
     const link = this.#links.get(id);
-    if (this.#closed || link === undefined) return;
+    if (this.#closed) return;
+    if (link === undefined) return this.#credentials.release(id);
     this.#links.delete(id);
     this.#credentials.forget(id);
     const member = link.member?.id;

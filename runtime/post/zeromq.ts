@@ -9,6 +9,7 @@ import type { KeyRing } from '../keys/ring.js';
 import { clientKeys, handshakeFault, serverKeys } from './curve.js';
 import { DialledLinks } from './dialled.js';
 import { clearPath, type Endpoint, leavePath, parseEndpoint, withKey, withoutKey } from './endpoint.js';
+import { Routes, routingIdFor } from './routing.js';
 import {
   type Fault,
   hand,
@@ -95,6 +96,8 @@ class ZeromqTransport implements Transport {
   /** Routing ids of those who spoke to us. */
   readonly #peers = new Map<LinkId, Buffer>();
   #router: Router | undefined;
+  /** Of those who called with keys; undefined where nobody needs one. */
+  #routes: Routes | undefined;
   /** By which the door knows it; empty where nobody needs a key. */
   #domain = '';
   #bound = '';
@@ -123,7 +126,10 @@ class ZeromqTransport implements Transport {
     if (this.#router !== undefined) throw new Error(`this node listens at ${this.#bound} already`);
     if (place.kind === 'ipc') await clearPath(place.path);
     const keys = serverKeys(place, this.#options.keys?.pair);
-    if (keys !== undefined) this.#domain = await door.guard(this.#options.keys as KeyRing);
+    if (keys !== undefined) {
+      this.#routes = new Routes(this.#options.keys as KeyRing);
+      this.#domain = await door.guard(this.#options.keys as KeyRing);
+    }
     const router = new Router({
       // Where nobody answers at the door, nobody is let in.
       ...(keys && { ...keys, zapDomain: this.#domain, zapEnforceDomain: true }),
@@ -173,7 +179,7 @@ class ZeromqTransport implements Transport {
   #newDealer(place: Endpoint): Dealer {
     const { queuedMax, frameBytesMax, reconnectMs, reconnectMsMax, connectMs, keys } = this.#options;
     return new Dealer({
-      routingId: this.#self,
+      routingId: routingIdFor(this.#self, place.kind === 'tcp' ? place.key : '', keys),
       // Nothing is kept for a peer that is not there, so nothing old reaches the one who comes after it.
       immediate: true,
       sendTimeout: 0,
@@ -245,14 +251,25 @@ class ZeromqTransport implements Transport {
       const frames = await receive(router);
       if (frames === undefined || this.#closed) return;
       const peer = frames.shift() as Buffer;
-      const link = peer.toString('latin1');
-      if (peer.length > idBytesMax || isDialled(link)) continue;
+      const link = this.#linkOf(peer);
+      if (link === undefined || link.length > idBytesMax || isDialled(link)) continue;
       if (!this.#peers.has(link)) {
         this.#peers.set(link, peer);
         this.#events.opened(link);
       }
       hand(link, frames, this.#events);
     }
+  }
+
+  /** Undefined for whoever is not heard: it has not the key of the member that it says it is, or another has its place. */
+  #linkOf(peer: Buffer): LinkId | undefined {
+    const routingId = peer.toString('latin1');
+    if (this.#routes === undefined) return routingId;
+    const member = this.#routes.memberAt(routingId);
+    const there = member === undefined ? undefined : this.#peers.get(member);
+    if (there === undefined || there.equals(peer)) return member;
+    this.#routes.turnAway(routingId, 'a member with another key has that id');
+    return undefined;
   }
 
   #handshakeFailed(event: string, error: Fault): void {

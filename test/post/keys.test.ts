@@ -10,6 +10,7 @@ import { KeyRing, type Turned } from '../../runtime/keys/ring.js';
 import { z85 } from '../../runtime/post/curve.js';
 import { keyIn, withKey, withoutKey } from '../../runtime/post/endpoint.js';
 import { soleDelivery } from '../../runtime/post/outbox.js';
+import { routingIdFor } from '../../runtime/post/routing.js';
 import { answerTo } from '../../runtime/post/zap.js';
 import { zeromqTransport } from '../../runtime/post/zeromq.js';
 import { announcement, Branch, beat } from './branch.js';
@@ -71,9 +72,14 @@ describe('post office with keys', () => {
   }
 
   /** A trusted member that says what it likes. */
-  function rogue(id: string, { pair }: One, endpoint: string): { say(...messages: Message[]): void } {
+  function rogue(
+    id: string,
+    { pair, ring }: One,
+    endpoint: string,
+    routingId = routingIdFor(id, keyIn(endpoint), ring),
+  ): { say(...messages: Message[]): void } {
     const dealer = new Dealer({
-      routingId: id,
+      routingId,
       linger: 0,
       curveServerKey: z85(keyIn(endpoint)),
       curvePublicKey: z85(pair.publicKey),
@@ -171,13 +177,74 @@ describe('post office with keys', () => {
     thief.say(
       { type: 'member.proved', key: third.pair.publicKey, proof },
       announcement('guest.1', 'test', ['router']),
+      beat(1),
     );
-    await host.branch.loss();
-    assert.match(
-      host.branch.losses[0]?.reason ?? '',
-      /has announced itself with another key before|opened anew/,
+    await host.ring.says(/a member with another key has that id/);
+    guest.branch.office.send('host.1', beat(2));
+    await host.branch.delivery();
+    assert.deepEqual(host.branch.deliveries[0]?.message, beat(2));
+    assert.deepEqual([host.branch.losses, host.branch.openings.length], [[], 1]);
+  });
+
+  test('nobody speaks over the link of another: neither by its id alone nor with a proof of its own', async () => {
+    const { host, guest, endpoint } = await bound();
+    const third = member('third.1');
+    trust(host, guest, third);
+    guest.branch.office.dial(endpoint);
+    await host.branch.opening();
+    const [whole = '', key = '', proof = ''] = routingIdFor('guest.1', keyIn(endpoint), third.ring).split(
+      '|',
     );
-    assert.ok(host.branch.openings.every(({ roles }) => roles.join() === 'worker'));
+    const forged = [
+      whole,
+      `${whole}|${guest.pair.publicKey}|${proof}`,
+      `${whole}|${key}|${'0'.repeat(64)}`,
+      `${whole}|${key}|${proof}|`,
+      `|${key}|${proof}`,
+    ];
+    for (const routingId of forged) rogue('guest.1', third, endpoint, routingId).say(beat(1), beat(2));
+    const shown = (): number =>
+      host.ring.turned.filter(({ reason }) => /no proof of a key/.test(reason)).length;
+    // They say the same two things of themselves, and each is told once.
+    await host.ring.news.until(() => shown() === 2, 'they are turned away');
+    guest.branch.office.send('host.1', beat(3));
+    await host.branch.delivery();
+    assert.deepEqual(
+      host.branch.deliveries.map(({ message }) => message),
+      [beat(3)],
+    );
+    assert.deepEqual([host.branch.losses, host.branch.openings.length], [[], 1]);
+  });
+
+  test('who is struck off is heard no more, whatever it calls itself, and others go on', async () => {
+    const { host, guest, endpoint } = await bound();
+    const third = member('third.1');
+    trust(host, guest, third);
+    guest.branch.office.dial(endpoint);
+    await host.branch.opening();
+    const own = rogue('third.1', third, endpoint);
+    const proof = third.ring.proofFor(keyIn(endpoint), 'third.1');
+    own.say(
+      { type: 'member.proved', key: third.pair.publicKey, proof },
+      announcement('third.1', 'test', ['worker']),
+      beat(1),
+    );
+    await host.branch.delivery();
+    trust(host, guest);
+    assert.deepEqual(
+      host.branch.losses.map(({ member }) => member),
+      ['third.1'],
+    );
+    const other = rogue('guest.1', third, endpoint);
+    for (let sequence = 2; sequence < 10; sequence++) {
+      own.say(beat(sequence));
+      other.say(beat(sequence));
+    }
+    await host.ring.says(/no proof of a key that is listed here/);
+    guest.branch.office.send('host.1', beat(10));
+    await host.branch.delivery(2);
+    assert.deepEqual(host.branch.deliveries[1]?.from, 'guest.1');
+    assert.equal(host.branch.losses.length, 1);
   });
 
   test('a node without keys and one with them say so, both ways', async () => {

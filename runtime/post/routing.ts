@@ -1,0 +1,49 @@
+// The id by which a member with keys connects: its own, its public key, and the proof for that peer that the key is its own. So
+// nobody can take over the connection of another, and whoever is struck off is heard no more, whatever it calls itself.
+import type { MemberId } from '../../proto/ids.js';
+import type { KeyRing } from '../keys/ring.js';
+
+const between = '|';
+
+/** As it connects there; without keys it is known by its id alone. */
+export function routingIdFor(self: MemberId, peer: string, ring: KeyRing | undefined): string {
+  const { pair } = ring ?? {};
+  if (peer === '' || pair === undefined) return self;
+  return [self, pair.publicKey, ring?.proofFor(peer, self) ?? ''].join(between);
+}
+
+/** Who is at that connection; nothing where it is nobody whom the ring trusts, or has not the key that it shows. */
+export function provedBy(routingId: string, ring: KeyRing): MemberId | undefined {
+  const [member = '', key = '', proof = '', ...more] = routingId.split(between);
+  const isOwn = member !== '' && more.length === 0 && ring.trusts(key) && ring.isProof(key, member, proof);
+  return isOwn ? member : undefined;
+}
+
+/** Far more than there are members: what strangers make up is forgotten. */
+const keptMax = 4096;
+
+export class Routes {
+  private readonly ring: KeyRing;
+  /** Nobody: it proves nothing. */
+  private readonly known = new Map<string, MemberId | undefined>();
+
+  constructor(ring: KeyRing) {
+    this.ring = ring;
+    ring.watch(() => this.known.clear());
+  }
+
+  /** Who is at that connection, looked at once for each list of keys. */
+  memberAt(routingId: string): MemberId | undefined {
+    if (this.known.has(routingId)) return this.known.get(routingId);
+    const member = provedBy(routingId, this.ring);
+    if (this.known.size >= keptMax) this.known.clear();
+    this.known.set(routingId, member);
+    if (member === undefined) this.turnAway(routingId, 'it shows no proof of a key that is listed here');
+    return member;
+  }
+
+  /** Told with what it says of itself. */
+  turnAway(routingId: string, reason: string): void {
+    this.ring.turnedAway({ at: (routingId.split(between)[0] ?? '').slice(0, 100), key: '', reason });
+  }
+}
