@@ -14,8 +14,11 @@ export interface Whereabouts {
 /** By model and version. Empty where nodes say nothing of themselves. */
 export function whereabouts(engine: Engine): Map<string, Whereabouts[]> {
   const found = new Map<string, Whereabouts[]>();
-  const add = (key: string, where: Whereabouts): void =>
-    void found.set(key, [...(found.get(key) ?? []), where]);
+  const add = (key: string, where: Whereabouts): void => {
+    const there = found.get(key);
+    if (there === undefined) found.set(key, [where]);
+    else there.push(where);
+  };
   const nodes = clusterOf(engine).flatMap(({ id, node }) => (node === undefined ? [] : [{ id, node }]));
   for (const { id, node } of nodes) {
     for (const { model, version, state, content, reason } of node.holdings ?? [])
