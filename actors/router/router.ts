@@ -67,8 +67,10 @@ export class Router implements Actor {
     'timer.fired',
     'drain.requested',
     'drain.spent',
+    'tick.settled',
   ]);
   readonly chart: Chart = startChart(routerMachine);
+  private settling = false;
   private readonly limits: AllLimits;
   private readonly book: JobBook;
   private readonly neighbours = new Neighbours();
@@ -221,6 +223,9 @@ export class Router implements Actor {
       case 'model.reported':
         this.reported(heard, from, now);
         return this.reviewCoverage();
+      case 'tick.settled':
+        this.settling = false;
+        return this.placing.reviewSchedulers(now);
       case 'owners.told':
       case 'owners.listed':
         return this.follow(heard, now);
@@ -236,12 +241,19 @@ export class Router implements Actor {
 
   private reported(report: Said<'model.reported'>, from: MemberId, now: number): void {
     const { isNews, moves } = this.neighbours.report(from, report);
-    if (moves) this.placing.reviewSchedulers(now);
+    if (moves) this.settleSoon();
     if (report.ready > 0) return;
     this.placing.reviewEditions(now);
     const { model, version } = report;
     if (isNews && this.neighbours.owner(model, version) === from)
       this.placing.giveUp(model, version, this.neighbours.vainness(model, version, report), now);
+  }
+
+  /** What schedulers tell of reach comes in bursts: no job is to follow each step of it. */
+  private settleSoon(): void {
+    if (this.settling) return;
+    this.settling = true;
+    this.conductor.perform({ type: 'settle' });
   }
 
   private follow({ epoch, owners }: Ownership, now: number): void {

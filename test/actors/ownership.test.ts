@@ -7,7 +7,7 @@ import { batchingDefaults } from '../../proto/batching.js';
 import { type Epoch, noEpoch, type Owned, type Ownership } from '../../proto/ownership.js';
 import { firstOf } from '../../proto/rendezvous.js';
 import { SchedulerStage } from './scheduler-stage.js';
-import { digits, notes, RouterStage, router, said, scheduler, told, worker } from './stage.js';
+import { digits, notes, only, RouterStage, router, said, scheduler, told, worker } from './stage.js';
 
 const other = 'scheduler-2.ffffff';
 const third = 'scheduler-3.gggggg';
@@ -41,6 +41,11 @@ function report(
   return stage.hear({ type: 'model.reported', ...report }, from);
 }
 
+/** And once all that came with it has been heard. */
+function settled(...reports: readonly (readonly Effect[])[]): Effect[] {
+  return [...reports.flat(), ...stage.hear({ type: 'tick.settled' })];
+}
+
 function toldOwner(owner: string, count: number, by = 'a'): Effect[] {
   return stage.hear({ type: 'owners.told', ...listOf(owner, count, by) });
 }
@@ -61,7 +66,7 @@ function asked(effects: readonly Effect[]): string[] {
 beforeEach(() => {
   stage = RouterStage.usual();
   stage.link(other, 'scheduler');
-  report(other, 2);
+  settled(report(other, 2));
 });
 
 describe('the owner that a router asks', () => {
@@ -147,7 +152,7 @@ describe('the owner that a router asks', () => {
     stage.link(third, 'scheduler');
     assert.ok(stage.router.ready);
     assert.notEqual(asked(stage.submit())[0], third);
-    assert.deepEqual(asked(report(third, 1)), [third], 'what waits goes over as soon as it can');
+    assert.deepEqual(asked(settled(report(third, 1))), [third], 'what waits goes over as soon as it can');
   });
 });
 
@@ -205,8 +210,22 @@ describe('a job that waits goes over to another owner', () => {
 
   test('when its owner can reach no worker with the model any more, and another can', () => {
     stage.submit();
-    assert.deepEqual(asked(report(first, 0)), [second]);
-    assert.deepEqual(asked(report(second, 0)), [first]);
+    assert.deepEqual(asked(settled(report(first, 0))), [second]);
+    assert.deepEqual(asked(settled(report(second, 0))), [first]);
+  });
+
+  test('once, however often it changed in what came at once', () => {
+    stage.submit();
+    const burst = [
+      report(first, 0),
+      report(second, 0),
+      report(second, 1),
+      report(first, 1),
+      report(first, 0),
+    ];
+    assert.equal(only(burst.flat(), 'settle').length, 1);
+    assert.deepEqual(asked(settled(...burst)), [second]);
+    assert.equal(stage.router.job(1)?.attempt, 2);
   });
 });
 
