@@ -1,6 +1,7 @@
 // The keys that a process has at hand: its own pair, whom it trusts, and the proof by which a member shows that the key it
 // connects with is its own. A ring without a pair changes nothing: links are plain then.
 import { createHmac, diffieHellman, timingSafeEqual } from 'node:crypto';
+import { now } from '../clock.js';
 import { type KeyPair, publicObject, secretObject } from './pair.js';
 
 export interface KeysKnown {
@@ -8,7 +9,7 @@ export interface KeysKnown {
   readonly trusted: readonly string[];
 }
 
-/** What is told of each of them once: strangers must not fill the log. */
+/** What is told of each of them once in a while: strangers must not fill the log. */
 export interface Turned {
   /** The address of the other side, or the one that it called. */
   readonly at: string;
@@ -18,16 +19,21 @@ export interface Turned {
 }
 
 const toldMax = 1024;
+/** Then it may be told again: strangers with ever new keys must not hide for good what the operator is to see. */
+const toldForMs = 600_000;
 
 export class KeyRing {
   private known: KeysKnown | undefined;
   private trusted = new Set<string>();
   private readonly watchers: (() => void)[] = [];
   private readonly told = new Set<string>();
+  private toldSince = Number.NEGATIVE_INFINITY;
   private readonly tell: (turned: Turned) => void;
+  private readonly clock: () => number;
 
-  constructor(tell: (turned: Turned) => void = () => {}) {
+  constructor(tell: (turned: Turned) => void = () => {}, clock = now) {
     this.tell = tell;
+    this.clock = clock;
   }
 
   get pair(): KeyPair | undefined {
@@ -53,6 +59,11 @@ export class KeyRing {
 
   turnedAway(turned: Turned): void {
     const once = `${turned.at} ${turned.key} ${turned.reason}`;
+    const at = this.clock();
+    if (at - this.toldSince > toldForMs) {
+      this.told.clear();
+      this.toldSince = at;
+    }
     if (this.told.has(once) || this.told.size >= toldMax) return;
     this.told.add(once);
     this.tell(turned);

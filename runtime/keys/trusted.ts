@@ -56,7 +56,7 @@ export function addTrusted(path: string, { key, name }: Trusted): void {
 /** By its key or its name. Its comments stay. */
 export function removeTrusted(path: string, keyOrName: string): Trusted {
   const gone = readTrusted(path).find(({ key, name }) => key === keyOrName || name === keyOrName);
-  if (gone === undefined) throw new Error(`${keyOrName} is neither a key nor a name in ${path}`);
+  if (gone === undefined) throw new Error(`${keyOrName} is neither a key nor a name there`);
   const lines = readTextFile(path, fileBytesMax).split('\n');
   write(path, lines.filter((line) => !line.trimStart().startsWith(gone.key)).join('\n'));
   return gone;
@@ -64,7 +64,10 @@ export function removeTrusted(path: string, keyOrName: string): Trusted {
 
 /** Whole or not at all: a node may read it at any moment. */
 function write(path: string, text: string): void {
-  mkdirSync(dirname(path), { recursive: true, mode: 0o700 });
+  const folder = dirname(path);
+  // Below one that is not there either it is more likely a slip: no node would read the list.
+  if (!existsSync(dirname(folder))) throw new Error(`the folder ${dirname(folder)} is not there`);
+  if (!existsSync(folder)) mkdirSync(folder, { mode: 0o700 });
   const half = `${path}.${process.pid}.new`;
   writeFileSync(half, text, { mode: 0o644 });
   renameSync(half, path);

@@ -4,7 +4,11 @@ import assert from 'node:assert/strict';
 import {
   appendFileSync,
   chmodSync,
+  closeSync,
+  existsSync,
   mkdtempSync,
+  openSync,
+  readdirSync,
   readFileSync,
   rmSync,
   statSync,
@@ -40,7 +44,14 @@ describe('node runtime keys', () => {
     assert.equal(said('show'), publicKey);
     assert.throws(() => said('new', '--out', folder), /is there already: .* replace it with --force/);
     assert.equal(said('show'), publicKey);
+    // Whoever has it open, or may read it, has the old one.
+    const before = readFileSync(keyFile, 'utf8');
+    chmodSync(keyFile, 0o644);
+    const open = openSync(keyFile, 'r');
     said('new', '--out', folder, '--force');
+    assert.equal(readFileSync(open, 'utf8'), before);
+    closeSync(open);
+    assert.deepEqual(readdirSync(folder), ['node.key']);
     assert.notEqual(said('show'), publicKey);
     assert.equal(statSync(keyFile).mode & 0o777, 0o600);
   });
@@ -77,7 +88,11 @@ describe('node runtime keys', () => {
     assert.throws(() => said('trust', someKey, '--name', 'a b'), /--name is "a b"; allowed is 1 to 100/);
     const secret = readFileSync(keyFile, 'utf8').split('\n')[1] as string;
     assert.throws(() => said('trust', secret), /that is the secret key of this node/);
-    assert.throws(() => said('untrust', 'nobody'), /nobody is neither a key nor a name/);
+    const nobody = `${trustFile}: nobody is neither a key nor a name there`;
+    assert.throws(() => said('untrust', 'nobody'), { message: nobody });
+    const astray = join(folder, 'etcc', 'signalbox', 'trusted');
+    assert.throws(() => said('trust', someKey, '--trust-file', astray), /the folder .*etcc is not there/);
+    assert.ok(!existsSync(join(folder, 'etcc')));
     assert.throws(() => said('trust'), /keys trust needs a public key/);
     assert.throws(() => said('list', 'all'), /keys list takes no words; all is too many/);
     assert.throws(() => said('list', '--force'), /keys list takes no --force/);

@@ -19,6 +19,7 @@ import { Waiting } from './witness.js';
 class Ring extends KeyRing {
   readonly turned: Turned[];
   readonly news: Waiting;
+  laterMs = 0;
 
   constructor() {
     const turned: Turned[] = [];
@@ -27,10 +28,13 @@ class Ring extends KeyRing {
         super.changed();
       }
     })();
-    super((one) => {
-      turned.push(one);
-      news.changed();
-    });
+    super(
+      (one) => {
+        turned.push(one);
+        news.changed();
+      },
+      () => this.laterMs,
+    );
     this.turned = turned;
     this.news = news;
   }
@@ -282,4 +286,8 @@ test('only a listed key opens the door, and each other one is told once', () => 
   assert.equal(ring.turned.length, 2);
   for (let count = 0; count < 5000; count++) asked('CURVE', randomBytes(32));
   assert.ok(ring.turned.length <= 1024, 'the log is bounded');
+  const before = ring.turned.length;
+  ring.laterMs = 601_000;
+  asked('CURVE', bytes(stranger.publicKey));
+  assert.equal(ring.turned.length, before + 1, 'and who comes later is told all the same');
 });
