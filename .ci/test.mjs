@@ -14,7 +14,8 @@ const fileTimeoutMs = 240_000;
 const parallelMax = 2;
 const longest = /^test\/simulation\//;
 /** They start processes, and nothing in them depends on how quick those are. */
-const untimed = /^test\/processes\/(embedding|images|images-memory|infer|modules|sharpening|variants)\.test/;
+const untimed =
+  /^test\/processes\/(distribution|embedding|images|images-memory|infer|keys|modules|nats|orders|probes|sharpening|variants)\.test/;
 const summaryLine = /^(tests|suites|pass|fail|cancelled|skipped|todo|duration_ms) ([\d.]+)$/;
 const usage = 'usage: npm test -- [part of a path ...] [--name PATTERN] [--tap]\n';
 
