@@ -1,6 +1,6 @@
 // Which nodes are to have a model: every node decides that for itself, and all who see the same nodes decide the same. A
 // node that comes or goes moves no more than what has to move.
-import type { MemberId } from '../proto/ids.js';
+import { type MemberId, nameOf } from '../proto/ids.js';
 import { weightOf } from '../proto/rendezvous.js';
 import { type Spread, shortDigest } from './manifest.js';
 import type { NodeRecord } from './record.js';
@@ -94,5 +94,5 @@ export function holdingOf({ model, version, digest }: Wanted, { holdings = [] }:
 
 /** By machine and name, not by id: a node that is started again finds what it had. */
 function rankOf({ model, version }: Wanted, { member, machine }: Place): number {
-  return weightOf(`${model}:${version}`, `${machine}/${member.id.split('.')[0]}`);
+  return weightOf(`${model}:${version}`, `${machine}/${nameOf(member.id)}`);
 }

@@ -16,6 +16,12 @@ export function memberId(name: string, incarnation: string): MemberId {
   return `${name}.${incarnation}`;
 }
 
+/** The name that a member was started with. */
+export function nameOf(member: MemberId): string {
+  const end = member.lastIndexOf('.');
+  return end === -1 ? member : member.slice(0, end);
+}
+
 /** What a person is shown for a job: the router that keeps it and its number there. */
 export function jobId(router: MemberId, job: JobNumber): string {
   return `${router}/${job.toString(36)}`;

@@ -4,7 +4,7 @@ import type { Actor, Heard } from '../../actors/actor.js';
 import { type Effect, nothing, send } from '../../actors/effects.js';
 import type { Member } from '../../cluster/membership.js';
 import { SignalboxError } from '../../proto/errors.js';
-import type { MemberId, Role } from '../../proto/ids.js';
+import { type MemberId, nameOf, type Role } from '../../proto/ids.js';
 import type { NodeOrder, Said } from '../../proto/messages.js';
 import { after } from '../clock.js';
 import type { NodeAction, NodeOrdered } from '../doors/cluster.js';
@@ -153,8 +153,4 @@ export class Orders implements Actor {
       this.options.perform([send(node, { type: 'node.order', asked, order, last })]);
     });
   }
-}
-
-function nameOf(id: MemberId): string {
-  return id.slice(0, id.lastIndexOf('.'));
 }

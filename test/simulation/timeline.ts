@@ -31,33 +31,32 @@ export class Timeline {
 
   /** Runs everything up to `until`. */
   run(until: number): void {
-    for (;;) {
-      const next = this.heap[0];
-      if (next === undefined || next.at > until) break;
-      this.pop();
-      if (next.cancelled) continue;
-      this.now = next.at;
-      next.act();
-    }
-    this.now = until;
+    while (this.step(until));
   }
 
   /** The same, where some of what happens is promised. */
   async runKeeping(until: number): Promise<void> {
-    for (;;) {
+    do {
       if (this.isStirred) {
         this.isStirred = false;
         await new Promise<void>((kept) => settle(kept));
       }
       if (this.broken !== undefined) throw this.broken;
-      const next = this.heap[0];
-      if (next === undefined || next.at > until) break;
-      this.pop();
-      if (next.cancelled) continue;
-      this.now = next.at;
-      next.act();
+    } while (this.step(until));
+  }
+
+  /** The next of what happens; false, and it is `until`, when there is no more by then. */
+  private step(until: number): boolean {
+    const next = this.heap[0];
+    if (next === undefined || next.at > until) {
+      this.now = until;
+      return false;
     }
-    this.now = until;
+    this.pop();
+    if (next.cancelled) return true;
+    this.now = next.at;
+    next.act();
+    return true;
   }
 
   private push(happening: Happening): void {
