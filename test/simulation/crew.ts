@@ -6,6 +6,8 @@ import type { Outcome } from './simulate.js';
 export interface Task {
   readonly from: number;
   readonly count: number;
+  /** A seed of the range that is looked at first. */
+  readonly likely?: number | undefined;
   /** Which planted bug; empty for none. */
   readonly bug: string;
   /** No more after the first violation. */

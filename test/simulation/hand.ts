@@ -3,6 +3,11 @@ import { parentPort } from 'node:worker_threads';
 import type { Report, Task } from './crew.js';
 import { simulate } from './simulate.js';
 
+function seedsOf({ from, count, likely = from }: Task): number[] {
+  const seeds = Array.from({ length: count }, (_, at) => from + at);
+  return seeds.includes(likely) ? [likely, ...seeds.filter((seed) => seed !== likely)] : seeds;
+}
+
 export async function runTask(task: Task): Promise<Report> {
   const endings: Record<string, number> = {};
   const violations: Report['violations'][number][] = [];
@@ -10,7 +15,7 @@ export async function runTask(task: Task): Promise<Report> {
   let seeds = 0;
   let steps = 0;
   let hash = 0;
-  for (let seed = task.from; seed < task.from + task.count; seed++) {
+  for (const seed of seedsOf(task)) {
     const outcome = await simulate(seed, {
       bug: task.bug,
       ...(task.clusters === true ? { clusters: true } : {}),
