@@ -87,6 +87,13 @@ export async function connectNats(options: NatsOptions, events: ConnectionEvents
   };
 }
 
+/** Where NATS answers to: under the name of the user, so that its rights can be bounded to what is meant for it. */
+function inboxOf({ user, nkeySeed }: NatsOptions): string {
+  const proof = nkeySeed === '' ? undefined : nkeyAuthenticator(new TextEncoder().encode(nkeySeed))('');
+  const name = proof !== undefined && 'nkey' in proof ? proof.nkey : user;
+  return /^[\w-]+$/.test(name) ? `_INBOX.${name}` : '_INBOX';
+}
+
 function optionsOf(given: NatsOptions): ConnectionOptions {
   const { servers, name, user, password, token, credentials, nkeySeed, tls } = given;
   const bytes = (text: string): Uint8Array => new TextEncoder().encode(text);
@@ -94,6 +101,7 @@ function optionsOf(given: NatsOptions): ConnectionOptions {
     servers: [...servers],
     name,
     timeout: connectMs,
+    inboxPrefix: inboxOf(given),
     maxReconnectAttempts: -1,
     reconnectTimeWait: reconnectMs,
     reconnectJitter: reconnectMs,

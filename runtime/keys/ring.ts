@@ -13,8 +13,8 @@ export interface KeysKnown {
 export interface Turned {
   /** The address of the other side, or the one that it called. */
   readonly at: string;
-  /** Empty where it showed none. */
-  readonly key: string;
+  /** Missing where it showed none, or is called as one that has none. */
+  readonly key?: string;
   readonly reason: string;
 }
 
@@ -58,7 +58,7 @@ export class KeyRing {
   }
 
   turnedAway(turned: Turned): void {
-    const once = `${turned.at} ${turned.key} ${turned.reason}`;
+    const once = `${turned.at} ${turned.key ?? ''} ${turned.reason}`;
     const at = this.clock();
     if (at - this.toldSince > toldForMs) {
       this.told.clear();

@@ -1,4 +1,4 @@
-// A node that reaches nobody says so, and again for as long as that lasts.
+// A node that reaches nobody says so, once each time that this begins.
 import type { Chart } from '../../actors/chart.js';
 import { after } from '../clock.js';
 import type { Log } from '../log.js';
@@ -14,11 +14,14 @@ export function watchJoining(
   where: string,
   cluster: string,
 ): void {
+  let wasAlone = false;
   const look = (): void => {
-    if (member.office.members().length === 0 && chart.has('serving')) {
+    const isAlone = member.office.members().length === 0 && chart.has('serving');
+    if (isAlone && !wasAlone) {
       const hint = 'is a node with a router running there, and is its cluster the same?';
       log.warn('node.alone', { join: where, cluster, hint });
     }
+    wasAlone = isAlone;
     after(joinWaitMs, look, false);
   };
   after(joinWaitMs, look, false);

@@ -99,7 +99,7 @@ export class DialledLinks {
     const { keys, newDealer } = this.#options;
     const { link, place } = dialled;
     const reason = barred(place, keys);
-    if (reason !== undefined) return keys?.turnedAway({ at: link, key: '', reason });
+    if (reason !== undefined) return this.#turnedAway(dialled, reason);
     const dealer = newDealer(place);
     dialled.dealer = dealer;
     // Settled first, so that what came in before an event is read before it.
@@ -139,7 +139,7 @@ export class DialledLinks {
     if (!isFinal && dialled.broken < brokenMost) return;
     const { keys } = this.#options;
     const reason = handshakeFault(event, error?.code, keys?.pair !== undefined);
-    if (reason !== undefined) keys?.turnedAway({ at: dialled.link, key: '', reason });
+    if (reason !== undefined) this.#turnedAway(dialled, reason);
     if (!isFinal) return;
     // Its last connection may have ended in this very turn, and word of that would find another socket.
     this.#lose(dialled, reason ?? 'its connection ended');
@@ -147,6 +147,11 @@ export class DialledLinks {
     dialled.dealer = undefined;
     after(callAgainMs, () => this.#callAgain(dialled), false);
     settle(() => dealer.close());
+  }
+
+  #turnedAway({ link, place }: Dialled, reason: string): void {
+    const key = place.kind === 'tcp' && place.key !== '' ? { key: place.key } : {};
+    this.#options.keys?.turnedAway({ at: withoutKey(link), ...key, reason });
   }
 
   #callAgain(dialled: Dialled): void {

@@ -82,7 +82,11 @@ export function answerTo(
   const key = hasKey ? credentials.toString('hex') : '';
   const isListed = key !== '' && ring?.trusts(key) === true;
   if (!isListed) {
-    ring?.turnedAway({ at: address?.toString() ?? '', key, reason: 'its key is not listed here' });
+    ring?.turnedAway({
+      at: address?.toString() ?? '',
+      ...(key === '' ? {} : { key }),
+      reason: 'its key is not listed here',
+    });
   }
   return [sender ?? '', '', version, request ?? '', isListed ? '200' : '400', isListed ? 'OK' : '', '', ''];
 }

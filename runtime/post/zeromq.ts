@@ -277,7 +277,7 @@ class ZeromqTransport implements Transport {
     // Of those whose key is not listed more is known where they are turned away.
     if (event !== 'handshake:error:protocol') return;
     const reason = handshakeFault(event, error?.code, keys?.pair !== undefined);
-    if (reason !== undefined) keys?.turnedAway({ at: 'somebody who called here', key: '', reason });
+    if (reason !== undefined) keys?.turnedAway({ at: 'somebody who called here', reason });
   }
 
   #oneIsGone(): void {

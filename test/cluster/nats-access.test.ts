@@ -55,6 +55,18 @@ describe('ways into NATS', { skip, concurrency: true }, () => {
     await assert.rejects(enter(url), refused);
   });
 
+  test('each is answered under its own name, where no other listens', async () => {
+    const own = newNkey();
+    const only = (name: string) => `permissions { subscribe: ["_INBOX.${name}.>"] }`;
+    const users = [
+      `{ user: me, password: "x", ${only('me')} }`,
+      `{ nkey: ${own.publicKey}, ${only(own.publicKey)} }`,
+    ];
+    const url = await server(`authorization { users = [ ${users.join(', ')} ] }`);
+    await enter(url, '--nats-user', 'me', '--nats-password', 'x');
+    await enter(url, '--nats-nkey', file(own.seed));
+  });
+
   test('a token', async () => {
     const url = await server('authorization { token: "t0ken" }');
     await enter(url, '--nats-token', 't0ken');

@@ -31,6 +31,8 @@ const run = promisify(execFile);
 const at = join(root, 'examples/cluster');
 const read = (path: string): string => readFileSync(join(at, path), 'utf8');
 
+const momentSeconds = 5;
+
 type Fields = Record<string, unknown>;
 interface Manifest {
   readonly apiVersion: string;
@@ -74,6 +76,19 @@ const noSystemd = await missing('systemd-analyze', '--version');
 function configOf(environment: Record<string, string>, keyFile: string): Config {
   const own = environment.SIGNALBOX_KEY_FILE === undefined ? {} : { SIGNALBOX_KEY_FILE: keyFile };
   return loadConfig([], { ...environment, ...own }).config;
+}
+
+/** What a container is told besides what all are. */
+function environmentOf({ spec }: Pod): [string, string][] {
+  const [{ name, env }] = spec.containers;
+  return env
+    .filter((one) => one.name.startsWith('SIGNALBOX_'))
+    .map((one) => [one.name, one.value?.replace('$(POD_IP)', '10.1.2.3') ?? `${name}-7d9c6c9f5b-abcde`]);
+}
+
+/** What a stop takes at most before it has to be over: the doors and then the workers have drainMs each. */
+function stopSeconds({ drainMs, lameDuckMs }: Config): number {
+  return (2 * drainMs + lameDuckMs) / 1000 + momentSeconds;
 }
 
 /** A command as the examples write it: it is read to the end, and fails only where there is nobody to ask. */
@@ -166,12 +181,10 @@ describe('the sample cluster', () => {
 
   test('Kubernetes: each node gets settings that there are, and a plan can be made of them', () => {
     const [common] = of('ConfigMap');
-    for (const { name, pod } of pods) {
-      const [{ env, ports = [] }] = pod.spec.containers;
-      const own = env
-        .filter((one) => one.name.startsWith('SIGNALBOX_'))
-        .map((one) => [one.name, one.value?.replace('$(POD_IP)', '10.1.2.3') ?? `${name}-7d9c6c9f5b-abcde`]);
-      const config = configOf({ ...common?.data, ...Object.fromEntries(own) }, keyFile);
+    for (const { pod } of pods) {
+      const [{ ports = [] }] = pod.spec.containers;
+      const own = Object.fromEntries(environmentOf(pod));
+      const config = configOf({ ...common?.data, ...own }, keyFile);
       const { bind, self } = planOf(config);
       const post = ports.find((port) => port.name === 'post')?.containerPort;
       if (post === undefined) assert.equal(bind, '', 'it is called by nobody');
@@ -190,6 +203,7 @@ describe('the sample cluster', () => {
   });
 
   test('Kubernetes: pods are drained by a command that there is, with the time for it', async () => {
+    const [common] = of('ConfigMap');
     for (const { pod } of pods) {
       const [{ lifecycle }] = pod.spec.containers;
       const [, giveUpSeconds, , , script = ''] = lifecycle.preStop.exec.command;
@@ -197,8 +211,10 @@ describe('the sample cluster', () => {
       await isCommand(text, keyFile);
       const waitSeconds = Number(/--wait (\d+)/.exec(text)?.[1]);
       assert.ok(Number(giveUpSeconds) > waitSeconds, 'one order has its time');
-      const leastSeconds = Number(giveUpSeconds) + settings.drainMs.fallback / 1000;
-      assert.ok(pod.spec.terminationGracePeriodSeconds > leastSeconds);
+      const own = Object.fromEntries(environmentOf(pod));
+      const leastSeconds =
+        Number(giveUpSeconds) + stopSeconds(configOf({ ...common?.data, ...own }, keyFile));
+      assert.ok(pod.spec.terminationGracePeriodSeconds >= leastSeconds, `${leastSeconds} s at least`);
       const url = /--url (\S+?)'?$/.exec(text)?.[1] as string;
       assert.ok(
         /127\.0\.0\.1:8000$/.test(url) || url === `http://${of('Service')[0]?.metadata.name}:8000`,
@@ -221,6 +237,7 @@ describe('the sample cluster', () => {
           depends_on?: string[];
           command?: string[];
           healthcheck?: { test: string[] };
+          stop_grace_period?: string;
         }
       >;
       volumes: Fields;
@@ -231,9 +248,10 @@ describe('the sample cluster', () => {
       names.filter((name) => /^(nats-[123]|router-[12]|scheduler-[12]|worker-[1234])$/.test(name)).length,
       11,
     );
-    for (const [name, { environment, depends_on = [], command, healthcheck }] of Object.entries(
-      file.services,
-    )) {
+    for (const [
+      name,
+      { environment, depends_on = [], command, healthcheck, stop_grace_period = '' },
+    ] of Object.entries(file.services)) {
       assert.ok(depends_on.every((other) => names.includes(other)));
       if (environment === undefined) {
         assert.equal(command?.[command.indexOf('--name') + 1], name);
@@ -242,6 +260,7 @@ describe('the sample cluster', () => {
       }
       const config = loadConfig([], environment).config;
       assert.equal(config.name, name);
+      assert.ok(Number(/^(\d+)s$/.exec(stop_grace_period)?.[1]) >= stopSeconds(config), name);
       const { bind, self } = planOf(config);
       assert.equal(self.endpoint, config.role === 'worker' ? '' : `tcp://${name}:8003`);
       assert.equal(bind, config.role === 'worker' ? '' : 'tcp://0.0.0.0:8003');
@@ -293,10 +312,9 @@ describe('the sample cluster', () => {
       assert.ok(config.role.startsWith(role));
       assert.equal(config.natsUser, role);
       planOf({ ...config, keyFile });
+      const [, given] = /TimeoutStopSec=(\d+)/.exec(read('systemd/signalbox@.service')) ?? [];
+      assert.ok(Number(given) >= stopSeconds(config), `${stopSeconds(config)} s at least`);
     }
-    const unit = read('systemd/signalbox@.service');
-    const stopSeconds = Number(/TimeoutStopSec=(\d+)/.exec(unit)?.[1]);
-    assert.ok(stopSeconds * 1000 > 2 * settings.drainMs.fallback);
   });
 
   test('NATS takes its configuration', { skip: noNats }, async () => {

@@ -4,6 +4,7 @@ import assert from 'node:assert/strict';
 import { execFile } from 'node:child_process';
 import { readFileSync } from 'node:fs';
 import { after, before, describe, test } from 'node:test';
+import { connect } from 'nats';
 import { connectNats } from '../../cluster/nats.js';
 import type { PartsConnection } from '../../cluster/store.js';
 import { nobody } from '../cluster/access.js';
@@ -117,6 +118,24 @@ describe('the rights of roles in NATS', { skip }, () => {
     const own = await connection.open({ name: 'signalbox-signalbox-members', keepMs: 3_600_000 });
     assert.ok((await own.put('worker.itself', '{}')) > 0, 'what it may write, it can');
     await own.erase('worker.itself');
+  });
+
+  test('nobody hears what NATS answers another', async () => {
+    const connection = await connect({ servers: servers.urls, user: 'worker', pass: password('worker') });
+    const refused = async (subject: string): Promise<string> => {
+      const heard = connection.subscribe(subject)[Symbol.asyncIterator]();
+      return heard.next().then(
+        () => 'heard',
+        (fault: Error) => fault.message,
+      );
+    };
+    try {
+      for (const subject of ['_INBOX.>', '_INBOX.router.>', '_INBOX.scheduler.*', '>']) {
+        assert.match(await refused(subject), /Permissions Violation for Subscription/, subject);
+      }
+    } finally {
+      await connection.close();
+    }
   });
 
   test('an operator pushes models, and changes no owners', async () => {
