@@ -1,4 +1,5 @@
 // What the store says of one version of a model: of which files it is made, of which parts each of them, and where it is to be.
+import { createHash } from 'node:crypto';
 import { limits } from '../proto/limits.js';
 
 export interface ManifestFile {
@@ -35,6 +36,12 @@ const namePattern = /^(?!\.)[A-Za-z0-9._-]{1,128}$/;
 const digestPattern = /^[0-9a-f]{64}$/;
 const formatNow = 1;
 const shownLength = 10;
+/** A node has a few parts in memory while it fetches. */
+const partBytesMax = 16 * 2 ** 20;
+
+export function isModelName(name: string): boolean {
+  return namePattern.test(name);
+}
 
 /** Names of models may hold dots, which part the words of a key. */
 export function manifestKey(model: string, version: string): string {
@@ -59,9 +66,25 @@ export function readManifest(key: string, text: string): Manifest | string {
     return `the manifest ${key} is of format ${JSON.stringify(manifest.format)}, this node reads ${formatNow}`;
   const amiss = amissIn(manifest);
   if (amiss !== undefined) return `the manifest ${key} has no good ${amiss}`;
+  if (manifest.partBytes > partBytesMax)
+    return `the manifest ${key} has parts of ${manifest.partBytes} bytes, this node takes ${partBytesMax} at most`;
+  const digest = digestOf(manifest.files);
+  if (digest !== manifest.digest)
+    return (
+      `the manifest ${key} is called ${shortDigest(manifest.digest)}, and its files make ${shortDigest(digest)}: ` +
+      'push it again'
+    );
   if (manifestKey(manifest.model, manifest.version) !== key)
     return `the manifest ${key} is of ${manifest.model}:${manifest.version}`;
   return manifest;
+}
+
+/** The same files under the same names have the same one. */
+export function digestOf(files: readonly Pick<ManifestFile, 'path' | 'sizeBytes' | 'sha256'>[]): string {
+  const digest = createHash('sha256');
+  const lines = files.map(({ path, sizeBytes, sha256 }) => `${path} ${sizeBytes} ${sha256}\n`);
+  for (const line of lines.sort()) digest.update(line);
+  return digest.digest('hex');
 }
 
 /** What tells the content of a version from another one, for people and in names. */
@@ -86,7 +109,7 @@ function amissIn({
   files,
   spread,
 }: Partial<Manifest>): string | undefined {
-  if (typeof model !== 'string' || !namePattern.test(model)) return 'model';
+  if (typeof model !== 'string' || !isModelName(model)) return 'model';
   if (typeof version !== 'string' || !versionPattern.test(version)) return 'version';
   if (!isDigest(digest)) return 'digest';
   if (!isCount(partBytes) || partBytes === 0) return 'partBytes';

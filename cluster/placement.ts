@@ -2,6 +2,7 @@
 // node that comes or goes moves no more than what has to move.
 import { type MemberId, nameOf } from '../proto/ids.js';
 import { weightOf } from '../proto/rendezvous.js';
+import { tagsOf } from '../proto/tags.js';
 import { type Spread, shortDigest } from './manifest.js';
 import type { NodeRecord } from './record.js';
 
@@ -80,7 +81,7 @@ export function whyNowhere(wanted: Wanted, places: readonly Place[]): string {
 export function fits({ needs }: Spread, { state, labels, machine, workers }: Place): boolean {
   if (state === 'draining' || state === 'drained' || workers.length === 0) return false;
   return workers.some(({ device }) => {
-    const tags = [device, device.split(':')[0], `host:${machine}`, ...labels];
+    const tags = tagsOf(labels, device, machine);
     return needs.every((tag) => tags.includes(tag));
   });
 }

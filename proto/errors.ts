@@ -28,6 +28,19 @@ export const errors = {
   INPUT_INVALID: row(false, 'INVALID_ARGUMENT', 400, 'The request does not fit the model or the protocol.'),
   MODEL_UNKNOWN: row(false, 'NOT_FOUND', 404, 'No model of that name and version is in the repository.'),
   MODEL_UNAVAILABLE: row(true, 'UNAVAILABLE', 503, 'The model is in the repository but could not be loaded.'),
+  MODEL_INVALID: row(
+    false,
+    'INVALID_ARGUMENT',
+    400,
+    "The model's folder is not in order: nothing of it was pushed.",
+  ),
+  STORE_UNREACHABLE: row(true, 'UNAVAILABLE', 503, "The cluster's store of models can't be used."),
+  STORE_CONFLICT: row(
+    false,
+    'ABORTED',
+    409,
+    'The store has something else under that name, or it was changed by somebody meanwhile.',
+  ),
   PATH_UNKNOWN: row(false, 'NOT_FOUND', 404, 'Nothing is served under that path.'),
   METHOD_WRONG: row(false, 'UNIMPLEMENTED', 405, 'The path exists but takes another HTTP method.'),
   ORIGIN_FOREIGN: row(

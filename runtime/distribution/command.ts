@@ -1,16 +1,18 @@
 // `node runtime models push`, `stored`, `remove` and `sweep`: what is done with the store of a cluster, straight at NATS.
 import { readdir, stat } from 'node:fs/promises';
 import { basename, dirname, join, resolve } from 'node:path';
-import { bytesOf, type Manifest, shortDigest } from '../../cluster/manifest.js';
+import { bytesOf, isModelName, type Manifest, shortDigest } from '../../cluster/manifest.js';
 import type { PartsConnection } from '../../cluster/store.js';
+import { type ErrorCode, SignalboxError } from '../../proto/errors.js';
 import type { Environment } from '../ask.js';
 import { ConfigError, loadConfig } from '../config/load.js';
 import { type Config, flagOf, type SettingName, settings } from '../config/schema.js';
 import { readArguments } from '../flags.js';
 import { natsOptions } from '../membership/access.js';
-import { checkFolder, checkText } from '../models/check.js';
+import { unusableNats } from '../membership/unusable.js';
+import { type Check, checkFolder, checkText } from '../models/check.js';
 import type { Said } from '../models/command.js';
-import { configFile, versionPattern } from '../models/folders.js';
+import { configFile, modelFile, versionPattern } from '../models/folders.js';
 import { isTerminal, printError } from '../print.js';
 import { manifestOf } from './contents.js';
 import { Depot, type Pushed } from './depot.js';
@@ -47,6 +49,17 @@ export async function depotText(
 ): Promise<Said> {
   const { words, flags } = readArguments(`models ${verb}`, { ...ownFlags[verb], ...placeFlags }, args);
   const asked = { words: words.slice(1), flags, config: placeOf(verb, flags, environment) };
+  try {
+    return await done(verb, asked);
+  } catch (fault) {
+    if (fault instanceof ConfigError || !flags.has('--json')) throw fault;
+    const code: ErrorCode = fault instanceof SignalboxError ? fault.code : 'INTERNAL';
+    return { text: refusalText(code, (fault as Error).message), isGood: false };
+  }
+}
+
+async function done(verb: DepotVerb, asked: Asked): Promise<Said> {
+  const { flags } = asked;
   switch (verb) {
     case 'push':
       return push(asked);
@@ -99,11 +112,7 @@ async function withDepot(config: Config, work: (depot: Depot) => Promise<Said>):
 
 function unusable(config: Config, fault: unknown): Error {
   if (fault instanceof ConfigError) return fault;
-  const reason = (fault as Error).message;
-  return new Error(
-    `NATS can't be used at ${config.nats}: ${reason}. Is it running there, with JetStream, and are ${flagOf('nats')} and ` +
-      'the other --nats-... settings right?',
-  );
+  return new SignalboxError('STORE_UNREACHABLE', unusableNats(config.nats, (fault as Error).message));
 }
 
 async function push({ words, flags, config }: Asked): Promise<Said> {
@@ -117,8 +126,7 @@ async function push({ words, flags, config }: Asked): Promise<Said> {
   const wanted: Manifest[] = [];
   for (const model of models) {
     const checked = await checkFolder(dirname(model), basename(model));
-    if (checked.mistakes.length > 0)
-      return { text: `${checkText(checked)}\nnothing was pushed`, isGood: false };
+    if (checked.mistakes.length > 0) return broken(checked, flags.has('--json'));
     const there = checked.models.filter(({ state }) => state === 'available').map(({ version }) => version);
     for (const version of chosen(model, versions, there, models.length > 1))
       wanted.push(
@@ -137,6 +145,18 @@ async function push({ words, flags, config }: Asked): Promise<Said> {
   });
 }
 
+function broken(checked: Check, asJson: boolean): Said {
+  const said = 'nothing was pushed';
+  if (!asJson) return { text: `${checkText(checked)}\n${said}`, isGood: false };
+  const { mistakes } = checked;
+  const found = mistakes.map(({ file, says }) => `${file}: ${says}`);
+  return { text: refusalText('MODEL_INVALID', `${found.join('; ')}; ${said}`, { mistakes }), isGood: false };
+}
+
+function refusalText(code: ErrorCode, error: string, more: object = {}): string {
+  return JSON.stringify({ code, error, ...more }, null, 2);
+}
+
 function versionsIn(given: string | undefined): readonly string[] | undefined {
   if (given === undefined) return undefined;
   const versions = given.split(',');
@@ -149,21 +169,47 @@ function versionsIn(given: string | undefined): readonly string[] | undefined {
 
 /** The folder of one model, or all that lie in a folder of models. */
 async function modelsIn(folder: string): Promise<string[]> {
-  const found = await readdir(folder, { withFileTypes: true }).catch(() => {
+  if (await isVersion(folder))
+    throw new ConfigError(
+      `${folder} is one version of a model: push ${dirname(folder)}, with --version ${basename(folder)} for it alone`,
+    );
+  if (await isModel(folder)) return [named(folder)];
+  const models: string[] = [];
+  for (const name of await namesIn(folder)) {
+    const path = join(folder, name);
+    if (!name.startsWith('.') && (await stat(path)).isDirectory() && (await isModel(path)))
+      models.push(named(path));
+  }
+  if (models.length > 0) return models.sort();
+  throw new ConfigError(
+    `${folder} is no model and has none: a model has a ${configFile} or a version such as 1/${modelFile}`,
+  );
+}
+
+/** One level too deep. */
+async function isVersion(folder: string): Promise<boolean> {
+  if (!versionPattern.test(basename(folder)) || !(await namesIn(folder)).includes(modelFile)) return false;
+  return isModel(dirname(folder));
+}
+
+async function isModel(folder: string): Promise<boolean> {
+  const signs = [configFile, modelFile];
+  return (await namesIn(folder)).some((name) => signs.includes(name) || versionPattern.test(name));
+}
+
+async function namesIn(folder: string): Promise<string[]> {
+  return readdir(folder).catch(() => {
     throw new ConfigError(`${folder} can't be read: wanted is the folder of a model, or a folder of models`);
   });
-  const isModel = found.some(({ name }) => name === configFile || versionPattern.test(name));
-  if (isModel) return [folder];
-  const models: string[] = [];
-  for (const { name } of found) {
-    const path = join(folder, name);
-    if (!name.startsWith('.') && (await stat(path)).isDirectory()) models.push(path);
-  }
-  if (models.length === 0)
-    throw new ConfigError(
-      `${folder} is no model and has none: a model has a ${configFile} or a version such as 1/model.onnx`,
-    );
-  return models.sort();
+}
+
+/** A model is called as its folder is. */
+function named(folder: string): string {
+  if (isModelName(basename(folder))) return folder;
+  throw new ConfigError(
+    `${folder} can't be pushed: its folder's name is the model's, which is 1 to 128 letters, digits, dots, - or _, ` +
+      'the first no dot; rename it',
+  );
 }
 
 function chosen(
@@ -222,7 +268,7 @@ async function remove({ words, flags, config }: Asked): Promise<Said> {
       );
     const known = [...new Set((await depot.list()).map(({ manifest }) => nameOf(manifest)))].join(', ');
     const what = version === '' ? `model ${model}` : `version ${version} of ${model}`;
-    throw new Error(`the store has no ${what}; it has ${known || 'nothing'}`);
+    throw new SignalboxError('MODEL_UNKNOWN', `the store has no ${what}; it has ${known || 'nothing'}`);
   });
 }
 

@@ -1,10 +1,16 @@
 // What of a model's folder makes one version of it: its configuration, the version's own folder and what lies beside, without
 // the other versions. From that its manifest.
-import { createHash } from 'node:crypto';
 import type { Dirent } from 'node:fs';
 import { readdir, stat } from 'node:fs/promises';
 import { join, sep } from 'node:path';
-import { filesMax, isInside, type Manifest, type ManifestFile, type Spread } from '../../cluster/manifest.js';
+import {
+  digestOf,
+  filesMax,
+  isInside,
+  type Manifest,
+  type ManifestFile,
+  type Spread,
+} from '../../cluster/manifest.js';
 import { configFile, versionPattern } from '../models/folders.js';
 import { digestFile } from './digest.js';
 
@@ -26,14 +32,6 @@ export async function manifestOf({ folder, model, version, spread }: Wanted): Pr
   for (const path of await filesOf(folder, version))
     files.push({ path, ...(await digestFile(join(folder, path), partBytes)) });
   return { model, version, digest: digestOf(files), partBytes, files, spread };
-}
-
-/** The same files under the same names have the same digest. */
-export function digestOf(files: readonly ManifestFile[]): string {
-  const digest = createHash('sha256');
-  const lines = files.map(({ path, sizeBytes, sha256 }) => `${path} ${sizeBytes} ${sha256}\n`);
-  for (const line of lines.sort()) digest.update(line);
-  return digest.digest('hex');
 }
 
 /** Paths below the model's folder, with / between. */

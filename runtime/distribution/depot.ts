@@ -13,6 +13,7 @@ import {
 } from '../../cluster/manifest.js';
 import type { Parts } from '../../cluster/parts.js';
 import type { PartsConnection, Store, WatchEvents } from '../../cluster/store.js';
+import { SignalboxError } from '../../proto/errors.js';
 import { digestBytes } from './digest.js';
 
 /** One message of NATS has 1 MiB. */
@@ -95,17 +96,20 @@ export class Depot {
     const { model, version, digest } = manifest;
     const text = writeManifest(manifest);
     if (text.length > manifestBytesMax)
-      throw new Error(
+      throw new SignalboxError(
+        'MODEL_INVALID',
         `${model}:${version} has more parts than one manifest can name: it is too large for the store`,
       );
     const key = manifestKey(model, version);
+    const own = readManifest(key, text);
+    if (typeof own === 'string') throw new SignalboxError('MODEL_INVALID', own);
     const there = await this.manifests.read(key);
     const before = there === undefined ? undefined : readManifest(key, there.text);
     const bytes = bytesOf(manifest);
     const wanted = partsOf(manifest);
     const about = { model, version, digest, bytes, parts: wanted.size };
     if (typeof before === 'object' && before.digest !== digest && !mayReplace)
-      throw new Error(otherwise(before));
+      throw new SignalboxError('STORE_CONFLICT', otherwise(before));
     const isSame = typeof before === 'object' && writeManifest(before) === text;
     // Of one that is to be replaced by itself something may be corrupt there.
     const known = isSame && mayReplace ? new Set<string>() : await this.parts.list();
@@ -114,7 +118,8 @@ export class Depot {
     const tally = { parts: 0, bytes: 0, told: sent };
     await this.send(manifest, folder, known, tally);
     if (!isSame && (await this.manifests.write(key, text, there?.revision ?? 0)) === undefined)
-      throw new Error(
+      throw new SignalboxError(
+        'STORE_CONFLICT',
         `${model}:${version} was changed in the store by somebody else meanwhile: push it again`,
       );
     // Somebody may have swept out what had been sent before anybody could know what for.
@@ -149,7 +154,10 @@ export class Depot {
       if (typeof manifest === 'string' || manifest.model !== model) continue;
       if (version !== '' && manifest.version !== version) continue;
       if (!(await this.manifests.remove(key, revision)))
-        throw new Error(`${model}:${manifest.version} was changed in the store meanwhile: remove it again`);
+        throw new SignalboxError(
+          'STORE_CONFLICT',
+          `${model}:${manifest.version} was changed in the store meanwhile: remove it again`,
+        );
       versions.push(manifest.version);
       for (const part of partsOf(manifest)) parts.add(part);
     }
@@ -183,7 +191,8 @@ export class Depot {
         : [],
     );
     if (harmed.length > 0)
-      throw new Error(
+      throw new SignalboxError(
+        'STORE_CONFLICT',
         `${harmed.join(', ')} came into the store while parts were taken out that nothing was made of, and lacks some of ` +
           'them now: push it again',
       );
@@ -205,7 +214,8 @@ async function* piecesOf(
         const piece = Buffer.allocUnsafeSlow(Math.min(partBytes, sizeBytes - at * partBytes));
         const { bytesRead } = await file.read(piece, 0, piece.length, at * partBytes);
         if (bytesRead < piece.length || (await digestBytes(piece)) !== name)
-          throw new Error(
+          throw new SignalboxError(
+            'STORE_CONFLICT',
             `${join(folder, path)} has changed while ${model}:${version} was pushed: push it again`,
           );
         sent.add(name);

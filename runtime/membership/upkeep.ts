@@ -5,6 +5,7 @@ import type { Connection, ConnectionEvents, Store, StoreOptions } from '../../cl
 import type { Note, StoredMembership, StoreEffect, StoreFact } from '../../cluster/stored.js';
 import { type Clock, realClock, type Timer } from '../clock.js';
 import type { Log } from '../log.js';
+import { unusableNats } from './unusable.js';
 
 export interface UpkeepOptions {
   readonly membership: StoredMembership;
@@ -264,8 +265,5 @@ export class Upkeep {
 
 function hopeless(where: string, tries: number, startMs: number, reason: string): string {
   const times = tries === 1 ? 'once' : `${tries} times`;
-  return (
-    `NATS can't be used at ${where}, tried ${times} in ${startMs / 1000} s: ${reason}. ` +
-    'Is it running there, with JetStream, and are --nats and the other --nats-... settings right?'
-  );
+  return unusableNats(where, reason, `, tried ${times} in ${startMs / 1000} s`);
 }

@@ -1,8 +1,8 @@
 // What a model's owner may say under `batching`, and the mistakes in it that no single key shows.
 import { batchDelayMostMs, batchPolicies, workerChoices } from '../../proto/batching.js';
 import { limits } from '../../proto/limits.js';
+import { tagPattern, tagWanted } from '../../proto/tags.js';
 import { decimal, whole, word, z } from '../shape.js';
-import { tagPattern, tagWanted } from './batching.js';
 
 const weightMost = 1000;
 const rows = whole(1, limits.jobsPerBatchMax);

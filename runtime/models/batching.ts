@@ -4,9 +4,6 @@ import { type Batching, batchDelayMostMs, batchingDefaults } from '../../proto/b
 import type { BatchingConfig } from './batching-keys.js';
 import type { ShapeBuckets } from './buckets.js';
 
-export const tagPattern = /^[A-Za-z0-9][A-Za-z0-9._:/-]{0,127}$/;
-export const tagWanted = 'a tag of 1 to 128 letters, digits, . _ : / -, the first a letter or digit';
-
 /** As schedulers are told of it. */
 export function batchingOf(config: BatchingConfig | undefined): Batching {
   if (config === undefined) return batchingDefaults;

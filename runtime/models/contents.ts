@@ -1,9 +1,10 @@
 // The content of a version, in short: whoever has the same files calls them the same, on whatever machine. What was read once is
 // not read again as long as the file system says that nothing has changed.
-import { mkdir, readFile, rename, stat, writeFile } from 'node:fs/promises';
+import { randomUUID } from 'node:crypto';
+import { mkdir, readFile, rename, rm, stat, writeFile } from 'node:fs/promises';
 import { join, resolve } from 'node:path';
-import { type ManifestFile, shortDigest } from '../../cluster/manifest.js';
-import { digestOf, filesOf, partBytes } from '../distribution/contents.js';
+import { digestOf, type ManifestFile, shortDigest } from '../../cluster/manifest.js';
+import { filesOf, partBytes } from '../distribution/contents.js';
 import { digestFile } from '../distribution/digest.js';
 
 interface Kept {
@@ -33,17 +34,17 @@ export class Contents {
     return shortDigest(digestOf(files));
   }
 
-  /** What was read anew is kept for the next start. */
+  /** What was read anew is kept for the next start, beside what other nodes of this machine have read meanwhile. */
   async keep(): Promise<void> {
     if (!this.isNew || this.path === '' || this.kept === undefined) return;
     this.isNew = false;
-    const text = JSON.stringify([...this.kept].slice(-keptMax));
-    const beside = `${this.path}.${process.pid}`;
+    const all = new Map([...(await this.read()), ...this.kept]);
+    const beside = `${this.path}.${randomUUID()}`;
     // Without it the next start takes longer, and nothing else.
     await mkdir(join(this.path, '..'), { recursive: true })
-      .then(() => writeFile(beside, text))
+      .then(() => writeFile(beside, JSON.stringify([...all].slice(-keptMax))))
       .then(() => rename(beside, this.path))
-      .catch(() => {});
+      .catch(() => rm(beside, { force: true }).catch(() => {}));
   }
 
   private async file(folder: string, path: string): Promise<ManifestFile> {

@@ -5,6 +5,7 @@ import { readdir, stat } from 'node:fs/promises';
 import { join } from 'node:path';
 
 export const configFile = 'config.yaml';
+export const modelFile = 'model.onnx';
 export const missing = 'it does not exist';
 export const versionPattern = /^[1-9]\d{0,14}$/;
 const garbled = 'its name is not UTF-8';

@@ -1,7 +1,7 @@
 // What a model's owner may say under `nodes`: which nodes of a cluster fetch it, where it is in the store that they share.
 import { limits } from '../../proto/limits.js';
+import { tagPattern, tagWanted } from '../../proto/tags.js';
 import { whole, z } from '../shape.js';
-import { tagPattern, tagWanted } from './batching.js';
 
 const tag = z.string().regex(tagPattern, { error: tagWanted });
 

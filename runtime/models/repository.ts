@@ -9,7 +9,15 @@ import { agreed } from './agreement.js';
 import { findModule } from './backend.js';
 import { defaultModelConfig, type ModelConfig, salvaged, studyModelConfig } from './config.js';
 import type { ModelEntry } from './entry.js';
-import { configFile, foldersIn, hiddenModels, missing, versionPattern, whyNot } from './folders.js';
+import {
+  configFile,
+  foldersIn,
+  hiddenModels,
+  missing,
+  modelFile,
+  versionPattern,
+  whyNot,
+} from './folders.js';
 import { type Graph, readOnnxFile } from './onnx.js';
 import { stampOf } from './stamp.js';
 import { type Fault, readVariants } from './variant-files.js';
@@ -56,7 +64,6 @@ export class Repository {
   }
 }
 
-const modelFile = 'model.onnx';
 const configBytesMax = 1 << 20;
 const reasonLengthMax = 1000;
 const namePattern = /^[A-Za-z0-9._-]{1,128}$/;

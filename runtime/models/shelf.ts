@@ -5,6 +5,7 @@ import type { Log } from '../log.js';
 import type { Contents } from './contents.js';
 import type { ModelEntry } from './entry.js';
 import { scanOne } from './repository.js';
+import { folderStampOf } from './stamp.js';
 
 interface Fetched {
   /** The model's folder, with this version alone. */
@@ -12,6 +13,9 @@ interface Fetched {
   /** What is in it, in short: the same on every node. */
   readonly content: string;
 }
+
+/** Whoever goes on writing is looked at again when the folder is. */
+const readsMax = 4;
 
 export class Shelf {
   private readonly folder: string;
@@ -58,7 +62,7 @@ export class Shelf {
 
   /** Every version of the model as it is now; undefined where there is none. */
   async scan(model: string): Promise<readonly ModelEntry[] | undefined> {
-    const own = await this.named((await scanOne(this.folder, model)) ?? []);
+    const own = await this.own(model);
     const entries = [...own];
     for (const [version, { folder, content }] of this.fetched.get(model) ?? []) {
       const counts = own.find((entry) => entry.version === version);
@@ -75,6 +79,18 @@ export class Shelf {
     }
     if (entries.length === 0) return undefined;
     return entries.sort((one, other) => Number(one.version) - Number(other.version));
+  }
+
+  /** An entry is of one moment: what is named by its content is read again where it changed meanwhile. */
+  private async own(model: string): Promise<ModelEntry[]> {
+    const read = async () => this.named((await scanOne(this.folder, model)) ?? []);
+    if (this.contents === undefined) return read();
+    const stamp = () => folderStampOf(join(this.folder, model));
+    for (let tries = 1; ; tries++) {
+      const before = await stamp();
+      const own = await read();
+      if (tries === readsMax || before === (await stamp())) return own;
+    }
   }
 
   /** Those of the own folder. What can't be read has no name of its own. */

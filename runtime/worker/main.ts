@@ -1,5 +1,6 @@
 // A worker process: one device, its models, and the worker actor in front of them. A node starts it, and it ends when
 // the node does.
+import { hostname } from 'node:os';
 import { join } from 'node:path';
 import type { Abort, Probe, RunBatch } from '../../actors/effects.js';
 import type { RunFinished } from '../../actors/facts.js';
@@ -7,6 +8,7 @@ import { waitsFor } from '../../actors/worker/readiness.js';
 import { Worker } from '../../actors/worker/worker.js';
 import { modelKey } from '../../proto/ids.js';
 import type { Said } from '../../proto/messages.js';
+import { tagsOf } from '../../proto/tags.js';
 import { after, settle } from '../clock.js';
 import { Devices } from '../executor/devices.js';
 import type { Loaded, RunResult } from '../executor/executor.js';
@@ -24,7 +26,6 @@ import { MemberProcess } from '../node/member.js';
 import { BatchFrames, offsetsOfRows } from './batches.js';
 import { Loads } from './loads.js';
 import type { LastWord, NodeWord, WorkerOrder, WorkerWord } from './order.js';
-import { tagsOf } from './tags.js';
 
 const reportMs = 200;
 const goWaitMs = 1000;
@@ -85,7 +86,7 @@ const runsOn = await settleDevice();
 const actor = new Worker({
   name: order.name,
   device: runsOn,
-  tags: tagsOf(order.tags, runsOn),
+  tags: tagsOf(order.tags, runsOn, hostname()),
   credits: { inline: order.inlineCreditCount, thread: order.threadCreditCount },
   reportMs,
   goWaitMs,

@@ -80,6 +80,9 @@ test('tags and devices decide who fits; who drains, or has no workers, does not'
   assert.ok(fits(needs('cuda'), gpu) && fits(needs('cuda:1'), gpu) && !fits(needs('cuda:0'), gpu));
   assert.ok(fits(needs('host:here', 'cpu'), big) && !fits(needs('host:there'), big));
   assert.ok(!fits(needs('big', 'cuda'), big));
+  const odd = place('odd', { labels: ['with spaces'], machine: 'a machine' });
+  assert.ok(!fits(needs('with spaces'), odd), 'a worker does not register with that either');
+  assert.ok(!fits(needs('host:a machine'), odd));
   assert.ok(
     !fits(needs(), place('one', { state: 'draining' })) && !fits(needs(), place('one', { workers: [] })),
   );

@@ -92,6 +92,14 @@ function contract(connect: () => Promise<PartsConnection>): void {
     await assert.rejects(late, /1?4.weights\.bin has changed while large:4 was pushed: push it again/);
   });
 
+  test('what would be refused where it is read is not pushed', async () => {
+    const manifest = { ...(await manifestOf(model.wanted('1'))), digest: 'a'.repeat(64) };
+    await assert.rejects(
+      depot.push(manifest, model.folder, { mayReplace: true }),
+      /the manifest large\.1 is called aaaaaaaaaa, and its files make/,
+    );
+  });
+
   test('a push that ends while a sweep takes what it counts on is told, and pushing it again mends it', async () => {
     model.version('5', bytesLike(7, 100));
     const manifest = await manifestOf(model.wanted('5'));
@@ -112,7 +120,10 @@ function contract(connect: () => Promise<PartsConnection>): void {
     const sweeper = await Depot.open({ open, parts: async () => late, close: async () => {} }, 'contract');
     const [part = ''] = manifest.files.find(({ path }) => path === '5/weights.bin')?.parts ?? [];
     await store.put(part, bytesLike(7, 100));
-    await assert.rejects(sweeper.sweep(), /^Error: large:5 came into the store while .*: push it again$/);
+    await assert.rejects(
+      sweeper.sweep(),
+      /^SignalboxError: large:5 came into the store while .*: push it again$/,
+    );
     assert.deepEqual([(await fifth()).sentParts, (await store.list()).has(part)], [1, true]);
     await depot.remove('large', '5');
   });
@@ -211,11 +222,54 @@ describe('a store of models in NATS', { skip }, () => {
         text,
         /nodes\.replica is not a known key; did you mean replicas\?(.|\n)*nothing was pushed/,
       );
+      const told = await run('push', bad.folder, '--json');
+      assert.equal(told.isGood, false);
+      const refusal = JSON.parse(told.text) as { code: string; error: string; mistakes: { key: string }[] };
+      assert.equal(refusal.code, 'MODEL_INVALID');
+      assert.match(refusal.error, /config\.yaml: .*nodes\.replica is not a known key.*; nothing was pushed$/);
+      assert.deepEqual(
+        refusal.mistakes.map(({ key }) => key),
+        ['nodes.replica'],
+      );
       const empty = scratch.path('empty');
       mkdirSync(empty);
       writeFileSync(join(empty, 'note.txt'), '');
       await assert.rejects(run('push', empty), /is no model and has none/);
       rmSync(empty, { recursive: true });
+    });
+
+    test('a folder that is no good name for a model is told, and so is one of a version', async () => {
+      const odd = new FileModel(scratch.path('odd'), 'my model').version('1', bytesLike(1, 10));
+      const said = /my model can't be pushed: its folder's name is the model's, .*; rename it/;
+      await assert.rejects(run('push', odd.folder), said);
+      await assert.rejects(run('push', scratch.path('odd')), said);
+      writeFileSync(join(model.folder, '1', 'model.onnx'), '');
+      await assert.rejects(
+        run('push', join(model.folder, '1')),
+        /1 is one version of a model: push .*small, with --version 1 for it alone/,
+      );
+      rmSync(join(model.folder, '1', 'model.onnx'));
+    });
+
+    test('with --json what can not be done is told as JSON, with its code', async () => {
+      const refused = async (...args: string[]): Promise<unknown[]> => {
+        const { text, isGood } = await modelsText([...args, '--json'], { SIGNALBOX_NATS: servers.urls });
+        const { code, error } = JSON.parse(text) as { code: string; error: string };
+        return [isGood, code, error];
+      };
+      const nowhere = ['--nats', 'nats://127.0.0.1:9'];
+      const [isGood, code, error] = await refused('stored', ...nowhere);
+      assert.deepEqual([isGood, code], [false, 'STORE_UNREACHABLE']);
+      assert.match(String(error), /^NATS can't be used at nats:.*nobody listens there.*settings right\?$/);
+      assert.deepEqual(await refused('remove', 'small'), [
+        false,
+        'MODEL_UNKNOWN',
+        'the store has no model small; it has nothing',
+      ]);
+      await run('push', model.folder, '--version', '1');
+      model.version('1', bytesLike(3, 1000));
+      assert.equal((await refused('push', model.folder, '--version', '1'))[1], 'STORE_CONFLICT');
+      await run('remove', 'small');
     });
   });
 });

@@ -204,6 +204,19 @@ test('a manifest that is none, or that leads elsewhere on the disk, is refused',
   assert.deepEqual(readManifest(key, writeManifest(manifest)), { format: 1, ...manifest });
   assert.match(String(readManifest(key, 'x')), /is not JSON/);
   assert.match(String(amiss({ format: 2 })), /is of format 2, this node reads 1/);
+  assert.match(
+    String(amiss({ digest: 'a'.repeat(64) })),
+    /^the manifest some\.1 is called aaaaaaaaaa, and its files make \w{10}: push it again$/,
+  );
+  const [first, ...others] = manifest.files;
+  assert.match(String(amiss({ files: [...others, { ...first, sha256: 'b'.repeat(64) }] })), /its files make/);
+  assert.equal(typeof amiss({ files: [...others, first] }), 'object', 'their order tells nothing');
+  const vast = 2 ** 40;
+  const files = manifest.files.map((file) => ({ ...file, parts: file.parts.slice(0, 1) }));
+  assert.match(
+    String(amiss({ partBytes: vast, files })),
+    /^the manifest some\.1 has parts of 1099511627776 bytes, this node takes 16777216 at most$/,
+  );
   assert.match(String(amiss({ model: 'other' })), /is of other:1/);
   for (const path of ['../x', '/x', 'a/../../x', 'a//b', '.x', 'a\\b', '']) {
     const [file] = manifest.files;

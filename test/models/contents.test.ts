@@ -1,6 +1,6 @@
 // Names of editions by what is in them: two processes that never spoke call the same files the same, whenever they read them.
 import assert from 'node:assert/strict';
-import { cpSync, readFileSync, utimesSync, writeFileSync } from 'node:fs';
+import { cpSync, readdirSync, readFileSync, utimesSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { after, test } from 'node:test';
 import { manifestOf } from '../../runtime/distribution/contents.js';
@@ -106,6 +106,33 @@ test('what was read once is not read again, in another process neither', async (
   assert.notEqual(editionOf(await entryOf(again)), before, 'it goes by what was kept');
   writeFileSync(kept, 'rubbish');
   assert.equal(editionOf(await entryOf(new Shelf(folder, log, new Contents(cache)))), before);
+});
+
+test('nodes that keep what they have read in one folder take nothing from each other', async () => {
+  const cache = scratch.path('cache-shared');
+  const nodes = ['seven', 'eight'].map((name) => ({ contents: new Contents(cache), model: models(name) }));
+  // Both know what was kept before either of them keeps something.
+  for (const { contents, model } of nodes) await contents.of(model.folder, '1');
+  for (const { contents } of nodes) await contents.keep();
+  const told = JSON.parse(readFileSync(join(cache, 'digests.json'), 'utf8')) as [string][];
+  assert.equal(told.length, 2 * nodes.length);
+  assert.deepEqual(readdirSync(cache), ['digests.json'], 'nothing is left beside it');
+});
+
+test('what changes while it is read is read again: an entry has the content and the configuration of one moment', async () => {
+  const model = models('changing');
+  const contents = new Contents();
+  const config = join(model.folder, 'config.yaml');
+  const of = contents.of.bind(contents);
+  let changes = 0;
+  contents.of = async (folder, version) => {
+    if (changes++ === 0)
+      writeFileSync(config, readFileSync(config, 'utf8').replace('maxBatch: 4', 'maxBatch: 9'));
+    return of(folder, version);
+  };
+  const entry = await entryOf(new Shelf(scratch.path('changing'), log, contents));
+  assert.equal(entry.maxBatch, 9);
+  assert.equal(entry.content, await of(model.folder, '1'));
 });
 
 test('of a version in both folders the own one counts', async () => {

@@ -3,8 +3,8 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { invalid } from '../../proto/codec.js';
 import { limits } from '../../proto/limits.js';
-import { tagsOf } from '../../runtime/worker/tags.js';
-import { sample } from '../proto/samples.js';
+import { tagsOf } from '../../proto/tags.js';
+import { sample } from './samples.js';
 
 test('a worker has its device, its host and what its owner says, each once', () => {
   assert.deepEqual(tagsOf(['rack-1', 'cpu'], 'cpu', 'box.local'), ['cpu', 'host:box.local', 'rack-1']);
