@@ -2,11 +2,11 @@
 // cut off from NATS and started again in turn: what clients notice, and how soon all is as it was. They ask the other router
 // when a connection to one that was killed breaks, or one that was stopped takes none; nothing else is forgiven.
 import { skip } from '../nats/at-hand.js';
+import { skip as noNamespaces } from '../network/ip.js';
 import { Clients, type Tally } from './cluster/clients.js';
 import { type Cuts, cutInTurn } from './cluster/cuts.js';
 import { Fleet } from './cluster/fleet.js';
 import { Losses } from './cluster/losses.js';
-import { skip as noNamespaces } from './cluster/namespaces.js';
 import { loseNats, type Outage } from './cluster/outages.js';
 import { type Restarts, restartAll, type Stage, strikeInTurn } from './cluster/rounds.js';
 import { type Args, median, quantile, say } from './figures.js';

@@ -7,8 +7,9 @@ import { BadNetwork } from '../bench/cluster/bad-network.js';
 import { Clients, type Tally } from '../bench/cluster/clients.js';
 import { Fleet, type Ground, type Place } from '../bench/cluster/fleet.js';
 import { Losses } from '../bench/cluster/losses.js';
-import { NamespaceGround, skip as noNamespaces } from '../bench/cluster/namespaces.js';
+import { NamespaceGround } from '../bench/cluster/namespaces.js';
 import { skip as noNats } from '../nats/at-hand.js';
+import { skip as noNamespaces } from '../network/ip.js';
 import { type LogLine, until } from './harness.js';
 
 const counts = { unary: 3, rest: 1, streamed: 3 };

@@ -1,28 +1,14 @@
 // Machines of their own as far as the network goes: each in a network namespace, all wired to one bridge. Cables can be
-// pulled, and words in one direction can be made to reach nobody. Needs root, and `ip` on the PATH.
-import { execFileSync } from 'node:child_process';
+// pulled, words in one direction can be made to reach nobody, and a cable can be of the kind that has faults.
+import type { Faults } from '../../network/faults.js';
+import { ip, prefix, quietly } from '../../network/ip.js';
+import { type Link, lay } from '../../network/link.js';
 import type { Ground, Kind, Place, Room } from './fleet.js';
 
 /** Meant for measurements, so nobody's network; by process, so that two runs don't meet. */
 const subnet = `198.18.${process.pid % 250}`;
-const prefix = `sb${process.pid % 100_000}`;
 const nobodysCard = '02:00:00:00:00:99';
 const firstPort = 7000;
-
-export const skip: string | false = whyNot();
-
-function whyNot(): string | false {
-  if (process.platform !== 'linux') return 'network namespaces are of Linux';
-  if (process.getuid?.() !== 0) return 'only root may make network namespaces';
-  const probe = `${prefix}probe`;
-  try {
-    ip('netns', 'add', probe);
-    ip('netns', 'del', probe);
-    return false;
-  } catch (fault) {
-    return `network namespaces can't be made here: ${(fault as Error).message.split('\\n')[0]}`;
-  }
-}
 
 /** Whatever is still there when this process ends is taken away with it. */
 const made = new Set<NamespaceGround>();
@@ -34,8 +20,12 @@ export class NamespaceGround implements Ground {
   readonly natsHost = `${subnet}.1`;
   private readonly names: string[] = [];
   private readonly spaces = new Map<string, string>();
+  private readonly links = new Map<string, Link>();
+  private readonly isFaulty: (kind: Kind, number: number) => boolean;
 
-  constructor() {
+  /** Whose cables can be given faults. */
+  constructor(isFaulty: NamespaceGround['isFaulty'] = () => false) {
+    this.isFaulty = isFaulty;
     made.add(this);
     ip('link', 'add', prefix, 'type', 'bridge');
     ip('addr', 'add', `${this.natsHost}/24`, 'dev', prefix);
@@ -48,7 +38,9 @@ export class NamespaceGround implements Ground {
     const address = `${subnet}.${10 + this.names.length}`;
     this.spaces.set(`${kind}-${number}`, name);
     ip('netns', 'add', name);
-    ip('link', 'add', name, 'type', 'veth', 'peer', 'name', 'eth0', 'netns', name);
+    const ends = { near: name, space: name };
+    if (this.isFaulty(kind, number)) this.links.set(`${kind}-${number}`, await lay(ends));
+    else ip('link', 'add', name, 'type', 'veth', 'peer', 'name', 'eth0', 'netns', name);
     ip('link', 'set', name, 'master', prefix, 'up');
     ip('-n', name, 'addr', 'add', `${address}/24`, 'dev', 'eth0');
     ip('-n', name, 'link', 'set', 'eth0', 'up');
@@ -77,29 +69,23 @@ export class NamespaceGround implements Ground {
     ip('-n', this.nameOf(speaker), 'neigh', 'del', listener.address, 'dev', 'eth0');
   }
 
+  /** What becomes of packets on its cable from now on. */
+  async spoil({ name }: Place, faults: Faults): Promise<void> {
+    await this.links.get(name)?.set(faults);
+  }
+
   async remove(): Promise<void> {
     this.clear();
   }
 
   clear(): void {
     made.delete(this);
-    for (const name of this.names.splice(0)) quietly('netns', 'del', name);
-    quietly('link', 'del', prefix);
+    for (const link of this.links.values()) link.remove();
+    for (const name of this.names.splice(0)) quietly(ip, 'netns', 'del', name);
+    quietly(ip, 'link', 'del', prefix);
   }
 
   private nameOf({ name }: Place): string {
     return this.spaces.get(name) ?? name;
-  }
-}
-
-function ip(...words: readonly string[]): void {
-  execFileSync('ip', words, { stdio: ['ignore', 'ignore', 'pipe'] });
-}
-
-function quietly(...words: readonly string[]): void {
-  try {
-    ip(...words);
-  } catch {
-    // It is gone already.
   }
 }
