@@ -3,6 +3,8 @@
 // when a connection to one that was killed breaks, or one that was stopped takes none; nothing else is forgiven.
 import { skip } from '../nats/at-hand.js';
 import { skip as noNamespaces } from '../network/ip.js';
+import { skip as noFaults } from '../network/link.js';
+import { type BadLinks, spoilInTurn } from './cluster/bad-links.js';
 import { Clients, type Tally } from './cluster/clients.js';
 import { type Cuts, cutInTurn } from './cluster/cuts.js';
 import { Fleet } from './cluster/fleet.js';
@@ -17,6 +19,7 @@ export const flags = {
   rounds: 'rounds of one SIGKILL and one SIGSTOP each, in turn (20)',
   'outage-s': 'seconds for which all of NATS is gone (60)',
   cuts: 'partitions of the network, where this is root (12)',
+  links: 'links that lose packets, are late or carry one way only, beside the cuts (12)',
   only: 'only these parts: rounds, outages, restarts, cuts (all)',
 };
 
@@ -33,7 +36,11 @@ export async function run(args: Args): Promise<Record<string, number>> {
     say(`  no network is parted: ${noNamespaces}`);
     return figures;
   }
-  return { ...figures, ...figuresOfCuts(await cutInTurn(args.number('cuts', 12), say)) };
+  const cuts = figuresOfCuts(await cutInTurn(args.number('cuts', 12), say));
+  if (noFaults === false)
+    return { ...figures, ...cuts, ...figuresOfLinks(await spoilInTurn(args.number('links', 12), say)) };
+  say(`  no link goes bad: ${noFaults}`);
+  return { ...figures, ...cuts };
 }
 
 async function strike(args: Args, wanted: ReadonlySet<string>): Promise<Record<string, number>> {
@@ -105,5 +112,17 @@ function figuresOfCuts({ errors, doubles, redispatchMs, healedMs }: Cuts): Recor
     partitionDoubles: doubles,
     redispatchCutP99Ms: quantile(redispatchMs, 0.99),
     partitionHealedMs: Math.max(...healedMs),
+  };
+}
+
+function figuresOfLinks(found: BadLinks): Record<string, number> {
+  const { errors, doubles, lost, healedMs, oneBadGoodput, allBadToTcp } = found;
+  return {
+    badLinkErrors: errors,
+    badLinkDoubles: doubles,
+    badLinkLost: lost,
+    badLinkHealedMs: Math.max(...healedMs),
+    ...(oneBadGoodput.length === 0 ? {} : { oneBadLinkGoodput: median(oneBadGoodput) }),
+    ...(allBadToTcp.length === 0 ? {} : { allBadLinksToBareTcp: median(allBadToTcp) }),
   };
 }

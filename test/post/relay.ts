@@ -1,28 +1,19 @@
-// A bad network where the system has none to offer: it stands between whoever dials and whoever listens, over TCP, and holds
-// back what goes through, in one direction or both, for a while or for good. Nothing is lost in it or changes places, for
-// TCP would see to that: what a network loses comes late.
+// A cable where the system has none to pull: it stands between whoever dials and whoever listens, over TCP, and holds back
+// what goes through, in one direction or both, until it is healed. Nothing is lost in it or changes places.
 import { type AddressInfo, connect, createServer, type Server, type Socket } from 'node:net';
 
 /** Seen from whoever dials. */
 export type Direction = 'there' | 'back';
-
-/** After a loss TCP waits at least so long, and twice as long each time that it happens to the same again. */
-const againMs = 200;
-const againMostMs = 3200;
 
 /** What goes one way through one connection, in its order. */
 interface Way {
   readonly direction: Direction;
   readonly from: Socket;
   readonly to: Socket;
-  readonly held: { readonly bytes: Buffer; dueAt: number }[];
-  timer: NodeJS.Timeout | undefined;
+  readonly held: Buffer[];
 }
 
 export class Relay {
-  delayMs = 0;
-  /** The share of packets that a network like this loses. */
-  lossShare = 0;
   private readonly server: Server;
   private readonly target: { readonly host: string; readonly port: number };
   private readonly cut = new Set<Direction>();
@@ -61,10 +52,7 @@ export class Relay {
   }
 
   async close(): Promise<void> {
-    for (const { from, timer } of this.ways) {
-      clearTimeout(timer);
-      from.destroy();
-    }
+    for (const { from } of this.ways) from.destroy();
     for (const socket of this.waiting) socket.destroy();
     await new Promise((resolve) => this.server.close(resolve));
   }
@@ -83,45 +71,22 @@ export class Relay {
   }
 
   private lead(direction: Direction, from: Socket, to: Socket): void {
-    const way: Way = { direction, from, to, held: [], timer: undefined };
+    const way: Way = { direction, from, to, held: [] };
     this.ways.add(way);
     from.setNoDelay(true);
     from.on('data', (bytes: Buffer) => {
-      way.held.push({
-        bytes,
-        dueAt: Math.max(way.held.at(-1)?.dueAt ?? 0, performance.now() + this.lateness()),
-      });
+      way.held.push(bytes);
       this.pass(way);
     });
     from.on('error', () => {});
     // That one side has gone is no more heard of through a cut than anything else.
     from.on('close', () => {
-      clearTimeout(way.timer);
       this.ways.delete(way);
       if (!this.cut.has(direction)) to.destroy();
     });
   }
 
-  private lateness(): number {
-    let lateMs = this.delayMs;
-    for (let waitMs = againMs; Math.random() < this.lossShare && waitMs <= againMostMs; waitMs *= 2)
-      lateMs += waitMs;
-    return lateMs;
-  }
-
-  private pass(way: Way): void {
-    clearTimeout(way.timer);
-    if (this.cut.has(way.direction)) return;
-    for (;;) {
-      const [next] = way.held;
-      if (next === undefined) return;
-      const leftMs = next.dueAt - performance.now();
-      if (leftMs > 0) {
-        way.timer = setTimeout(() => this.pass(way), leftMs);
-        return;
-      }
-      way.held.shift();
-      way.to.write(next.bytes);
-    }
+  private pass({ direction, to, held }: Way): void {
+    if (!this.cut.has(direction)) for (const bytes of held.splice(0)) to.write(bytes);
   }
 }

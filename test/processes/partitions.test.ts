@@ -1,29 +1,30 @@
 // A network that parts and heals, on real nodes: a worker cut off, a scheduler that reaches no worker, words that arrive in
-// one direction only, and a network that is slow or loses packets. No answer comes twice, no job is lost, and afterwards
-// all is as it was.
+// one direction only, and links that are slow or lose packets. No answer comes twice, no job is lost, and afterwards all is
+// as it was.
 import assert from 'node:assert/strict';
-import { after, before, describe, test } from 'node:test';
-import { BadNetwork } from '../bench/cluster/bad-network.js';
+import { after, afterEach, before, describe, test } from 'node:test';
 import { Clients, type Tally } from '../bench/cluster/clients.js';
-import { Fleet, type Ground, type Place } from '../bench/cluster/fleet.js';
+import { Fleet, type Place } from '../bench/cluster/fleet.js';
 import { Losses } from '../bench/cluster/losses.js';
 import { NamespaceGround } from '../bench/cluster/namespaces.js';
 import { skip as noNats } from '../nats/at-hand.js';
+import type { Faults } from '../network/faults.js';
 import { skip as noNamespaces } from '../network/ip.js';
+import { skip as noFaults } from '../network/link.js';
 import { type LogLine, until } from './harness.js';
 
 const counts = { unary: 3, rest: 1, streamed: 3 };
 /** Far above what it takes on a machine with nothing else to do. */
 const healedMs = 15_000;
-const lossyEnds = 12;
+const lossyEnds = 30;
 
-class Stage<G extends Ground> {
-  readonly ground: G;
+class Stage {
+  readonly ground: NamespaceGround;
   readonly fleet: Fleet;
   private readonly losses = new Losses();
   private readonly clients: Clients;
 
-  private constructor(ground: G, fleet: Fleet) {
+  private constructor(ground: NamespaceGround, fleet: Fleet) {
     this.ground = ground;
     this.fleet = fleet;
     this.clients = new Clients(fleet.of('router'), {
@@ -33,7 +34,8 @@ class Stage<G extends Ground> {
     }).start();
   }
 
-  static async set<G extends Ground>(ground: G): Promise<Stage<G>> {
+  static async set(): Promise<Stage> {
+    const ground = new NamespaceGround((kind) => kind === 'worker' && noFaults === false);
     const fleet = await Fleet.start({ nats: 1, routers: 1, schedulers: 2, workers: 2 }, {}, ground);
     return new Stage(ground, fleet);
   }
@@ -45,6 +47,10 @@ class Stage<G extends Ground> {
   async answers(count: number): Promise<void> {
     const { answered } = this.clients.now();
     await until(`${count} answers`, () => this.clients.now().answered >= answered + count, 30_000);
+  }
+
+  async spoil(faults: Faults, places = this.fleet.of('worker')): Promise<void> {
+    await Promise.all(places.map((place) => this.ground.spoil(place, faults)));
   }
 
   /** So many have been answered or refused. Resolves to how many were answered. */
@@ -101,9 +107,9 @@ class Stage<G extends Ground> {
 }
 
 describe('a network that parts', { skip: noNats || noNamespaces }, () => {
-  let stage: Stage<NamespaceGround>;
+  let stage: Stage;
   before(async () => {
-    stage = await Stage.set(new NamespaceGround());
+    stage = await Stage.set();
   });
   after(() => stage?.end());
 
@@ -151,38 +157,54 @@ describe('a network that parts', { skip: noNats || noNamespaces }, () => {
     await stage.isWholeAgain();
     stage.isFlawless();
   });
-});
 
-describe('a bad network', { skip: noNats }, () => {
-  let stage: Stage<BadNetwork>;
-  before(async () => {
-    stage = await Stage.set(new BadNetwork());
-  });
-  after(() => stage?.end());
+  describe('links that are bad', { skip: noFaults }, () => {
+    afterEach(() => stage.spoil({}));
 
-  test('200 ms late: all are answered, and afterwards all is as it was', async () => {
-    stage.ground.set({ delayMs: 200 });
-    await stage.answers(20);
-    stage.ground.set({});
-    await stage.isWholeAgain();
-    stage.isFlawless();
-  });
+    test('one loses 30 % of its packets: all are answered, and its worker works again once it loses none', async () => {
+      const one = [stage.place('worker-1')];
+      await stage.spoil({ lossShare: 0.3 }, one);
+      await stage.answers(100);
+      await stage.spoil({}, one);
+      await stage.isWholeAgain();
+      stage.isFlawless();
+    });
 
-  test('that loses 30 % of the packets: few are answered, but none twice, none is lost, and afterwards all are again', async (t) => {
-    stage.ground.set({ lossShare: 0.3 });
-    const answered = await stage.ends(lossyEnds);
-    stage.ground.set({});
-    t.diagnostic(`${answered} of ${lossyEnds} answered`);
-    await stage.isWholeAgain();
-    // What was asked before may have been too late by then.
-    await stage.answers(50);
-    const { errors } = stage.tally();
-    await stage.answers(50);
-    const { lost, doubles, errors: errorsNow } = stage.tally();
-    assert.deepEqual({ lost, doubles, errors: errorsNow }, { lost: 0, doubles: 0, errors });
-    assert.ok(
-      stage.errors().every((error) => /deadline|OVERLOADED|WORKERS_LOST/i.test(error)),
-      stage.errors().join('\n'),
-    );
+    test('nothing that a worker says arrives, though it hears all: its jobs run elsewhere', async () => {
+      const one = [stage.place('worker-2')];
+      const lost = stage.says('router-1', 'link.lost', 'worker-2');
+      await stage.spoil({ lossShare: 1, only: 'out' }, one);
+      await stage.answers(50);
+      await lost;
+      await stage.spoil({}, one);
+      await stage.isWholeAgain();
+      stage.isFlawless();
+    });
+
+    test('all are 200 ms late in each direction: all are answered, and afterwards all is as it was', async () => {
+      await stage.spoil({ delayMs: 200 });
+      await stage.answers(20);
+      await stage.spoil({});
+      await stage.isWholeAgain();
+      stage.isFlawless();
+    });
+
+    test('all lose 30 % of their packets: whoever is not answered hears why, and afterwards all are answered', async (t) => {
+      await stage.spoil({ lossShare: 0.3 });
+      const answered = await stage.ends(lossyEnds);
+      await stage.spoil({});
+      t.diagnostic(`${answered} of ${lossyEnds} answered`);
+      await stage.isWholeAgain();
+      // What was asked before may have been too late by then.
+      await stage.answers(50);
+      const { errors } = stage.tally();
+      await stage.answers(50);
+      const { lost, doubles, errors: errorsNow } = stage.tally();
+      assert.deepEqual({ lost, doubles, errors: errorsNow }, { lost: 0, doubles: 0, errors });
+      assert.ok(
+        stage.errors().every((error) => /deadline|OVERLOADED|WORKERS_LOST/i.test(error)),
+        stage.errors().join('\n'),
+      );
+    });
   });
 });

@@ -31,8 +31,6 @@ export interface Room {
   readonly address: string;
   /** One that is free there. */
   port(): Promise<number>;
-  /** What others are to call in place of the endpoint. */
-  advertise?(endpoint: string): Promise<string>;
   readonly options: Pick<NodeOptions, 'environment' | 'within'>;
 }
 
@@ -175,8 +173,6 @@ async function placeOf(kind: Kind, number: number, common: Flags, room: Room): P
   const flags: Record<string, string | number> = { ...common, name, role: kind };
   if (kind !== 'worker') {
     flags.endpoint = `tcp://${address}:${await room.port()}`;
-    const advertised = await room.advertise?.(String(flags.endpoint));
-    if (advertised !== undefined) flags.advertise = advertised;
   }
   if (kind === 'router') {
     flags.host = address;

@@ -74,6 +74,10 @@ export class NamespaceGround implements Ground {
     await this.links.get(name)?.set(faults);
   }
 
+  spaceOf(place: Place): { readonly space: string; readonly address: string } {
+    return { space: this.nameOf(place), address: place.address };
+  }
+
   async remove(): Promise<void> {
     this.clear();
   }
