@@ -1,5 +1,5 @@
 // Models at rest: one that somebody waits for is loaded by the worker that can spare the room best, and by the others where
-// they have room to spare; and a worker that makes room for others hears when nothing of a model is on its way there.
+// they have room to spare, or where whoever has it is held up for too long; and a worker that makes room for others hears when nothing of a model is on its way there.
 import { type Effect, send } from '../effects.js';
 import type { Lane } from '../lane/lane.js';
 import type { Registry } from './registry.js';
@@ -42,7 +42,7 @@ export class Waking {
   private consider(lane: Lane, lanes: Map<string, Lane>, out: Effect[], now: number): void {
     const resting = this.restingFor(lane);
     if (resting.length === 0) return;
-    const isServed = this.registry.crew(lane.key, lane.batching).length > 0 || this.isComing(lane);
+    const isServed = this.isServed(lane, now) || this.isComing(lane);
     const wish = this.wishes.get(lane);
     const pauseMs = isServed ? this.againMs * spareTimes : this.againMs;
     const isKept = isServed || (wish?.worker !== undefined && resting.includes(wish.worker));
@@ -83,6 +83,21 @@ export class Waking {
       if (batching.needs.every((tag) => worker.tags.has(tag))) resting.push(worker);
     }
     return resting;
+  }
+
+  /** Somebody has it, and the first that waits is not late only for what keeps all those from it. */
+  private isServed({ key, batching, queue }: Lane, now: number): boolean {
+    const crew = this.registry.crew(key, batching);
+    const [head] = queue.heads();
+    if (crew.length === 0 || head === undefined) return crew.length > 0;
+    let isInTime = false;
+    let wouldBe = false;
+    for (const { worker, share } of crew) {
+      const takesMs = worker.outlook(key, head.shapeKey).cost.high(head.rows) + worker.transport.usualMs;
+      isInTime ||= worker.freeFrom(share.place, now) + takesMs <= head.deadline;
+      wouldBe ||= now + takesMs <= head.deadline;
+    }
+    return isInTime || !wouldBe;
   }
 
   private isComing({ key, batching }: Lane): boolean {

@@ -249,6 +249,43 @@ describe('a scheduler whose models rest', () => {
     assert.deepEqual(asked(settled(stage)), [[otherWorker, false]]);
   });
 
+  test('asks one to make room when all who serve are busy until it would be too late', () => {
+    const stage = resting();
+    stage.share(worker, 1, { state: 'ready' });
+    stage.enqueue({ budgetMs: 200 });
+    const [first] = said(settled(stage), 'batch.assign');
+    assert.equal(first?.worker, worker);
+    stage.enqueue({ budgetMs: 100 });
+    assert.deepEqual(asked(settled(stage)), [[otherWorker, false]], 'nothing says that it will be late');
+    stage.now += 60;
+    assert.deepEqual(
+      asked(settled(stage)),
+      [[otherWorker, true]],
+      'a run that takes so long may take as long again',
+    );
+    stage.now += 30;
+    assert.deepEqual(asked(settled(stage)), [], 'once');
+    stage.share(otherWorker, 2, { state: 'loading' });
+    stage.share(otherWorker, 2, { state: 'ready' });
+    assert.deepEqual(
+      said(settled(stage), 'batch.assign').map((assign) => assign.worker),
+      [otherWorker],
+    );
+  });
+
+  test('does not ask for more room for what its run alone makes late', () => {
+    const stage = resting();
+    stage.share(worker, 1, { state: 'ready' });
+    stage.enqueue();
+    const [first] = said(settled(stage), 'batch.assign');
+    assert.ok(first);
+    stage.now += 80;
+    stage.hear({ type: 'batch.released', batch: 1, epoch: 1, rows: 1, computeMs: 80, fault: false }, worker);
+    stage.enqueue();
+    stage.enqueue({ budgetMs: 20, admitted: true });
+    assert.ok(!asked(settled(stage)).some(([, must]) => must));
+  });
+
   test('counts it as none that is missing', () => {
     const stage = SchedulerStage.with([worker]);
     const [report] = said(stage.share(worker, 1, { state: 'resting' }), 'model.reported');
