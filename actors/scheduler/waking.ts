@@ -85,19 +85,21 @@ export class Waking {
     return resting;
   }
 
-  /** Somebody has it, and the first that waits is not late only for what keeps all those from it. */
+  /** Somebody has it, and the first that waits is not late only for what keeps them all from it. */
   private isServed({ key, batching, queue }: Lane, now: number): boolean {
     const crew = this.registry.crew(key, batching);
     const [head] = queue.heads();
     if (crew.length === 0 || head === undefined) return crew.length > 0;
+    const { shapeKey, rows, deadline } = head;
     let isInTime = false;
-    let wouldBe = false;
+    let isHopeless = true;
     for (const { worker, share } of crew) {
-      const takesMs = worker.outlook(key, head.shapeKey).cost.high(head.rows) + worker.transport.usualMs;
-      isInTime ||= worker.freeFrom(share.place, now) + takesMs <= head.deadline;
-      wouldBe ||= now + takesMs <= head.deadline;
+      const { cost } = worker.outlook(key, shapeKey);
+      const beginsAt = worker.freeFrom(share.place, now) + worker.transport.usualMs;
+      isInTime ||= beginsAt + cost.high(rows) <= deadline;
+      isHopeless &&= now + cost.mean(rows) > deadline;
     }
-    return isInTime || !wouldBe;
+    return isInTime || isHopeless;
   }
 
   private isComing({ key, batching }: Lane): boolean {

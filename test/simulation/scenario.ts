@@ -149,7 +149,7 @@ export const phases = {
   ends: 1420,
 } as const;
 
-const workerNames = ['worker-1', 'worker-2', 'worker-3', 'worker-4'] as const;
+export const workerNames = ['worker-1', 'worker-2', 'worker-3', 'worker-4'] as const;
 
 /** By worker name. */
 export const tags: Readonly<Record<string, readonly string[]>> = {

@@ -3,7 +3,7 @@ import { bugs } from './bugs.js';
 import { checkRest } from './checks.js';
 import { natsHealsAt } from './cluster.js';
 import { Clients, Faults, probes } from './load.js';
-import { phases, type Scenario, scenarioOf } from './scenario.js';
+import { phases, type Scenario, scenarioOf, tags, workerNames } from './scenario.js';
 import { System } from './system.js';
 import { Trace } from './trace.js';
 import { name, type TrueJob } from './truth.js';
@@ -119,9 +119,18 @@ function isAtSlow({ worker, ending }: TrueJob, { slow }: Scenario): boolean {
   return ending.startsWith('expired') && Object.keys(slow).some((name) => worker.startsWith(`${name}.`));
 }
 
-/** Few workers have room for its model, and those are busy: the estimate says so at once. */
-function isCrowdedOut({ ending }: TrueJob, { room }: Scenario): boolean {
-  return room.memoryMb > 0 && ending === 'rejected OVERLOADED';
+/** Few workers have room for its model, or none but a slow one can run it, and those are busy: the estimate says so at once. */
+function isCrowdedOut(job: TrueJob, scenario: Scenario): boolean {
+  const isScarce = scenario.room.memoryMb > 0 || isLeftToSlow(job, scenario);
+  return isScarce && job.ending === 'rejected OVERLOADED';
+}
+
+function isLeftToSlow({ plan }: TrueJob, { slow, unloadable }: Scenario): boolean {
+  const { model, batching } = plan.model;
+  return workerNames.every((worker) => {
+    const fits = batching.needs.every((tag) => tags[worker]?.includes(tag));
+    return !fits || unloadable.includes(`${worker} ${model}`) || slow[worker] !== undefined;
+  });
 }
 
 function checkEnd(system: System): void {
