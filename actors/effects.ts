@@ -1,8 +1,9 @@
 // Everything that an actor can want done. One performer in the runtime carries these out, the simulator has another.
 
+import type { ErrorCode } from '../proto/errors.js';
 import type { JobNumber, MemberId } from '../proto/ids.js';
 import type { JobEnd, JobStep, JobTimes } from '../proto/job.js';
-import type { Cause, Message, Place } from '../proto/messages.js';
+import type { Cause, Message, NodeState, Place } from '../proto/messages.js';
 
 export type Effect =
   | Send
@@ -22,6 +23,7 @@ export type Effect =
   | Vacate
   | Moved
   | Leave
+  | Ordered
   | Stopped
   | Note;
 
@@ -144,6 +146,16 @@ export interface Moved {
 /** The node is to end. */
 export interface Leave {
   readonly type: 'leave';
+}
+
+/** What came of an order to a node: the state that it is in, or why it was not given or not followed. */
+export interface Ordered {
+  readonly type: 'ordered';
+  readonly asked: number;
+  readonly state: NodeState;
+  /** Empty where the node follows it. */
+  readonly code: '' | ErrorCode;
+  readonly reason: string;
 }
 
 /** A drain has ended: nothing is left to do here. */

@@ -4,7 +4,7 @@ import type { Batching } from '../proto/batching.js';
 import type { ErrorCode } from '../proto/errors.js';
 import type { JobNumber, MemberId, Role } from '../proto/ids.js';
 import type { JobSpec } from '../proto/job.js';
-import type { Cause, Place } from '../proto/messages.js';
+import type { Cause, NodeOrder, Place } from '../proto/messages.js';
 import type { Ownership } from '../proto/ownership.js';
 import type { Datatype } from '../proto/tensor.js';
 
@@ -20,6 +20,15 @@ export type Fact =
   | { readonly type: 'return.requested' }
   /** The node is at another stage of its start or its stop. */
   | { readonly type: 'node.moved' }
+  /** To a router, of somebody who may: that node is to be drained, to come back or to end. */
+  | {
+      readonly type: 'order.given';
+      readonly asked: number;
+      readonly node: MemberId;
+      readonly order: NodeOrder;
+      /** Also where nobody else could do what it does. */
+      readonly forced: boolean;
+    }
   /** The patience for a drain is at its end: what is left is ended. */
   | { readonly type: 'drain.spent' }
   | { readonly type: 'models.listed'; readonly models: readonly ListedModel[] }

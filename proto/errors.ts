@@ -111,7 +111,7 @@ export const errors = {
     false,
     'ABORTED',
     409,
-    'The node is the last that can do what it does: it is drained only by force.',
+    'The node is the last that can do what it does, or that has a model: it is drained only by force.',
   ),
   NODE_UNREACHABLE: row(
     true,

@@ -33,6 +33,7 @@ const datatype = oneOf(...(Object.keys(datatypes) as Datatype[]));
 const shape = listOf(count, limits.dimensionsMax);
 const tensors = listOf(tuple(name, datatype, shape), limits.tensorsPerJobMax);
 const epoch = tuple(countBelow(epochCountBound), text);
+const members = listOf(name, limits.membersMax);
 const member = tuple(name, listOf(oneOf(...roles), roles.length), text, text);
 
 /** Where a model runs inside a worker: tiny ones on its main thread, the others in its compute thread. */
@@ -286,6 +287,16 @@ export const messages = {
     requests: count,
     waiting: count,
     workers: count,
+  }),
+  /** Between routers: the sender is about to order a drain of that node, and wants to hear who else is away or may be soon. */
+  drainClaim: say(63, 'drain.claim', { asked: count, node: name }),
+  drainNoted: say(64, 'drain.noted', { asked: count, away: members, claimed: members }),
+  /** To a scheduler: which models have only those workers that leave, of those that are not gone? */
+  solesAsk: say(65, 'soles.ask', { asked: count, leaving: members, gone: members }),
+  /** Each with the workers that have it too and do not count. */
+  solesTold: say(66, 'soles.told', {
+    asked: count,
+    models: listOf(tuple(name, name, members), limits.modelsOwnedMax),
   }),
 } as const;
 

@@ -40,6 +40,10 @@ const speakers: Readonly<Record<MessageType, Role | 'anybody'>> = {
   'node.order': 'router',
   'node.answered': 'anybody',
   'node.reported': 'anybody',
+  'drain.claim': 'router',
+  'drain.noted': 'router',
+  'soles.ask': 'router',
+  'soles.told': 'scheduler',
 };
 
 export function maySay(roles: readonly Role[], type: MessageType): boolean {

@@ -14,6 +14,7 @@ import { reviewManner } from './manner.js';
 import { Notices } from './notices.js';
 import { abandoned, Registry } from './registry.js';
 import { Retirements } from './retirements.js';
+import { soleModels } from './soles.js';
 import { Turns } from './turns.js';
 import { Waking } from './waking.js';
 
@@ -46,6 +47,7 @@ export class Scheduler implements Actor {
     'costs.measured',
     'peer.judged',
     'owners.told',
+    'soles.ask',
     'link.opened',
     'link.lost',
     'tick.settled',
@@ -157,6 +159,12 @@ export class Scheduler implements Actor {
         return this.described(heard, from);
       case 'costs.measured':
         return this.registry.measured(from, heard);
+      case 'soles.ask': {
+        const needsOf = (edition: string) => this.lanes.get(edition)?.batching.needs ?? [];
+        const models = soleModels(this.registry, heard, needsOf);
+        this.out.push(send(from, { type: 'soles.told', asked: heard.asked, models }));
+        return;
+      }
       case 'owners.told':
         return this.notices.follow(heard, this.out);
     }

@@ -4,6 +4,7 @@ import { type Manifest, manifestKey, readManifest, shortDigest } from '../../clu
 import { type Holding, holdersOf, isCovered, isUnderWay, whyNowhere } from '../../cluster/placement.js';
 import type { NodeRecord } from '../../cluster/record.js';
 import type { ConnectionEvents, PartsConnection } from '../../cluster/store.js';
+import { type Takers, takersOf } from '../../cluster/takers.js';
 import { type MemberId, modelKey } from '../../proto/ids.js';
 import { after, now, pause, type Timer } from '../clock.js';
 import type { Log } from '../log.js';
@@ -116,6 +117,14 @@ export class Supply {
     if (manifest === undefined || this.options.shelf.hasOwn(model, version)) return '';
     const { own, others } = this.options.nodes();
     return whyNowhere(manifest, [own, ...others]);
+  }
+
+  /** Who else could take it; undefined for what is not out of the store. */
+  takers(model: string, version: string, without: ReadonlySet<MemberId>): Takers | undefined {
+    const manifest = this.manifests.get(manifestKey(model, version));
+    if (manifest === undefined || this.options.shelf.hasOwn(model, version)) return undefined;
+    const { own, others } = this.options.nodes();
+    return takersOf(manifest, [own, ...others], without);
   }
 
   /** What this node tells the others of it. */

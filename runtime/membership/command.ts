@@ -28,7 +28,8 @@ Ends with 1 where that has not come about in time; the order stands all the same
 
 NODE is its id, its name, or the beginning of its id, as members prints it.
 
-  --force                  Also where it is the last that can do what it does: requests wait until somebody can.
+  --force                  Also where it is the last that can do what it does, or that has a model: requests wait until
+                           somebody can.
   --wait SECONDS           How long to wait until it is so; 0 only gives the order. [60]
 
   --json                   As JSON, for programs.

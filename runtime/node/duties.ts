@@ -2,6 +2,8 @@
 
 import type { Chart } from '../../actors/chart.js';
 import { Duty, type Left } from '../../actors/node/duty.js';
+import { Warden, type WardenOptions } from '../../actors/node/warden.js';
+import type { Member } from '../../cluster/membership.js';
 import type { MemberId } from '../../proto/ids.js';
 import type { NodeState } from '../../proto/messages.js';
 import type { Config } from '../config/schema.js';
@@ -21,10 +23,11 @@ export interface DutiesOptions {
 }
 
 export class Duties {
-  readonly performers: Pick<Performers, 'vacate' | 'moved' | 'leave'>;
+  readonly performers: Pick<Performers, 'vacate' | 'moved' | 'leave' | 'ordered'>;
   private readonly chart: Chart;
   private readonly duty: Duty;
   private member: MemberProcess | undefined;
+  private orders: Orders | undefined;
 
   constructor({ chart, children, left, patienceMs }: DutiesOptions) {
     this.chart = chart;
@@ -32,6 +35,7 @@ export class Duties {
     this.performers = {
       vacate: ({ away }) => children.vacate(away),
       moved: () => this.moved(),
+      ordered: (ordered) => this.orders?.ordered(ordered),
       // As whoever started it would end it.
       leave: () => process.kill(process.pid, 'SIGTERM'),
     };
@@ -49,7 +53,7 @@ export class Duties {
     presence: Presence | undefined,
     { clusterControl }: Config,
     self: MemberId,
-  ): Orders {
+  ): { orders: Orders; warden: Warden } {
     this.member = member;
     this.moved = () => {
       const { state } = this.chart;
@@ -60,16 +64,20 @@ export class Duties {
       );
       presence?.renew();
     };
+    const members = (): readonly Member[] => member.members();
+    const isLinked = (other: MemberId): boolean => other === self || member.isLinked(other);
     const orders = new Orders({
       control: clusterControl,
-      members: () => member.members(),
-      isLinked: (other) => other === self || member.isLinked(other),
-      perform: (effects) => member.host.perform('orders', effects),
+      ...{ members, isLinked },
+      hear: (fact) => member.host.hear(fact),
       evict: presence && ((dead) => presence.evict(dead)),
     });
+    this.orders = orders;
+    const takers: WardenOptions['takers'] = (...asked) => engine.supply?.takers(...asked);
+    const warden = new Warden({ self, members, isLinked, takers });
     member.add('duty', this.duty);
-    member.add('orders', orders);
-    return orders;
+    member.add('warden', warden);
+    return { orders, warden };
   }
 
   /** The node has come further in its start or its stop: the others are to know. */

@@ -67,7 +67,11 @@ export class NodeEngine implements Engine {
   private look: (() => ClusterView) | undefined;
   private orders: Orders | undefined;
   /** Of the models that its cluster shares. */
-  supply: Pick<Supply, 'behind' | 'whyNowhere'> = { behind: () => '', whyNowhere: () => '' };
+  supply: Pick<Supply, 'behind' | 'whyNowhere' | 'takers'> = {
+    behind: () => '',
+    whyNowhere: () => '',
+    takers: () => undefined,
+  };
   private submitted = 0;
   private submitting = 0;
   private isClosing = false;

@@ -1,5 +1,6 @@
 // The cluster as this node sees it: its list of members, with what nodes say of themselves where they do, and who owns which
 // model.
+import type { Warden } from '../../actors/node/warden.js';
 import type { Router } from '../../actors/router/router.js';
 import type { NodeRecord } from '../../cluster/record.js';
 import type { MemberId } from '../../proto/ids.js';
@@ -8,7 +9,6 @@ import { compareEpochs, noEpoch } from '../../proto/ownership.js';
 import type { ClusterView, MemberView, OwnedView } from '../doors/cluster.js';
 import type { Presence } from '../membership/presence.js';
 import type { MemberProcess } from './member.js';
-import type { Orders } from './orders.js';
 
 export function clusterView(
   cluster: string,
@@ -16,13 +16,13 @@ export function clusterView(
   member: MemberProcess,
   router: Router,
   presence: Presence | undefined,
-  orders: Orders,
+  warden: Warden,
 ): ClusterView {
   const records = new Map(presence?.nodes().map((record) => [record.member.id, record]));
   const members = member.members().map((other): MemberView => {
     const record = records.get(other.id);
     const linked = other.id === self || member.isLinked(other.id);
-    const report = orders.reportOf(other.id);
+    const report = warden.reportOf(other.id);
     const seen = { ...other, linked, ...stateOf(record, report) };
     if (record === undefined) return seen;
     const { state, machine, build, models, labels, workers, jobs, holdings = [] } = record;

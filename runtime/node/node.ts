@@ -196,9 +196,9 @@ export class Node {
     });
     engine.attach(this.member.host);
     const { member } = this;
-    const orders = this.duties.attach(member, engine, this.presence, this.config, self.id);
+    const { orders, warden } = this.duties.attach(member, engine, this.presence, this.config, self.id);
     engine.attachCluster(
-      () => clusterView(this.config.cluster, self.id, member, router, this.presence, orders),
+      () => clusterView(this.config.cluster, self.id, member, router, this.presence, warden),
       orders,
     );
     this.pipelines = createPipelines(engine, this.config, doorOptions(this.config));

@@ -1,47 +1,32 @@
-// Orders to the nodes of the cluster, as a router gives them: finds who is meant, sees to it that somebody is left who can
-// do what that node does, sends the order and waits for its answer. It also keeps what nodes report of their state.
-import type { Actor, Heard } from '../../actors/actor.js';
-import { type Effect, nothing, send } from '../../actors/effects.js';
+// Orders to the nodes of the cluster, as somebody gives them to a router: finds who is meant, has the warden settle it, and
+// waits for what comes of that.
+import type { Ordered } from '../../actors/effects.js';
+import type { Fact } from '../../actors/facts.js';
+import { listed } from '../../actors/node/refusals.js';
 import type { Member } from '../../cluster/membership.js';
 import { SignalboxError } from '../../proto/errors.js';
-import { type MemberId, nameOf, type Role } from '../../proto/ids.js';
-import type { NodeOrder, Said } from '../../proto/messages.js';
-import { after } from '../clock.js';
+import { type MemberId, nameOf } from '../../proto/ids.js';
+import type { NodeOrder } from '../../proto/messages.js';
 import type { NodeAction, NodeOrdered } from '../doors/cluster.js';
 
 export interface OrdersOptions {
   readonly control: 'on' | 'off';
   readonly members: () => readonly Member[];
   readonly isLinked: (member: MemberId) => boolean;
-  readonly perform: (effects: readonly Effect[]) => void;
+  /** To the actors of this node, the warden among them. */
+  readonly hear: (fact: Fact) => void;
   /** Takes a dead one off the list; undefined where the list has only those that are linked. */
   readonly evict: ((member: MemberId) => void) | undefined;
 }
 
-type Answered = Said<'node.answered'>;
-
-const answerWaitMs = 3000;
 const shownMost = 20;
 const orderOf = { drain: 'drain', undrain: 'undrain', remove: 'end' } as const satisfies Record<
   NodeAction,
   NodeOrder
 >;
-const rolesInWords: Readonly<Record<Role, string>> = {
-  router: 'takes requests (router)',
-  scheduler: 'places jobs (scheduler)',
-  health: 'watches over the others (health)',
-  host: 'has workers',
-  worker: 'is a worker',
-};
 
-export class Orders implements Actor {
-  readonly hears: ReadonlySet<Heard['type']> = new Set<Heard['type']>([
-    'node.reported',
-    'node.answered',
-    'link.lost',
-  ]);
-  private readonly reports = new Map<MemberId, Said<'node.reported'>>();
-  private readonly waiting = new Map<number, (answered: Answered) => void>();
+export class Orders {
+  private readonly waiting = new Map<number, (ordered: Ordered) => void>();
   private readonly options: OrdersOptions;
   private asked = 0;
 
@@ -49,36 +34,26 @@ export class Orders implements Actor {
     this.options = options;
   }
 
-  receive(heard: Heard, from: MemberId): Effect[] {
-    if (heard.type === 'node.reported') this.reports.set(from, heard);
-    else if (heard.type === 'link.lost') this.reports.delete(heard.member);
-    else if (heard.type === 'node.answered') this.waiting.get(heard.asked)?.(heard);
-    return nothing;
+  /** The warden has come to an end with one. */
+  ordered(ordered: Ordered): void {
+    this.waiting.get(ordered.asked)?.(ordered);
+    this.waiting.delete(ordered.asked);
   }
 
-  reportOf(member: MemberId): Said<'node.reported'> | undefined {
-    return this.reports.get(member);
-  }
-
-  async give(given: string, action: NodeAction, isForced: boolean): Promise<NodeOrdered> {
+  async give(given: string, action: NodeAction, forced: boolean): Promise<NodeOrdered> {
     if (this.options.control === 'off') {
       const message =
         'nodes are not drained or removed by clients of this node: its setting clusterControl is off';
       throw new SignalboxError('UNSUPPORTED', message);
     }
-    const member = this.find(given);
-    const { id } = member;
+    const { id } = this.find(given);
     if (!this.options.isLinked(id)) return this.missing(id, action);
-    const needed = action === 'undrain' ? [] : this.needed(member);
-    if (needed.length > 0 && !isForced) {
-      const what = needed.map((role) => rolesInWords[role]).join(', and ');
-      throw new SignalboxError(
-        'NODE_NEEDED',
-        `${id} is the last serving node that ${what}: requests would find nobody. Start another first, or use force`,
-      );
-    }
-    const { state, reason } = await this.send(id, orderOf[action], needed.length > 0);
-    if (reason !== '') throw new SignalboxError('NODE_UNREACHABLE', `${id} did not follow: ${reason}`);
+    const asked = ++this.asked;
+    const { state, code, reason } = await new Promise<Ordered>((resolve) => {
+      this.waiting.set(asked, resolve);
+      this.options.hear({ type: 'order.given', asked, node: id, order: orderOf[action], forced });
+    });
+    if (code !== '') throw new SignalboxError(code, reason);
     return { node: id, state };
   }
 
@@ -100,27 +75,12 @@ export class Orders implements Actor {
         `${worker.id} is a worker process, which goes with its node${hint}`,
       );
     }
-    const listed = (some: readonly Member[]): string => {
-      const ids = some.slice(0, shownMost).map(({ id }) => id);
-      return some.length > shownMost
-        ? `${ids.join(', ')} and ${some.length - shownMost} more`
-        : ids.join(', ');
-    };
     throw new SignalboxError(
       'NODE_UNKNOWN',
       found.length > 1
-        ? `${JSON.stringify(given)} may be ${listed(found)}: say which`
-        : `no node is called ${JSON.stringify(given)}; there are ${listed(nodes)}`,
+        ? `${JSON.stringify(given)} may be ${idsOf(found)}: say which`
+        : `no node is called ${JSON.stringify(given)}; there are ${idsOf(nodes)}`,
     );
-  }
-
-  /** What nobody else that serves could do. */
-  private needed({ id, roles }: Member): Role[] {
-    const others = this.options
-      .members()
-      .filter((other) => other.id !== id && this.options.isLinked(other.id))
-      .filter((other) => (this.reports.get(other.id)?.state ?? 'serving') === 'serving');
-    return roles.filter((role) => !others.some((other) => other.roles.includes(role)));
   }
 
   private missing(id: MemberId, action: NodeAction): NodeOrdered {
@@ -135,22 +95,12 @@ export class Orders implements Actor {
         'out; if it is not, ask another router',
     );
   }
+}
 
-  private send(node: MemberId, order: NodeOrder, last: boolean): Promise<Answered> {
-    const asked = ++this.asked;
-    return new Promise((resolve, reject) => {
-      const late = after(answerWaitMs, () => {
-        this.waiting.delete(asked);
-        reject(
-          new SignalboxError('NODE_UNREACHABLE', `${node} did not answer within ${answerWaitMs / 1000} s`),
-        );
-      });
-      this.waiting.set(asked, (answered) => {
-        this.waiting.delete(asked);
-        late.cancel();
-        resolve(answered);
-      });
-      this.options.perform([send(node, { type: 'node.order', asked, order, last })]);
-    });
-  }
+function idsOf(some: readonly Member[]): string {
+  return listed(
+    some.map(({ id }) => id),
+    ', ',
+    shownMost,
+  );
 }

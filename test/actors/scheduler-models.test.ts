@@ -131,3 +131,36 @@ describe('a model that no worker can load', () => {
     assert.deepEqual(refusals(stage.enqueue()), []);
   });
 });
+
+describe('a scheduler that is asked which models only some workers have', () => {
+  const askOf = (stage: Stage, leaving: string[], gone: string[] = []) =>
+    said(stage.hear({ type: 'soles.ask', asked: 5, leaving, gone }, router), 'soles.told')[0]?.models;
+  const other = { model: 'other', version: '2+abc' };
+
+  test('counts those that have it or load it elsewhere, and names those that do not count', () => {
+    const stage = new Stage();
+    stage.share(worker, stage.join(worker), other);
+    const epoch = stage.join(otherWorker, 1, { state: 'loading' });
+    assert.deepEqual(askOf(stage, [worker]), [['other', '2', []]]);
+    assert.deepEqual(askOf(stage, [otherWorker]), []);
+    assert.deepEqual(askOf(stage, [worker], [otherWorker]), [
+      ['digits', '1', [otherWorker]],
+      ['other', '2', []],
+    ]);
+    stage.share(otherWorker, epoch, { ...other, version: '2+def' });
+    assert.deepEqual(askOf(stage, [worker]), [], 'other files of the same version do as well');
+    stage.hear({ type: 'worker.leaving', epoch }, otherWorker);
+    assert.deepEqual(askOf(stage, [worker])?.length, 2);
+    assert.deepEqual(askOf(stage, ['nobody']), []);
+  });
+
+  test('counts nobody who failed or lets it go', () => {
+    const stage = Stage.with([worker]);
+    const epoch = stage.join(otherWorker, 1, { state: 'failed' });
+    assert.deepEqual(askOf(stage, [worker]), [['digits', '1', []]]);
+    stage.share(otherWorker, epoch);
+    assert.deepEqual(askOf(stage, [worker]), []);
+    stage.share(worker, 1, { state: 'retiring' });
+    assert.deepEqual(askOf(stage, [worker]), []);
+  });
+});

@@ -1,7 +1,7 @@
-// Orders to nodes as a router gives them: who is meant, who is needed, and what becomes of those that are dead.
+// Orders to nodes as somebody gives them to a router: who is meant, and what becomes of those that are dead.
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import type { Effect } from '../../actors/effects.js';
+import type { Fact } from '../../actors/facts.js';
 import { Orders } from '../../runtime/node/orders.js';
 import { member } from '../cluster/town.js';
 
@@ -14,21 +14,19 @@ const all = [
   member('one-worker-1.ee', ['worker']),
 ];
 
-function ordersWith(control: 'on' | 'off' = 'on'): { orders: Orders; evicted: string[]; given: Effect[] } {
+function ordersWith(control: 'on' | 'off' = 'on'): { orders: Orders; evicted: string[]; given: Fact[] } {
   const evicted: string[] = [];
-  const given: Effect[] = [];
+  const given: Fact[] = [];
   const orders: Orders = new Orders({
     control,
     members: () => all,
     isLinked: (id) => id !== 'dead.dd',
-    perform: (effects) => {
-      given.push(...effects);
-      const [effect] = effects;
-      if (effect?.type !== 'send' || effect.message.type !== 'node.order') return;
-      const { asked } = effect.message;
-      const isStarting = effect.to === 'back.bb';
-      const reason = isStarting ? 'it is starting and takes no orders' : '';
-      orders.receive({ type: 'node.answered', asked, state: 'draining', reason }, effect.to);
+    hear: (fact) => {
+      given.push(fact);
+      if (fact.type !== 'order.given') return;
+      const refused = { code: 'NODE_UNREACHABLE', reason: 'back.bb did not follow' } as const;
+      const said = fact.node === 'back.bb' ? refused : ({ code: '', reason: '' } as const);
+      orders.ordered({ type: 'ordered', asked: fact.asked, state: 'draining', ...said });
     },
     evict: (id) => evicted.push(id),
   });
@@ -52,23 +50,9 @@ test('a dead one is taken off the list, and can be given no other order', async 
   assert.deepEqual([evicted, given], [['dead.dd'], []]);
 });
 
-test('one that follows no order says why, and where orders are off nobody is asked', async () => {
-  await assert.rejects(
-    ordersWith().orders.give('back', 'drain', false),
-    /back\.bb did not follow: it is starting/,
-  );
+test('what the warden says of an order is the answer, and where orders are off nobody is asked', async () => {
+  await assert.rejects(ordersWith().orders.give('back', 'drain', false), { code: 'NODE_UNREACHABLE' });
   const { orders, given } = ordersWith('off');
   await assert.rejects(orders.give('front', 'drain', true), /its setting clusterControl is off/);
   assert.deepEqual(given, []);
-});
-
-test('the last of those that serve is needed, whoever else drains or is dead', async () => {
-  const { orders, given } = ordersWith();
-  const drained = { type: 'node.reported', state: 'drained', requests: 0, waiting: 0, workers: 0 } as const;
-  orders.receive(drained, 'one.cb');
-  await assert.rejects(orders.give('one.ca', 'drain', false), { code: 'NODE_NEEDED' });
-  await orders.give('one.ca', 'drain', true);
-  const [order] = given;
-  assert.ok(order?.type === 'send' && order.message.type === 'node.order' && order.message.last);
-  await orders.give('one.ca', 'undrain', false);
 });

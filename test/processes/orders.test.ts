@@ -17,28 +17,30 @@ describe('orders to nodes', () => {
   let answered = 0;
   let flags: Record<string, string | number>;
 
-  function start(role: string, name: string): RunningNode {
+  function start(role: string, name: string, more: { models?: string } = {}): RunningNode {
     const { endpoint, ...common } = flags;
     const place =
       name === 'front'
         ? { endpoint: String(endpoint) }
         : { join: String(endpoint), endpoint: scratch.endpoint() };
-    const own = { ...place, role, name, 'worker-count': 1, 'cluster-control': 'on' };
+    const own = { ...place, role, name, 'worker-count': 1, 'cluster-control': 'on', ...more };
     const node = new RunningNode({ flags: { ...common, ...own } });
     nodes.set(name, node);
     return node;
   }
 
   before(async () => {
-    const models = new ModelFolder(scratch);
-    for (let n = 0; n < 3; n++) models.simulated(`model${n}`);
-    models.simulated('slow', { alphaMs: 2500 });
+    const [models, rightModels] = [new ModelFolder(scratch), new ModelFolder(scratch).simulated('sole')];
+    for (const folder of [models, rightModels]) {
+      for (let n = 0; n < 3; n++) folder.simulated(`model${n}`);
+      folder.simulated('slow', { alphaMs: 2500 });
+    }
     flags = apart(scratch, models.folder);
     const front = start('router,scheduler,health', 'front');
     await front.event('node.serving');
     start('router,scheduler,health', 'back');
     start('worker', 'left');
-    start('worker', 'right');
+    start('worker', 'right', { models: rightModels.folder });
     await Promise.all([...nodes.values()].map((node) => node.ready()));
     client = new GrpcClient(front.grpcPort);
     for (let n = 0; n < 3; n++)
@@ -90,12 +92,31 @@ describe('orders to nodes', () => {
     await moreAnswers();
     await assert.rejects(
       order('front', 'drain', 'right'),
-      /right\.\S+ is the last serving node that has workers: requests would find nobody. Start another first, or use/,
+      /right\.\S+ is the last serving node that has workers: requests would find nobody \(left\.\S+ is drained\)\. Start another, or undrain/,
     );
     assert.match((await order('front', 'undrain', 'left')).text, /^left\.\S+ serves again/);
-    assert.match((await order('front', 'drain', 'right')).text, /is drained/);
+    await assert.rejects(
+      order('front', 'drain', 'right'),
+      /only workers of right\.\S+ have sole:1, and no other serving node can take it: .* Start a node that has or takes it/,
+    );
+    assert.match((await order('front', 'drain', 'right', '--force')).text, /is drained/);
     await moreAnswers();
     assert.match((await order('front', 'undrain', 'right')).text, /serves again/);
+  });
+
+  test('of two drains at one moment, given to two routers, one is refused', async () => {
+    const given = await Promise.allSettled([
+      order('front', 'drain', 'front', '--wait', '0'),
+      order('back', 'drain', 'back', '--wait', '0'),
+    ]);
+    const refused = given.filter(({ status }) => status === 'rejected') as PromiseRejectedResult[];
+    assert.equal(refused.length, 1);
+    assert.match(
+      String(refused[0]?.reason),
+      /is the last serving node that takes requests .*(moment|draining|drained)\)/,
+    );
+    for (const name of ['front', 'back']) await order('front', 'undrain', name);
+    await until('ready', () => named('front').isReady());
   });
 
   test('a scheduler that is drained gives its jobs to the other', async () => {

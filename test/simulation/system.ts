@@ -237,6 +237,7 @@ export class System implements Surroundings {
       case 'reply':
       case 'moved':
       case 'leave':
+      case 'ordered':
         return;
       case 'vacated':
         return void (effect.vacant ? this.vacant.add(process) : this.vacant.delete(process));

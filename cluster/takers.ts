@@ -1,0 +1,23 @@
+// Who could take a model over from a node that goes, and why others that fit it could not: asked before a node is drained.
+import type { MemberId } from '../proto/ids.js';
+import { fits, holdingOf, type Place, type Wanted } from './placement.js';
+
+export interface Takers {
+  readonly able: readonly MemberId[];
+  /** For people: the others that have the workers for it. */
+  readonly unable: readonly string[];
+}
+
+export function takersOf(wanted: Wanted, places: readonly Place[], without: ReadonlySet<MemberId>): Takers {
+  const able: MemberId[] = [];
+  const unable: string[] = [];
+  for (const place of places) {
+    const { id } = place.member;
+    if (!fits(wanted.spread, { ...place, state: 'serving' })) continue;
+    const { state = '', reason = '' } = holdingOf(wanted, place) ?? {};
+    if (state === 'failed') unable.push(`${id} can't have it: ${reason}`);
+    else if (place.state === 'draining' || place.state === 'drained') unable.push(`${id} is ${place.state}`);
+    else if (!without.has(id)) able.push(id);
+  }
+  return { able, unable };
+}

@@ -1,0 +1,314 @@
+// The warden of drains: who is needed, which models nobody else could take, and that of drains at the same moment, whichever
+// routers give them and however their messages come, those that would leave nobody are refused.
+import assert from 'node:assert/strict';
+import { describe, test } from 'node:test';
+import type { Effect, Ordered } from '../../actors/effects.js';
+import { type Known, Warden, type WardenOptions } from '../../actors/node/warden.js';
+import type { MemberId } from '../../proto/ids.js';
+import type { Message, NodeOrder } from '../../proto/messages.js';
+import { Random } from '../simulation/random.js';
+import { only, said } from './stage.js';
+
+const routers = ['front.aa', 'rear.bb'] as const;
+const plan = 'plan.cc';
+const hosts = ['left.dd', 'mid.ee', 'right.ff'] as const;
+const members: readonly Known[] = [
+  ...routers.map((id) => ({ id, roles: ['router', 'health'] as const, host: '' })),
+  { id: plan, roles: ['scheduler'], host: '' },
+  ...hosts.map((id) => ({ id, roles: ['host'] as const, host: '' })),
+  ...hosts.map((host) => ({ id: workerOf(host), roles: ['worker'] as const, host })),
+];
+/** Which nodes have workers with it. */
+const models: Readonly<Record<string, readonly MemberId[]>> = {
+  shared: hosts,
+  pair: ['left.dd', 'mid.ee'],
+  sole: ['right.ff'],
+};
+const serving = { requests: 0, waiting: 0, workers: 0 };
+
+function workerOf(host: MemberId): MemberId {
+  return `${host.split('.')[0]}-worker.${host.split('.')[1]}`;
+}
+
+/** What a scheduler says when those workers leave, as it really does by what its workers have. */
+function solesOf(leaving: readonly string[], gone: readonly string[]): [string, string, string[]][] {
+  return Object.entries(models).flatMap(([model, at]) => {
+    const workers = at.map(workerOf);
+    const stay = workers.filter((id) => !leaving.includes(id) && !gone.includes(id));
+    const isSole = workers.some((id) => leaving.includes(id)) && stay.length === 0;
+    return isSole ? [[model, '1', workers.filter((id) => gone.includes(id))]] : [];
+  });
+}
+
+/** Wardens, nodes and a scheduler; what they say to each other waits per pair until it is let through. */
+class Stage {
+  now = 0;
+  readonly wardens = new Map<MemberId, Warden>();
+  readonly ends = new Map<number, Ordered>();
+  readonly drained = new Set<MemberId>();
+  readonly lines = new Map<string, { from: MemberId; to: MemberId; message: Message }[]>();
+  private readonly armed = new Map<string, number>();
+  private asked = 0;
+
+  constructor(own: Partial<WardenOptions> = {}, given: readonly Known[] = members) {
+    for (const self of routers) {
+      const isLinked = (): boolean => true;
+      const warden = new Warden({ self, members: () => given, isLinked, takers: () => undefined, ...own });
+      this.wardens.set(self, warden);
+    }
+    for (const self of routers)
+      for (const { id: member, roles } of given) this.hear(self, { type: 'link.opened', member, roles });
+  }
+
+  hear(at: MemberId, heard: Parameters<Warden['receive']>[0], from = at): Effect[] {
+    const effects = this.wardens.get(at)?.receive(heard, from, this.now) ?? [];
+    for (const effect of effects) {
+      if (effect.type === 'send') this.put(at, effect.to, effect.message);
+      else if (effect.type === 'ordered') this.ends.set(effect.asked, effect);
+      else if (effect.type === 'arm') this.armed.set(`${at} ${effect.timer}`, effect.at);
+      else if (effect.type === 'disarm') this.armed.delete(`${at} ${effect.timer}`);
+    }
+    return effects;
+  }
+
+  give(at: MemberId, node: MemberId, order: NodeOrder = 'drain', forced = false): number {
+    const asked = ++this.asked;
+    this.hear(at, { type: 'order.given', asked, node, order, forced });
+    return asked;
+  }
+
+  /** The next of one line gets there; false where nothing is under way. */
+  step(pick: (count: number) => number = () => 0): boolean {
+    const lines = [...this.lines.values()].filter((line) => line.length > 0);
+    const next = lines[pick(lines.length)]?.shift();
+    if (next === undefined) return false;
+    const { from, to, message } = next;
+    if (this.wardens.has(to) && message.type !== 'node.order') this.hear(to, message, from);
+    else if (message.type === 'node.order') this.obey(from, to, message);
+    else if (message.type === 'soles.ask')
+      this.put(to, from, {
+        type: 'soles.told',
+        asked: message.asked,
+        models: solesOf(message.leaving, message.gone),
+      });
+    return true;
+  }
+
+  settle(pick?: (count: number) => number): void {
+    while (this.step(pick));
+  }
+
+  /** The timers of that warden fire. */
+  passes(at: MemberId): void {
+    for (const [key] of [...this.armed]) {
+      const [warden, timer = ''] = key.split(' ');
+      if (warden !== at || !this.armed.delete(key)) continue;
+      this.hear(at, { type: 'timer.fired', timer });
+    }
+  }
+
+  private obey(
+    by: MemberId,
+    node: MemberId,
+    { asked, order }: Extract<Message, { type: 'node.order' }>,
+  ): void {
+    const state = order === 'undrain' ? 'serving' : 'draining';
+    if (state === 'draining') this.drained.add(node);
+    else this.drained.delete(node);
+    for (const router of routers) this.put(node, router, { type: 'node.reported', state, ...serving });
+    this.put(node, by, { type: 'node.answered', asked, state, reason: '' });
+  }
+
+  private put(from: MemberId, to: MemberId, message: Message): void {
+    const key = `${from} ${to}`;
+    this.lines.set(key, [...(this.lines.get(key) ?? []), { from, to, message }]);
+  }
+}
+
+describe('a drain', () => {
+  test('goes out when the other routers and a scheduler have been heard', () => {
+    const stage = new Stage();
+    const asked = stage.give('front.aa', 'mid.ee');
+    assert.equal(stage.ends.size, 0);
+    stage.settle();
+    assert.deepEqual(stage.ends.get(asked), {
+      type: 'ordered',
+      asked,
+      state: 'draining',
+      code: '',
+      reason: '',
+    });
+    assert.deepEqual([...stage.drained], ['mid.ee']);
+  });
+
+  test('is refused where nobody else does what the node does, with who might', () => {
+    const stage = new Stage();
+    for (const host of ['left.dd', 'mid.ee']) {
+      stage.hear('front.aa', { type: 'node.reported', state: 'drained', ...serving }, host);
+    }
+    const asked = stage.give('front.aa', 'right.ff');
+    stage.settle();
+    assert.equal(stage.ends.get(asked)?.code, 'NODE_NEEDED');
+    assert.equal(
+      stage.ends.get(asked)?.reason,
+      'right.ff is the last serving node that has workers: requests would find nobody (left.dd is drained; mid.ee is ' +
+        'drained). Start another, or undrain one that is drained, first, or use force',
+    );
+  });
+
+  test('is refused where nobody else has a model, or could take it; with force it goes, and finishes what there is', () => {
+    const stage = new Stage();
+    const asked = stage.give('front.aa', 'right.ff');
+    stage.settle();
+    assert.equal(
+      stage.ends.get(asked)?.reason,
+      'only workers of right.ff have sole:1, and no other serving node can take it: requests for it would find nobody. ' +
+        'Start a node that has or takes it first, or use force',
+    );
+    const forced = stage.give('front.aa', 'right.ff', 'drain', true);
+    let last: boolean | undefined;
+    while (stage.step()) {
+      const orders = [...stage.lines.values()].flat().filter(({ message }) => message.type === 'node.order');
+      for (const { message } of orders) if (message.type === 'node.order') last = message.last;
+    }
+    assert.equal(stage.ends.get(forced)?.code, '');
+    assert.equal(last, true);
+  });
+
+  test('goes where another node could fetch the model from the store, and not where all of those are away', () => {
+    const able =
+      (...ids: string[]): WardenOptions['takers'] =>
+      (_model, _version, without) => ({
+        able: ids.filter((id) => !without.has(id)),
+        unable: ["mid.ee can't have it: its file is corrupt"],
+      });
+    const free = new Stage({ takers: able('left.dd') });
+    const asked = free.give('front.aa', 'right.ff');
+    free.settle();
+    assert.equal(free.ends.get(asked)?.code, '');
+    const away = new Stage({ takers: able('left.dd') });
+    away.hear('rear.bb', { type: 'node.reported', state: 'drained', ...serving }, 'left.dd');
+    const other = away.give('front.aa', 'right.ff');
+    away.settle();
+    assert.match(
+      away.ends.get(other)?.reason ?? '',
+      /sole:1, .*\(mid\.ee can't have it: its file is corrupt\)/,
+    );
+  });
+
+  test('does not wait for a router or a scheduler that says nothing, nor for one that is lost', () => {
+    const stage = new Stage();
+    const asked = stage.give('front.aa', 'left.dd');
+    stage.lines.clear();
+    stage.passes('front.aa');
+    stage.lines.clear();
+    stage.passes('front.aa');
+    stage.settle();
+    assert.equal(stage.ends.get(asked)?.code, '');
+    const lost = stage.give('front.aa', 'mid.ee');
+    stage.hear('front.aa', { type: 'link.lost', member: 'rear.bb', reason: 'gone' });
+    stage.hear('front.aa', { type: 'link.lost', member: plan, reason: 'gone' });
+    stage.settle();
+    assert.equal(stage.ends.get(lost)?.code, '');
+  });
+
+  test('of a node that is lost, says no or says nothing comes to an end', () => {
+    const stage = new Stage();
+    const ended = (): Ordered | undefined => [...stage.ends.values()].at(-1);
+    const given = (): number => {
+      const asked = stage.give('front.aa', 'left.dd', 'undrain');
+      stage.lines.clear();
+      return asked;
+    };
+    stage.hear(
+      'front.aa',
+      { type: 'node.answered', asked: given(), state: 'starting', reason: 'it starts' },
+      'left.dd',
+    );
+    assert.match(ended()?.reason ?? '', /left\.dd did not follow: it starts/);
+    given();
+    stage.passes('front.aa');
+    assert.match(ended()?.reason ?? '', /left\.dd did not answer within 3 s/);
+    given();
+    stage.hear('front.aa', { type: 'link.lost', member: 'left.dd', reason: 'killed' });
+    assert.match(ended()?.reason ?? '', /the link to left\.dd was lost/);
+  });
+
+  test('counts nobody who is taken for dead', () => {
+    const stage = new Stage();
+    const judge = (member: MemberId, verdict: 'down' | 'trusted'): void =>
+      void stage.hear('front.aa', { type: 'peer.judged', member, verdict, reason: 'silent' });
+    for (const host of ['left.dd', 'mid.ee']) judge(host, 'down');
+    const asked = stage.give('front.aa', 'right.ff');
+    stage.settle();
+    assert.match(stage.ends.get(asked)?.reason ?? '', /last serving node .*left\.dd is silent/);
+  });
+});
+
+describe('drains at the same moment', () => {
+  test('leave somebody for every role and model, whoever gives them and however messages come', () => {
+    let refused = 0;
+    let passed = 0;
+    for (let seed = 1; seed <= 2000; seed++) {
+      const dice = new Random(seed);
+      const stage = new Stage();
+      const pick = (count: number): number => dice.whole(0, count - 1);
+      const given: number[] = [];
+      const wanted = [...hosts, ...hosts, ...routers].filter(() => dice.chance(0.5));
+      for (const node of wanted) {
+        for (let steps = dice.whole(0, 5); steps > 0; steps--) stage.step(pick);
+        given.push(stage.give(dice.pick(routers), node));
+      }
+      stage.settle(pick);
+      for (const asked of given) {
+        const { code } = stage.ends.get(asked) as Ordered;
+        if (code === '') passed++;
+        else refused++;
+      }
+      for (const [model, at] of Object.entries(models))
+        assert.ok(
+          at.some((id) => !stage.drained.has(id)),
+          `${model} in seed ${seed}`,
+        );
+      assert.ok(
+        hosts.some((id) => !stage.drained.has(id)),
+        `workers in seed ${seed}`,
+      );
+      assert.ok(
+        routers.some((id) => !stage.drained.has(id)),
+        `routers in seed ${seed}`,
+      );
+    }
+    assert.ok(passed > 1000 && refused > 1000, `${passed} passed, ${refused} refused`);
+  });
+
+  test('of two the one of the lower id goes', () => {
+    const stage = new Stage();
+    const [higher, lower] = [stage.give('front.aa', 'mid.ee'), stage.give('rear.bb', 'left.dd')];
+    stage.settle();
+    assert.equal(stage.ends.get(lower)?.code, '');
+    assert.equal(stage.ends.get(higher)?.code, 'NODE_NEEDED');
+    assert.match(
+      stage.ends.get(higher)?.reason ?? '',
+      /only workers of mid\.ee have pair:1, .*\(left\.dd is (being drained at this moment|draining)\)/,
+    );
+  });
+
+  test('a claim tells what is away, and what this router has claimed itself', () => {
+    const stage = new Stage();
+    stage.hear('front.aa', { type: 'node.reported', state: 'drained', ...serving }, 'mid.ee');
+    stage.give('front.aa', 'left.dd');
+    const told = said(
+      stage.hear('front.aa', { type: 'drain.claim', asked: 9, node: 'right.ff' }, 'rear.bb'),
+      'drain.noted',
+    );
+    assert.deepEqual(told, [{ type: 'drain.noted', asked: 9, away: ['mid.ee'], claimed: ['left.dd'] }]);
+    assert.deepEqual(
+      only(
+        stage.hear('front.aa', { type: 'drain.noted', asked: 77, away: [], claimed: [] }, 'rear.bb'),
+        'send',
+      ),
+      [],
+    );
+  });
+});
