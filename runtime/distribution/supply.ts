@@ -88,8 +88,14 @@ export class Supply {
   async start(): Promise<void> {
     void this.line.keep();
     this.tick();
-    const late = pause(this.options.startMs);
-    await Promise.race([this.known, late]);
+    const late = after(this.options.startMs, this.know);
+    await this.known;
+    late.cancel();
+  }
+
+  /** A start is not to wait any longer: the node stops. */
+  hurry(): void {
+    this.know();
   }
 
   async stop(): Promise<void> {

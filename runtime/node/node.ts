@@ -152,6 +152,7 @@ export class Node {
   /** Drains and ends; calling it again waits for the same end. */
   stop(): Promise<void> {
     this.presence?.hurry();
+    this.supply?.hurry();
     this.stopping ??= this.drainAndEnd();
     return this.stopping;
   }

@@ -113,6 +113,33 @@ describe('the supply of a node with models of its own', () => {
   });
 });
 
+test('a start that waits for a store that does not answer is over when the node stops', {
+  timeout: 20_000,
+}, async () => {
+  const scratch = new Scratch();
+  const log = { warn() {} } as unknown as Log;
+  const supply = new Supply({
+    self: 'a.aa',
+    cluster: 'c',
+    cacheFolder: scratch.path('cache'),
+    log,
+    routes: true,
+    shelf: new Shelf(scratch.folder, log, new Contents()),
+    startMs: 600_000,
+    connect: () => Promise.reject(new Error('nobody listens there')),
+    nodes: () => ({ own: node('a', []), others: [], isLive: false }),
+    offer: async () => [],
+    loadedAt: () => undefined,
+    announce: () => {},
+    changed: () => {},
+  });
+  const started = supply.start();
+  supply.hurry();
+  await started;
+  await supply.stop();
+  scratch.remove();
+});
+
 function node(name: string, holdings: Holding[]): NodeRecord {
   const member = { id: `${name}.aa`, roles: ['host' as const], endpoint: '', host: '' };
   const workers = [{ id: `${name}-worker-1.aa`, device: 'cpu' }];
