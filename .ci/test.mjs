@@ -1,5 +1,5 @@
 // Runs the built tests with Node's own runner and prints one summary: files two at a time, the longest first, then those
-// that start processes and time them (most of test/processes/) one by one. `npm test -- words` runs only files whose path has them.
+// that time the processes they start one by one. `npm test -- words` runs only files whose path has them.
 import { existsSync, readdirSync } from 'node:fs';
 import { availableParallelism } from 'node:os';
 import { dirname, join, relative, sep } from 'node:path';
@@ -12,12 +12,12 @@ const root = dirname(dirname(fileURLToPath(import.meta.url)));
 const built = join(root, 'dist', 'test');
 const fileTimeoutMs = 240_000;
 const parallelMax = 2;
-const longest = /^test\/simulation\//;
-/** They start processes, and nothing in them depends on how quick those are. */
-const untimed =
-  /^test\/processes\/(distribution|embedding|images|images-memory|infer|keys|modules|nats|orders|probes|sharpening|variants)\.test/;
+/** Short ones last, so that in the end nobody waits for one file. */
+const longer = [/^test\/simulation\//, /^test\/processes\//];
+/** What they find depends on how quick their processes are. */
+const timed = /^test\/processes\/(batching|cluster|deadline|failover|fuzz|overload|partitions|rolling)\.test/;
 const summaryLine = /^(tests|suites|pass|fail|cancelled|skipped|todo|duration_ms) ([\d.]+)$/;
-const usage = 'usage: npm test -- [part of a path ...] [--name PATTERN] [--tap]\n';
+const usage = 'Usage: npm test -- [part of a path ...] [--name PATTERN] [--tap]\n';
 
 function readArguments(words) {
   const options = { parts: [], names: [], reporter: spec };
@@ -44,6 +44,11 @@ function listTests() {
 
 function place(path) {
   return relative(join(root, 'dist'), path).split(sep).join('/');
+}
+
+function rank(path) {
+  const at = longer.findIndex((kind) => kind.test(place(path)));
+  return at === -1 ? longer.length : at;
 }
 
 /** Lets a run's events through to the one reporter, and keeps back its closing counts to be added up. */
@@ -75,14 +80,10 @@ async function main() {
     );
     process.exit(1);
   }
-  const alone = chosen.filter(
-    (path) => place(path).startsWith('test/processes/') && !untimed.test(place(path)),
-  );
-  const others = chosen.filter((path) => !alone.includes(path));
-  const together = [
-    ...others.filter((path) => longest.test(place(path))),
-    ...others.filter((path) => !longest.test(place(path))),
-  ];
+  const alone = chosen.filter((path) => timed.test(place(path)));
+  const together = chosen
+    .filter((path) => !alone.includes(path))
+    .sort((one, other) => rank(one) - rank(other));
   const events = new PassThrough({ objectMode: true });
   const totals = new Map();
   events.compose(options.reporter).pipe(process.stdout);

@@ -157,12 +157,16 @@ describe('the test runner', () => {
   }
 
   test('passes, fails, chooses files, and counts those that run alone', () => {
-    const folder = projectWithTests({ good: passing, 'post/bad': failing, 'processes/slow': passing });
+    const folder = projectWithTests({
+      good: passing,
+      'post/bad': failing,
+      'processes/deadline': passing,
+    });
     write(folder, 'dist/test/orphan.test.js', failing);
     const all = runScript(folder, '.ci/test.mjs');
     assert.equal(all.code, 1);
     assert.match(all.output, /tests 3\n.*suites 0\n.*pass 2\n.*fail 1\n/);
-    const chosen = runScript(folder, '.ci/test.mjs', 'good', 'slow');
+    const chosen = runScript(folder, '.ci/test.mjs', 'good', 'deadline');
     assert.equal(chosen.code, 0);
     assert.match(chosen.output, /tests 2\n/);
     assert.equal(runScript(folder, '.ci/test.mjs', 'test/post/bad.test.ts').code, 1);

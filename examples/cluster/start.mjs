@@ -10,7 +10,7 @@ import { parseArgs } from 'node:util';
 const root = fileURLToPath(new URL('../../', import.meta.url));
 const endWaitMs = 30_000;
 const natsWaitMs = 300_000;
-const usage = `usage: node examples/cluster/start.mjs [options]
+const usage = `Usage: node examples/cluster/start.mjs [options]
   --nats-port N    the first of three for NATS [4222]
   --http-port N    REST of the first router; its gRPC and both of the second follow it [8000]
   --models FOLDER  the models of every node [examples/models]

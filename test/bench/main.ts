@@ -63,7 +63,7 @@ function flagsOf({ flags = {} }: Bench): string {
 
 async function list(withFlags: boolean): Promise<number> {
   say(
-    'usage: npm run bench -- <name> [--json] [flags]; with --help the flags of one, or without a name of all\n',
+    'Usage: npm run bench -- <name> [--json] [flags]; with --help the flags of one, or without a name of all\n',
   );
   for (const name of benches()) {
     const bench = await load(name);

@@ -4,7 +4,7 @@ import { parseArgs } from 'node:util';
 import { cacheFolder, getServer, serverVariable } from './find.js';
 import { NatsServers, type NodeCount, nodeCounts } from './servers.js';
 
-const usage = `usage: npm run nats -- [options]
+const usage = `Usage: npm run nats -- [options]
   --nodes N    1, or 3 that are a cluster [1]
   --port N     the first port; the others follow it [4222]
   --find       only find a server or get one, and say where it is

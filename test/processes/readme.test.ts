@@ -2,7 +2,7 @@
 // the test's own given through the environment.
 import assert from 'node:assert/strict';
 import { type ChildProcess, execFile, spawn } from 'node:child_process';
-import { existsSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { cpSync, existsSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -23,6 +23,9 @@ const environment = {
   SIGNALBOX_HTTP_PORT: '0',
   SIGNALBOX_GRPC_PORT: '0',
 };
+/** For nodes that need not show that all sample models serve: the first one does. */
+const few = mkdtempSync(join(tmpdir(), 'signalbox-readme-few-'));
+const small = { SIGNALBOX_WORKER_COUNT: '1', SIGNALBOX_MODELS: few };
 const run = promisify(execFile);
 
 interface Started {
@@ -85,6 +88,7 @@ async function interrupt({ child }: Started): Promise<number | null> {
 describe('the commands of the README', () => {
   let node: Started;
   before(async () => {
+    cpSync(`${root}examples/models/digits`, join(few, 'digits'), { recursive: true });
     node = start('npm start');
     await until('npm start is ready', () => has(node, 'router.moved', { to: 'ready' }), 60_000);
     await until('its doors are open', () => has(node, 'node.serving'));
@@ -94,6 +98,7 @@ describe('the commands of the README', () => {
       if (child.exitCode === null && child.signalCode === null)
         process.kill(-(child.pid as number), 'SIGKILL');
     }
+    rmSync(few, { recursive: true, force: true });
   });
 
   test('are these, no more and no fewer', () => {
@@ -242,7 +247,7 @@ describe('the commands of the README', () => {
 
   test('nodes with roles of their own find each other over tcp', async () => {
     const port = await freePort();
-    const own = { SIGNALBOX_NAME: 'apart' };
+    const own = { ...small, SIGNALBOX_NAME: 'apart' };
     const here = (command: string): string => command.replace('8003', String(port));
     const core = start(here(commandOf('node runtime --role router')), own);
     const worker = start(here(commandOf('node runtime --role worker --join')), own);
@@ -253,11 +258,12 @@ describe('the commands of the README', () => {
 
   test('nodes find each other by NATS, and say who is there', { skip }, async () => {
     const port = await freePort();
-    const own = { SIGNALBOX_NAME: 'by-nats' };
+    const own = { ...small, SIGNALBOX_NAME: 'by-nats' };
     const here = (command: string): string => command.replace('4222', String(port));
     const nats = start(`${commandOf('npm run nats')} -- --port ${port}`);
     const core = start(here(commandOf('node runtime --role router,scheduler,health --nats')), own);
     const worker = start(here(commandOf('node runtime --role worker --nats')), {
+      ...small,
       SIGNALBOX_NAME: 'worker-a',
     });
     await until('they are ready together', () => has(core, 'router.moved', { to: 'ready' }), 60_000);
@@ -283,7 +289,7 @@ describe('the commands of the README', () => {
     const ended = new Promise((resolve) => worker.child.once('exit', resolve));
     assert.match(await order('remove', '--force'), /^worker-a\.\S+ is gone/);
     assert.equal(await ended, 0);
-    const again = start(here(commandOf('node runtime --role worker --name worker-a')));
+    const again = start(here(commandOf('node runtime --role worker --name worker-a')), small);
     await until('its workers serve', () => has(again, 'worker.moved', { to: 'serving' }), 60_000);
     for (const one of [again, core, nats]) assert.equal(await interrupt(one), 0);
   });
@@ -291,7 +297,7 @@ describe('the commands of the README', () => {
   test('nodes with keys find each other over tcp', async () => {
     const folder = mkdtempSync(join(tmpdir(), 'signalbox-readme-'));
     const address = `127.0.0.1:${await freePort()}`;
-    const env = { ...environment, SIGNALBOX_NAME: 'keyed' };
+    const own = { ...small, SIGNALBOX_NAME: 'keyed' };
     const keysOf = new Map<string, string>();
     const here = (command: string, of = ''): string =>
       command
@@ -299,7 +305,7 @@ describe('the commands of the README', () => {
         .replace(/ keys\//g, ` ${folder}/`)
         .replace('PUBLIC_KEY', keysOf.get(of) ?? '');
     const sh = async (command: string, of = ''): Promise<string> =>
-      (await run('sh', ['-c', here(command, of)], { cwd: root, env })).stdout;
+      (await run('sh', ['-c', here(command, of)], { cwd: root, env: environment })).stdout;
     const twin = (command: string): string => command.replace('two', 'one ').replaceAll('/one/', '/two/');
     const ending = (words: string): string =>
       commands.find((command) => command.startsWith('node runtime --role') && command.endsWith(words)) ?? '';
@@ -312,8 +318,8 @@ describe('the commands of the README', () => {
       await sh(commandOf('node runtime keys trust'), 'two');
       await sh(twin(commandOf('node runtime keys trust')), 'one');
       assert.equal(await sh(commandOf('node runtime keys list')), `${keysOf.get('two')}  two\n`);
-      const core = start(here(ending('keys/one/node.key')), env);
-      const worker = start(here(ending('keys/two/node.key'), 'one'), env);
+      const core = start(here(ending('keys/one/node.key')), own);
+      const worker = start(here(ending('keys/two/node.key'), 'one'), own);
       await until('they are ready together', () => has(core, 'router.moved', { to: 'ready' }), 60_000);
       for (const one of [worker, core]) assert.equal(await interrupt(one), 0);
     } finally {
@@ -323,7 +329,11 @@ describe('the commands of the README', () => {
 
   test('the proofs run, here in short', async () => {
     const cwd = root;
-    const failover = await run('sh', ['-c', `${commandOf('npm run bench')} --kills 2 --stops 1`], { cwd });
+    const failover = await run(
+      'sh',
+      ['-c', `${commandOf('npm run bench')} --kills 2 --stops 1 --recoveries 1`],
+      { cwd },
+    );
     assert.match(failover.stdout, /clientErrors +0/);
     const simulated = await run('sh', ['-c', commandOf('npm run simulate').replace('1000', '30')], { cwd });
     assert.match(simulated.stdout, /0 violations/);

@@ -6,7 +6,7 @@ import { bugs } from './bugs.js';
 import { type Report, ranges, runTasks, type Task } from './crew.js';
 import { lateShareMost, simulate } from './simulate.js';
 
-const usage = `usage: npm run simulate -- [options]
+const usage = `Usage: npm run simulate -- [options]
   --seeds N     how many seeds (default 1000)
   --seed S      the first seed (default 1); with --trace the only one
   --trace       print every step of one seed
