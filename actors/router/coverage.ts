@@ -111,7 +111,8 @@ export class Coverage {
     if (report === undefined) return 'none';
     const { ready, loading, failed, resting } = report;
     if (ready + resting > 0) return 'able';
-    return loading + failed > 0 ? 'told' : 'none';
+    if (loading > 0) return 'coming';
+    return failed > 0 ? 'failed' : 'none';
   }
 
   forget(scheduler: MemberId): void {

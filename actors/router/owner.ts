@@ -7,9 +7,9 @@ import { compareEpochs, type Ownership, sameOwners, shardOf, unowned } from '../
 import { firstOf } from '../../proto/rendezvous.js';
 
 /** How far a scheduler is with a model; who is furthest is asked. */
-export type Reach = 'none' | 'told' | 'able';
+export type Reach = 'able' | 'coming' | 'failed' | 'none';
 
-const reaches: readonly Reach[] = ['able', 'told', 'none'];
+const reaches: readonly Reach[] = ['able', 'coming', 'failed', 'none'];
 const chosenMax = 1024;
 
 export class Owners {

@@ -113,6 +113,11 @@ describe('the owner that a router asks', () => {
       () => first,
       () => [toldOwner(second, 1), report(second, 0), report(first, 0, { loading: 1 })],
     ],
+    [
+      'one whose workers are about to have it rather than one whose workers could not load it',
+      () => first,
+      () => [toldOwner(second, 1), report(second, 0, { failed: 1 }), report(first, 0, { loading: 1 })],
+    ],
     ['of another edition the same', () => second, () => toldOwner(second, 1)],
   ];
   for (const [what, wanted, set] of cases) {

@@ -114,7 +114,7 @@ export class RoutingWitness {
         break;
       case 'model.reported': {
         const { model, version, ready, loading, failed, resting } = heard;
-        const word = ready + resting > 0 ? 'able' : loading + failed > 0 ? 'told' : 'none';
+        const word = ready + resting > 0 ? 'able' : loading > 0 ? 'coming' : failed > 0 ? 'failed' : 'none';
         view.told.set(toldKey(model, version, from), word);
         return;
       }

@@ -119,9 +119,13 @@ function isAtSlow({ worker, ending }: TrueJob, { slow }: Scenario): boolean {
   return ending.startsWith('expired') && Object.keys(slow).some((name) => worker.startsWith(`${name}.`));
 }
 
-/** Few workers have room for its model, or none but a slow one can run it, and those are busy: the estimate says so at once. */
+/**
+ * Few workers have its model, for want of room, because nobody has asked them for it, or because none but a slow one can
+ * run it; and those are busy: the estimate says so at once.
+ */
 function isCrowdedOut(job: TrueJob, scenario: Scenario): boolean {
-  const isScarce = scenario.room.memoryMb > 0 || isLeftToSlow(job, scenario);
+  const { memoryMb, demanded } = scenario.room;
+  const isScarce = memoryMb > 0 || demanded.includes(job.plan.model.model) || isLeftToSlow(job, scenario);
   return isScarce && job.ending === 'rejected OVERLOADED';
 }
 
