@@ -116,7 +116,14 @@ export class Views {
     const { leaseMs } = town.plan;
     const since = now - 3 * leaseMs;
     if (!town.nodes.has(member) || town.nats.lostAt > since) return;
-    const times = this.renewals.get(member)?.filter((at) => at > since) ?? [];
+    const all = this.renewals.get(member) ?? [];
+    // With the one before: a silence may have begun earlier.
+    const times = all.slice(
+      Math.max(
+        0,
+        all.findLastIndex((at) => at <= since),
+      ),
+    );
     let longest = now - (times.at(-1) ?? since);
     for (let at = 1; at < times.length; at++)
       longest = Math.max(longest, (times[at] as number) - (times[at - 1] as number));
