@@ -29,5 +29,5 @@ export const shownBy: Readonly<Record<string, number>> = {
   batchPastPolicy: 216,
   noFencing: 11,
   getThenAct: 42,
-  leasesRunOn: 146,
+  leasesRunOn: 250,
 };
