@@ -108,11 +108,26 @@ test('of several that fetch into one folder at once one does, and nobody writes 
   assert.deepEqual(all.map(({ fetchedParts }) => fetchedParts).sort(), [0, 0, 0, 5]);
 });
 
-test('what was being fetched by one that was killed is taken over', async () => {
+const claimTimes = { renewMs: 20, silentMs: 60, lookMs: 10 };
+
+test('what was being fetched by one of whom nothing is heard any more is taken over', async () => {
   const cache = newCache();
   writeFileSync(join(await cache.begin(manifest), '.fetching'), '7');
-  const claimTimes = { renewMs: 20, silentMs: 60, lookMs: 10 };
   const { fetchedParts } = await fetch(cache, {}, new AbortController().signal, claimTimes);
+  assert.equal(fetchedParts, 5);
+});
+
+test('what a process of this machine was fetching that is gone is taken over at once', {
+  skip: process.platform === 'linux' ? false : 'only Linux tells whether it is of this machine',
+  timeout: 60_000,
+}, async () => {
+  const cache = newCache();
+  const folder = JSON.stringify(await cache.begin(manifest));
+  const claim = new URL('../../runtime/distribution/claim.js', import.meta.url).href;
+  const script = `import { Claim } from '${claim}'; await Claim.on(${folder}, async () => false); process.exit()`;
+  execFileSync(process.execPath, ['--input-type=module', '--eval', script]);
+  const times = { ...claimTimes, silentMs: 600_000 };
+  const { fetchedParts } = await fetch(cache, {}, new AbortController().signal, times);
   assert.equal(fetchedParts, 5);
 });
 
