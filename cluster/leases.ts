@@ -66,6 +66,11 @@ export class Leases {
     return this.byMember.get(member)?.revision ?? 0;
   }
 
+  /** When it last had something new to say. */
+  heardAt(member: MemberId): number | undefined {
+    return this.byMember.get(member)?.seenAt;
+  }
+
   forget(member: MemberId): void {
     this.byMember.delete(member);
   }

@@ -110,6 +110,11 @@ export class StoredMembership implements Membership {
     return [this.ownRecord(), ...this.records.values()];
   }
 
+  /** When the entry of another last changed, by this node's clock. */
+  heardAt(member: MemberId): number | undefined {
+    return this.leases.heardAt(member);
+  }
+
   told(fact: StoreFact, now: number): StoredStep {
     switch (fact.type) {
       case 'store.opened':

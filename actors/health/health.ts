@@ -56,6 +56,11 @@ export class Health implements Actor {
     return effects;
   }
 
+  /** For how long nothing has been heard of it; undefined of whom this one does not watch. */
+  silenceOf(member: MemberId): number | undefined {
+    return this.peers.get(member)?.suspicion.silence;
+  }
+
   state(member: MemberId): string | undefined {
     return this.peers.get(member)?.chart.state;
   }

@@ -16,6 +16,8 @@ export interface ClusterView {
   /** Why the list may be out of date; empty when it is not. */
   readonly reason: string;
   readonly members: readonly MemberView[];
+  /** Others that have no link to this node for want of a key, and are no members that it knows; missing where there are none. */
+  readonly strangers?: readonly Barred[];
   /** Which scheduler has which model; missing where no list of that is kept. */
   readonly owners?: OwnersView;
 }
@@ -45,7 +47,26 @@ export interface NodeOrdered {
   readonly state: NodeState | 'gone';
 }
 
-export interface MemberView {
+/** A link that does not come about because of keys. */
+export interface Barred {
+  /** The address of the other side. */
+  readonly at: string;
+  readonly key?: string;
+  readonly reason: string;
+  /** What to do, and where; empty where that can't be told. */
+  readonly mend: string;
+}
+
+/** How the node that was asked sees another, whatever that says of itself. */
+export interface Seen {
+  /** Its silence is longer than is trusted, or its link is missing: so long nothing has come of it. */
+  readonly silentMs?: number;
+  /** Who doubts it, the node that was asked among them. */
+  readonly doubtedBy?: readonly MemberId[];
+  readonly barred?: Barred;
+}
+
+export interface MemberView extends Seen {
   readonly id: MemberId;
   readonly roles: readonly Role[];
   readonly endpoint: string;

@@ -26,7 +26,7 @@ export class KeyRing {
   private known: KeysKnown | undefined;
   private trusted = new Set<string>();
   private readonly watchers: (() => void)[] = [];
-  private readonly told = new Set<string>();
+  private readonly told = new Map<string, Turned>();
   private toldSince = Number.NEGATIVE_INFINITY;
   private readonly tell: (turned: Turned) => void;
   private readonly clock: () => number;
@@ -65,8 +65,13 @@ export class KeyRing {
       this.toldSince = at;
     }
     if (this.told.has(once) || this.told.size >= toldMax) return;
-    this.told.add(once);
+    this.told.set(once, turned);
     this.tell(turned);
+  }
+
+  /** Who was turned away or turned this one away, since the list of keys has changed or for some minutes. */
+  barred(): Turned[] {
+    return [...this.told.values()];
   }
 
   /** That this process has the secret to its key, for that peer alone: nobody else can make or check it. */

@@ -3,13 +3,19 @@ import type { Epoch } from '../../proto/ownership.js';
 import { ask, baseUrl, type Environment } from '../ask.js';
 import { ConfigError } from '../config/load.js';
 import { settings } from '../config/schema.js';
-import { type ClusterView, type MemberView, nodeActions, type OwnersView } from '../doors/cluster.js';
+import {
+  type Barred,
+  type ClusterView,
+  type MemberView,
+  nodeActions,
+  type OwnersView,
+} from '../doors/cluster.js';
 import { readArguments } from '../flags.js';
 import { nearest } from '../nearest.js';
 import { withoutKey } from '../post/endpoint.js';
 import { leftText, orderText, type Said } from './order.js';
 
-export const clusterHelp = `Usage: node runtime cluster status [--json]
+export const clusterHelp = `Usage: node runtime cluster status [--check] [--json]
        node runtime cluster members [--json]
        node runtime cluster drain NODE [--force] [--wait SECONDS] [--json]
        node runtime cluster undrain NODE [--wait SECONDS] [--json]
@@ -17,9 +23,11 @@ export const clusterHelp = `Usage: node runtime cluster status [--json]
 
 Asks a running node how it sees the cluster, or has it give an order to one of the nodes.
 
-status: who is there in numbers, by role, whether the list is kept or is only the last that the node had, and which
-scheduler owns which model, since which epoch. Ends with 1 where it is not kept now.
-members: every node and worker process, with its roles, its address, its state and what it has.
+status: who is there in numbers, by role, whether the list is kept or is only the last that the node had, whom the node that
+was asked can't reach or does not hear, with what to do, and which scheduler owns which model, since which epoch. Ends with 1
+where the list is not kept now; with --check also where a member has no link to that node, is doubted by it, or is kept out by keys.
+members: every node and worker process, with its roles, its address, its state by its own last word, how the node that was
+asked sees it, where that is otherwise, and what it has.
 drain: the node takes no work and finishes what it has, without ending; a router says that it is not ready, and answers
 what comes all the same.
 undrain: it is back, with its workers once their golden inputs have passed.
@@ -28,6 +36,7 @@ Ends with 1 where that has not come about in time; the order stands all the same
 
 NODE is its id, its name, or the beginning of its id, as members prints it.
 
+  --check                  Status ends with 1 where anything is amiss.
   --force                  Also where it is the last that can do what it does, or that has a model: requests wait until
                            somebody can.
   --wait SECONDS           How long to wait until it is so; 0 only gives the order. [60]
@@ -39,6 +48,7 @@ NODE is its id, its name, or the beginning of its id, as members prints it.
 const verbs = ['status', 'members', ...nodeActions] as const;
 const flags = {
   '--json': '',
+  '--check': '',
   '--force': '',
   '--wait': 'SECONDS',
   '--url': 'URL',
@@ -56,8 +66,14 @@ interface Status {
   readonly roles: Readonly<Record<string, number>>;
   /** Those to whom the node that was asked has no link. */
   readonly unlinked: readonly string[];
+  /** Those that it does not hear, or that others doubt. */
+  readonly doubted: readonly Trouble[];
+  /** Those that keys keep apart from it, with what to do. */
+  readonly barred: readonly (Barred & { readonly id?: string })[];
   readonly owners?: OwnersView;
 }
+
+type Trouble = Pick<MemberView, 'id' | 'silentMs' | 'doubtedBy'>;
 
 /** What is to be printed; `tell` hears how it goes on until then. Throws a ConfigError for wrong use, another error where the node has no good answer. */
 export async function clusterText(
@@ -74,13 +90,16 @@ export async function clusterText(
   for (const flag of ['--force', '--wait'])
     if (given.has(flag))
       throw new ConfigError(`${flag} goes with ${nodeActions.join(', ')}, not with ${verb}`);
+  if (given.has('--check') && verb !== 'status')
+    throw new ConfigError(`--check goes with status, not with ${verb}`);
   const view = (await ask(`${base}/v2/signalbox/cluster`, base)) as ClusterView;
   const asJson = (value: unknown): string => JSON.stringify(value, null, 2);
   if (verb === 'members') {
     return { text: given.has('--json') ? asJson(view.members) : membersText(view), isGood: true };
   }
   const status = statusOf(view);
-  return { text: given.has('--json') ? asJson(status) : statusText(status), isGood: view.state === 'live' };
+  const isGood = view.state === 'live' && !(given.has('--check') && isAmiss(status));
+  return { text: given.has('--json') ? asJson(status) : statusText(status), isGood };
 }
 
 function verbOf([verb, ...more]: readonly string[]): (typeof verbs)[number] {
@@ -95,16 +114,28 @@ function verbOf([verb, ...more]: readonly string[]): (typeof verbs)[number] {
   return known;
 }
 
-function statusOf({ cluster, self, by, state, reason, members, owners }: ClusterView): Status {
+function isAmiss({ unlinked, doubted, barred }: Status): boolean {
+  return unlinked.length + doubted.length + barred.length > 0;
+}
+
+function statusOf(view: ClusterView): Status {
+  const { cluster, self, by, state, reason, members, owners, strangers = [] } = view;
   const roles: Record<string, number> = {};
   for (const role of members.flatMap((member) => member.roles)) roles[role] = (roles[role] ?? 0) + 1;
   const unlinked = members.filter(({ linked }) => !linked).map(({ id }) => id);
-  const status = { cluster, asked: self, by, state, reason, members: members.length, roles, unlinked };
+  const doubted = members.filter(({ doubtedBy }) => doubtedBy !== undefined).map(troubleOf);
+  const kept = members.flatMap(({ id, barred }) => (barred === undefined ? [] : [{ id, ...barred }]));
+  const amiss = { unlinked, doubted, barred: [...kept, ...strangers] };
+  const status = { cluster, asked: self, by, state, reason, members: members.length, roles, ...amiss };
   return owners === undefined ? status : { ...status, owners };
 }
 
+function troubleOf({ id, silentMs, doubtedBy = [] }: MemberView): Trouble {
+  return { id, doubtedBy, ...(silentMs === undefined ? {} : { silentMs }) };
+}
+
 function statusText(status: Status): string {
-  const { cluster, asked, by, state, reason, members, roles, unlinked, owners } = status;
+  const { cluster, asked, by, state, reason, members, roles, unlinked, doubted, barred, owners } = status;
   const kept = by === 'nats' ? 'NATS' : 'the node that founded it';
   const counts = Object.entries(roles).map(([role, count]) => `${count} ${role}`);
   const lines = [
@@ -113,6 +144,8 @@ function statusText(status: Status): string {
     `  members  ${members}: ${counts.join(', ')}`,
   ];
   if (unlinked.length > 0) lines.push(`  no link  to ${unlinked.join(', ')}`);
+  for (const one of doubted) lines.push(`  in doubt ${one.id}: ${silenceText(one)}`);
+  for (const one of barred) lines.push(`  no key   ${one.id ?? one.at}: ${barredText(one)}`);
   if (owners !== undefined) lines.push(...ownersLines(owners));
   return lines.join('\n');
 }
@@ -136,11 +169,11 @@ function membersText({ members }: ClusterView): string {
     member.id,
     member.roles.join(','),
     stateText(member),
-    member.linked ? '' : 'no link',
+    seenText(member),
     withoutKey(member.endpoint) || (member.host === '' ? '' : `of ${member.host}`),
     hasText(member),
   ]);
-  const table = [['MEMBER', 'ROLES', 'STATE', 'LINK', 'WHERE', 'HAS'], ...rows];
+  const table = [['MEMBER', 'ROLES', 'STATE', 'SEEN', 'WHERE', 'HAS'], ...rows];
   const used = (table[0] as string[]).map((_, column) => rows.some((row) => row[column] !== ''));
   return columns(table.map((row) => row.filter((_, column) => used[column]))).join('\n');
 }
@@ -153,6 +186,24 @@ function columns(rows: readonly (readonly string[])[]): string[] {
       .join('  ')
       .trimEnd(),
   );
+}
+
+/** Nothing where the node that was asked sees it as it says. */
+function seenText(member: MemberView): string {
+  const { linked, silentMs, doubtedBy, barred } = member;
+  if (barred !== undefined) return `no link: ${barredText(barred)}`;
+  if (!linked) return silentMs === undefined ? 'no link' : `no link, ${silenceText(member)}`;
+  return doubtedBy === undefined ? '' : silenceText(member);
+}
+
+function silenceText({ silentMs, doubtedBy = [] }: Trouble): string {
+  const heard = silentMs === undefined ? [] : [`not heard for ${(silentMs / 1000).toFixed(1)} s`];
+  const doubts = doubtedBy.length === 0 ? [] : [`suspected by ${doubtedBy.length}`];
+  return [...heard, ...doubts].join(', ');
+}
+
+function barredText({ reason, mend }: Barred): string {
+  return mend === '' ? reason : `${reason.replace(/: `node runtime keys trust`$/, '')}; ${mend}`;
 }
 
 function stateText({ state, left }: MemberView): string {

@@ -1,35 +1,38 @@
 // The cluster as this node sees it: its list of members, with what nodes say of themselves where they do, and who owns which
 // model.
-import type { Warden } from '../../actors/node/warden.js';
 import type { Router } from '../../actors/router/router.js';
 import type { NodeRecord } from '../../cluster/record.js';
 import type { MemberId } from '../../proto/ids.js';
 import type { Said } from '../../proto/messages.js';
 import { compareEpochs, noEpoch } from '../../proto/ownership.js';
 import type { ClusterView, MemberView, OwnedView } from '../doors/cluster.js';
-import type { Presence } from '../membership/presence.js';
 import type { MemberProcess } from './member.js';
+import { type Eyes, seenOf, strangersOf } from './sight.js';
 
 export function clusterView(
   cluster: string,
   self: MemberId,
   member: MemberProcess,
   router: Router,
-  presence: Presence | undefined,
-  warden: Warden,
+  eyes: Eyes,
 ): ClusterView {
+  const { presence, warden, keys } = eyes;
   const records = new Map(presence?.nodes().map((record) => [record.member.id, record]));
-  const members = member.members().map((other): MemberView => {
+  const listed = member.members();
+  const members = listed.map((other): MemberView => {
     const record = records.get(other.id);
     const linked = other.id === self || member.isLinked(other.id);
     const report = warden.reportOf(other.id);
-    const seen = { ...other, linked, ...stateOf(record, report) };
+    const told = stateOf(record, report);
+    const seen = { ...other, linked, ...told, ...seenOf(other, linked, self, eyes) };
     if (record === undefined) return seen;
     const { state, machine, build, models, labels, workers, jobs, holdings = [] } = record;
     return { ...seen, node: { state, machine, build, models, labels, workers, jobs, holdings } };
   });
   const by = presence === undefined ? 'founder' : 'nats';
-  const view = { cluster, self, by, ...member.standing(), members } as const;
+  const strangers = strangersOf(listed, self, keys);
+  const more = strangers.length === 0 ? {} : { strangers };
+  const view = { cluster, self, by, ...member.standing(), members, ...more } as const;
   const { epoch } = router.ownership;
   return compareEpochs(epoch, noEpoch) === 0 ? view : { ...view, owners: { epoch, models: owned(router) } };
 }

@@ -70,6 +70,7 @@ export class Node {
   private presence: Presence | undefined;
   private readonly duties: Duties;
   private scheduler: Scheduler | undefined;
+  private health: Health | undefined;
   private supply: Supply | undefined;
   private engine: NodeEngine | undefined;
   private pipelines: Pipelines | undefined;
@@ -198,10 +199,11 @@ export class Node {
     engine.attach(this.member.host);
     const { member } = this;
     const { orders, warden } = this.duties.attach(member, engine, this.presence, this.config, self.id);
-    engine.attachCluster(
-      () => clusterView(this.config.cluster, self.id, member, router, this.presence, warden),
-      orders,
-    );
+    engine.attachCluster(() => {
+      const { presence, health, keys } = this;
+      const eyes = { warden, presence, health, keys: keys.ring };
+      return clusterView(this.config.cluster, self.id, member, router, eyes);
+    }, orders);
     this.pipelines = createPipelines(engine, this.config, doorOptions(this.config));
     engine.attachPipelines(this.pipelines);
     this.keeper = this.keeperWith(router);
@@ -248,7 +250,8 @@ export class Node {
     const { serves, self, join } = this.plan;
     if (serves.has('scheduler')) this.scheduler = new Scheduler(schedulerSettings(this.config));
     if (this.scheduler !== undefined) member.add('scheduler', this.scheduler);
-    if (serves.has('health')) member.add('health', new Health(self.id, suspicionSettings(this.config)));
+    if (serves.has('health')) this.health = new Health(self.id, suspicionSettings(this.config));
+    if (this.health !== undefined) member.add('health', this.health);
     if (serves.has('worker')) member.add('supervisor', this.supervisor);
     this.announce();
     member.begin();
@@ -257,14 +260,8 @@ export class Node {
     await this.supply?.start();
     const calls = this.presence === undefined ? join.length > 0 : self.endpoint === '';
     const { nats, cluster } = this.config;
-    if (calls)
-      watchJoining(
-        member,
-        this.chart,
-        this.log,
-        this.presence === undefined ? join.join(', ') : nats,
-        cluster,
-      );
+    const where = this.presence === undefined ? join.join(', ') : nats;
+    if (calls) watchJoining(member, this.chart, this.log, where, cluster);
   }
 
   private keeperWith(router: Router): Keeper {

@@ -6,6 +6,7 @@ import { after, before, describe, test } from 'node:test';
 import { Dealer } from 'zeromq';
 import { keysText } from '../../runtime/keys/command.js';
 import { makePair, pairOf } from '../../runtime/keys/pair.js';
+import { clusterText } from '../../runtime/membership/command.js';
 import { z85 } from '../../runtime/post/curve.js';
 import { freePort } from '../nats/server.js';
 import { GrpcClient, rowOf } from './client.js';
@@ -119,6 +120,17 @@ describe('nodes with keys', () => {
       [['127.0.0.1', stranger.publicKey]],
     );
     assert.deepEqual(heard, []);
+    const env = { SIGNALBOX_HTTP_PORT: String(core.httpPort) };
+    const status = await clusterText(['status'], env);
+    const mend = `on core\\.\\S+: node runtime keys trust ${stranger.publicKey} --name \\S+$`;
+    assert.match(
+      status.text,
+      new RegExp(`^  no key   127\\.0\\.0\\.1: its key is not listed here; ${mend}`, 'm'),
+    );
+    assert.equal(status.isGood, true);
+    const checked = await clusterText(['status', '--check', '--json'], env);
+    assert.equal(checked.isGood, false);
+    assert.equal(JSON.parse(checked.text).barred[0].key, stranger.publicKey);
     assert.ok(!core.lines.slice(members).some(({ event }) => /^link\.(opened|lost|refused)$/.test(event)));
     await answers();
   });

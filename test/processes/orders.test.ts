@@ -141,6 +141,26 @@ describe('orders to nodes', () => {
     await until('ready', () => named('front').isReady());
   });
 
+  test('a node that is frozen serves by its own last word, and is not heard', async () => {
+    const { pid } = named('left');
+    const row = /^left\.\S+ +host +serving +not heard for \d+\.\d s, suspected by \d/m;
+    assert.equal((await order('front', 'status', '--check')).isGood, true);
+    process.kill(pid, 'SIGSTOP');
+    try {
+      await until('it is not heard', async () => row.test((await order('front', 'members')).text));
+      const status = await order('front', 'status', '--check');
+      assert.match(status.text, /^ {2}in doubt left\.\S+: not heard for \d+\.\d s, suspected by \d/m);
+      assert.equal(status.isGood, false);
+      assert.equal((await order('front', 'status')).isGood, true);
+      const { doubtedBy, silentMs = 0 } = (await seen('left')) as MemberView;
+      assert.ok(doubtedBy?.some((watcher) => watcher.startsWith('front.')) && silentMs > 0);
+    } finally {
+      process.kill(pid, 'SIGCONT');
+    }
+    await until('it is heard again', async () => !row.test((await order('front', 'members')).text));
+    await assert.rejects(order('front', 'members', '--check'), /--check goes with status, not with members/);
+  });
+
   test('errors say who there is and what to do', async () => {
     await assert.rejects(
       order('front', 'drain', 'lefty'),
