@@ -20,6 +20,8 @@ export interface Candidate {
   readonly freeAt: number;
   /** What this batch is expected to cost there. */
   readonly costMs: number;
+  /** So much longer than to the nearest is the way there of late. */
+  readonly detourMs: number;
   /** It had the last batch, and not too many before that in a row. */
   readonly warm: boolean;
   /** It had many in a row: another that would do is to be tried, or nobody would learn what it takes by now. */
@@ -55,7 +57,7 @@ function relief<C extends Candidate>(best: C, candidates: readonly C[]): C {
   let found = best;
   for (const other of candidates) {
     const wouldDo = other.open && other.inTime && other.freeAt <= best.freeAt + equalMs;
-    const isWorthIt = other.untried || other.costMs <= tryFactor * best.costMs;
+    const isWorthIt = other.untried || takes(other) <= tryFactor * takes(best);
     if (wouldDo && isWorthIt && other.lastChosen < found.lastChosen) found = other;
   }
   return found;
@@ -99,14 +101,19 @@ function worthIt(
   let doneMeanwhile = 0;
   for (const other of candidates) {
     if (other.open || finishOf(other) >= finish) continue;
-    doneMeanwhile += rowsAtOnce * Math.floor((finish - other.freeAt) / Math.max(other.costMs, 1e-6));
+    const workMs = finish - other.freeAt - other.detourMs;
+    doneMeanwhile += rowsAtOnce * Math.floor(workMs / Math.max(other.costMs, 1e-6));
     if (doneMeanwhile >= rowsWaiting) return false;
   }
   return true;
 }
 
 function finishOf(candidate: Candidate): number {
-  return candidate.freeAt + candidate.costMs;
+  return candidate.freeAt + takes(candidate);
+}
+
+function takes({ costMs, detourMs }: Candidate): number {
+  return costMs + detourMs;
 }
 
 /** Estimates that are nearer to each other than they are good say nothing. */

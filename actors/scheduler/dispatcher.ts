@@ -8,6 +8,7 @@ import type { Lane } from '../lane/lane.js';
 import type { LaneView } from '../lane/policy.js';
 import type { Waiting } from '../lane/queue.js';
 import { type Candidate, chooseWorker } from './choice.js';
+import type { Member } from './crew.js';
 import type { Registry } from './registry.js';
 import type { SchedulerSettings } from './scheduler.js';
 import type { Transport } from './transport.js';
@@ -148,11 +149,13 @@ export class Dispatcher {
   /** An estimate that keeps all work away would never be proved wrong. */
   private tryIdle(lane: Lane, head: Waiting, options: readonly Option[], now: number): boolean {
     for (const option of options) {
-      const { worker, share, open } = option;
+      const { worker, share, open, detourMs } = option;
+      // A long way is forgotten by itself.
+      if (!open || detourMs > 0) continue;
       const longestMs = worker.outlook(lane.key, head.shapeKey).cost.high(head.rows);
       const isLongIdle = worker.idleMs(share.place, now) > trialTimes * longestMs;
       const isInTime = now + longestMs + worker.transport.highMs < head.deadline;
-      if (!open || !isLongIdle || !isInTime || head.company !== 'any') continue;
+      if (!isLongIdle || !isInTime || head.company !== 'any') continue;
       this.send(lane, head, option, options, head.rows, now);
       return head.strand === undefined;
     }
@@ -266,7 +269,9 @@ export class Dispatcher {
   private options(lane: Lane, head: Waiting, rowsWaiting: number, now: number): Option[] {
     const options: Option[] = [];
     let avoided: Option | undefined;
-    for (const { worker, share, preferred } of this.registry.crew(lane.key, lane.batching)) {
+    const crew = this.registry.crew(lane.key, lane.batching);
+    const nearestMs = nearestOf(crew, now);
+    for (const { worker, share, preferred } of crew) {
       const { place, rowsMax } = share;
       const freeAt = worker.freeFrom(place, now);
       const leadMs = Math.max(leadLeastMs, worker.transport.usualMs);
@@ -284,6 +289,7 @@ export class Dispatcher {
         rowsHeld: worker.rowsHeld,
         freeAt,
         costMs: cost.mean(rows) + worker.handicapMs,
+        detourMs: detourMs(worker.transport.latestMs(now), nearestMs),
         warm: worker === this.last && this.inARow < warmMost,
         tired: worker === this.last && this.inARow >= tiredFrom,
         untried: runs < triesLeast,
@@ -295,6 +301,17 @@ export class Dispatcher {
     if (avoided !== undefined && options.length === 0) options.push(avoided);
     return options;
   }
+}
+
+function nearestOf(crew: readonly Member[], now: number): number {
+  let nearestMs = Infinity;
+  for (const { worker } of crew) nearestMs = Math.min(nearestMs, worker.transport.latestMs(now));
+  return nearestMs;
+}
+
+function detourMs(wayMs: number, nearestMs: number): number {
+  const moreMs = wayMs - nearestMs;
+  return moreMs < nearestMs ? 0 : moreMs;
 }
 
 /**

@@ -261,6 +261,6 @@ export class WorkerRecord {
     this.failures = 0;
     batch.cost.learn(rows, computeMs);
     batch.outlook.runs++;
-    if (batch.first) this.transport.learn(now - batch.assignedAt - computeMs);
+    if (batch.first) this.transport.learn(now - batch.assignedAt - computeMs, now);
   }
 }

@@ -15,6 +15,7 @@ describe('the choice of a worker', () => {
     rowsHeld: 0,
     freeAt: 0,
     costMs: 0,
+    detourMs: 0,
     warm: false,
     tired: false,
     untried: false,
@@ -51,6 +52,20 @@ describe('the choice of a worker', () => {
     assert.equal(choose(10), slow);
     assert.equal(choose(10, 4), undefined, 'the other takes four rows at once');
     assert.equal(chooseWorker([slow, busy], 'least-loaded', 1, 1), slow, 'who asks for that gets it');
+  });
+
+  test('earliest finish: one behind a long way gets only what the near ones would not have done before it', () => {
+    const far = candidate({ costMs: 2, detourMs: 18 });
+    const near = candidate({ costMs: 2, lastChosen: 9 });
+    assert.equal(chooseWorker([far, near], 'earliest-finish', 1, 1), near);
+    const busy = { ...near, open: false, freeAt: 2 };
+    assert.equal(chooseWorker([far, busy], 'earliest-finish', 9, 1), undefined);
+    assert.equal(chooseWorker([far, busy], 'earliest-finish', 10, 1), far);
+    const alsoFar = { ...busy, detourMs: 8 };
+    assert.equal(chooseWorker([far, alsoFar], 'earliest-finish', 5, 1), undefined);
+    assert.equal(chooseWorker([far, alsoFar], 'earliest-finish', 6, 1), far, 'the other has its way too');
+    const tired = { ...near, tired: true };
+    assert.equal(chooseWorker([far, tired], 'earliest-finish', 1, 1), tired, 'it relieves nobody');
   });
 
   test('estimates that hardly differ decide nothing: who is warm goes on, and nobody for ever', () => {

@@ -34,6 +34,32 @@ describe('late binding', () => {
     assert.ok(share > 80 && share < 120, `${share} of 200`);
   });
 
+  /** Of a client that asks again each time that it is answered, by whom it was served. */
+  function served(stage: Stage, lastsMs: number, wayMs: (member: string) => number): string[] {
+    const by: string[] = [];
+    for (const endAt = stage.now + lastsMs; stage.now < endAt; ) {
+      const assign = stage.place() as Said<'batch.assign'>;
+      by.push(assign.worker);
+      stage.now += wayMs(assign.worker) + 1;
+      stage.release(assign);
+    }
+    return by;
+  }
+
+  test('a worker that has come to be behind a long way gets a job now and then, and its share once the way is short', () => {
+    const stage = Stage.with([worker, otherWorker], { choice: 'earliest-finish' });
+    const shareOfFar = (by: readonly string[]): number =>
+      by.filter((member) => member === otherWorker).length / by.length;
+    served(stage, 1000, () => 1);
+    const farMs = (member: string): number => (member === otherWorker ? 400 : 1);
+    served(stage, 2000, farMs);
+    const far = served(stage, 20_000, farMs);
+    assert.ok(shareOfFar(far) > 0 && shareOfFar(far) < 0.005, `${shareOfFar(far)}`);
+    served(stage, 5000, () => 1);
+    const share = shareOfFar(served(stage, 2000, () => 1));
+    assert.ok(share > 0.4 && share < 0.6, `${share}`);
+  });
+
   test('a worker with a credit to spare gets its next batch only when it is about to be free', () => {
     const stage = new Stage();
     stage.join(worker, 2);

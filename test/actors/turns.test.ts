@@ -129,29 +129,40 @@ describe('transport', () => {
   test('learns what is usual and what is hardly exceeded', () => {
     const transport = new Transport();
     assert.deepEqual([transport.usualMs, transport.highMs], [0, 0]);
-    for (let run = 0; run < 200; run++) transport.learn(run % 2 === 0 ? 0.4 : 0.6);
+    for (let run = 0; run < 200; run++) transport.learn(run % 2 === 0 ? 0.4 : 0.6, 0);
     assert.ok(Math.abs(transport.usualMs - 0.5) < 0.05);
     assert.ok(transport.highMs > 0.6 && transport.highMs < 1);
   });
 
   test('one that was held up for long says little', () => {
     const transport = new Transport();
-    for (let run = 0; run < 50; run++) transport.learn(0.5);
-    transport.learn(3000);
+    for (let run = 0; run < 50; run++) transport.learn(0.5, 0);
+    transport.learn(3000, 0);
     assert.ok(transport.highMs < 5, `${transport.highMs} ms`);
-    transport.learn(-1);
+    transport.learn(-1, 0);
     assert.ok(transport.usualMs >= 0);
     const before = transport.highMs;
     transport.doubt();
     assert.ok(transport.highMs < before);
   });
 
+  test('a way that has become long is believed soon, and forgotten in some seconds', () => {
+    const transport = new Transport();
+    for (let run = 0; run < 50; run++) transport.learn(0.5, 0);
+    transport.learn(30, 0);
+    assert.equal(transport.latestMs(0), 0, 'held up for a moment');
+    for (let run = 0; run < 5; run++) transport.learn(4000, 0);
+    assert.ok(transport.latestMs(0) > 300, `${transport.latestMs(0)} ms`);
+    assert.ok(transport.latestMs(1500) > 0);
+    assert.equal(transport.latestMs(3000), 0);
+  });
+
   test('the first is no usual one: it may have been held up', () => {
     const transport = new Transport();
-    transport.learn(340);
-    transport.learn(0.5);
+    transport.learn(340, 0);
+    transport.learn(0.5, 0);
     assert.equal(transport.hopedMs, 0);
-    transport.learn(0.5);
+    transport.learn(0.5, 0);
     assert.ok(transport.hopedMs > 100 && transport.hopedMs < 120, `${transport.hopedMs} ms`);
     assert.equal(transport.usualMs, transport.hopedMs);
   });
