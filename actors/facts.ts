@@ -85,6 +85,8 @@ export interface ListedModel {
   readonly load?: 'start' | 'demand' | 'now';
   /** What it takes of a worker's memory, about. */
   readonly memoryMb?: number;
+  /** It is out of the store of the cluster: where it is, and whether anywhere, is not up to one node. */
+  readonly isShared?: boolean;
   /** Its tensors: equal where one edition can answer what was meant for another. */
   readonly form?: string;
 }

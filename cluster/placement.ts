@@ -7,7 +7,7 @@ import { type Spread, shortDigest } from './manifest.js';
 import type { NodeRecord } from './record.js';
 
 /** How far a node is with a version that it is to have. */
-export const holdingStates = ['fetching', 'loading', 'ready', 'failed', 'leaving'] as const;
+export const holdingStates = ['fetching', 'loading', 'ready', 'failed'] as const;
 export type HoldingState = (typeof holdingStates)[number];
 
 /** A version of the store on a node. */

@@ -120,6 +120,10 @@ export class Neighbours {
     return this.coverage.gap((model, version) => this.owner(model, version));
   }
 
+  lacking(): string[] {
+    return this.coverage.lacking((model, version) => this.owner(model, version));
+  }
+
   private review(): void {
     const trusted = this.links.with('scheduler').filter((member) => !this.distrusted.has(member));
     const staying = trusted.filter((member) => !this.leaving.has(member));

@@ -14,7 +14,7 @@ import { type AdmissionLimits, refusal } from './admission.js';
 import { Answers } from './answers.js';
 import { JobBook } from './book.js';
 import { Conductor } from './conductor.js';
-import type { ModelCondition } from './coverage.js';
+import { lackOf, type ModelCondition } from './coverage.js';
 import { endOf, stoppedEnd } from './endings.js';
 import { Hedging, type HedgingLimits } from './hedging.js';
 import type { LossLimits } from './loss.js';
@@ -71,6 +71,7 @@ export class Router implements Actor {
   ]);
   readonly chart: Chart = startChart(routerMachine);
   private settling = false;
+  private lacking: readonly string[] = [];
   private readonly limits: AllLimits;
   private readonly book: JobBook;
   private readonly neighbours = new Neighbours();
@@ -302,11 +303,19 @@ export class Router implements Actor {
 
   private reviewCoverage(): void {
     if (!this.chart.can('cover')) return;
+    this.tellLacking();
     const covered = this.neighbours.gap() === undefined;
     const from = this.chart.state;
     if (!this.chart.move(covered ? 'cover' : 'uncover')) return;
     const moved = { from, to: this.chart.state, reason: this.unreadyReason() };
     this.conductor.perform(note(covered ? 'info' : 'warn', 'router.moved', moved));
+  }
+
+  private tellLacking(): void {
+    const lacking = this.neighbours.lacking();
+    for (const model of lacking.filter((key) => !this.lacking.includes(key)))
+      this.conductor.perform(note('warn', 'model.uncovered', { model, reason: lackOf(model) }));
+    this.lacking = lacking;
   }
 
   private stop(): void {

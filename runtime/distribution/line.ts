@@ -10,7 +10,10 @@ export interface LineOptions {
   readonly connect: (events: ConnectionEvents) => Promise<PartsConnection>;
   readonly cluster: string;
   readonly log: Log;
-  readonly events: Pick<WatchEvents, 'put' | 'removed' | 'caughtUp'>;
+  readonly events: Pick<WatchEvents, 'put' | 'removed' | 'caughtUp'> & {
+    /** A watch begins. */
+    opened(): void;
+  };
 }
 
 const againFirstMs = 250;
@@ -70,6 +73,7 @@ export class Line {
     const ended = new Promise<string>((resolve) => {
       this.wake = resolve;
     });
+    this.options.events.opened();
     const end = await manifests.watch({ ...this.options.events, ended: (reason) => this.wake(reason) });
     this.store = parts;
     const reason = await ended;

@@ -22,6 +22,8 @@ export interface ModelEntry {
   readonly stamp?: string | undefined;
   /** Its content, in short, where it is named by that: the same on every node. */
   readonly content?: string | undefined;
+  /** It came out of the store of its cluster. */
+  readonly isShared?: boolean | undefined;
   /** It is to take over from what serves: workers make room for it. */
   readonly isComing?: boolean | undefined;
   /** `unchosen`: it could be served, and its owner chose others. `unloaded`: an operator took it away. */

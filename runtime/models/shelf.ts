@@ -75,7 +75,7 @@ export class Shelf {
       this.told.delete(`${model}:${version}`);
       const found = (await scanOne(dirname(folder), model)) ?? [];
       const entry = found.find((other) => other.version === version);
-      if (entry !== undefined) entries.push(withContent(entry, content));
+      if (entry !== undefined) entries.push({ ...withContent(entry, content), isShared: true });
     }
     if (entries.length === 0) return undefined;
     return entries.sort((one, other) => Number(one.version) - Number(other.version));

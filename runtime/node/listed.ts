@@ -17,6 +17,7 @@ export function listedModels(
     batching: batchingOf(entry.config.batching),
     load: entry.isComing === true ? 'now' : entry.config.load,
     memoryMb: memoryMbOf(entry, device),
+    isShared: entry.isShared === true,
     form: JSON.stringify([entry.inputs, entry.outputs, entry.maxBatch]),
   }));
 }

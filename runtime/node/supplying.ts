@@ -35,7 +35,6 @@ export function supplyOf({ config, plan, log, presence, ...around }: Around): Su
   const { shelf, keeper, catalogue, children, engine } = around;
   const access = natsOptions(config, `${plan.self.id}-models`);
   const supply = new Supply({
-    self: plan.self.id,
     cluster: config.cluster,
     cacheFolder: config.cacheFolder || ownCacheFolder(),
     log,

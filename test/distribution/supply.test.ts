@@ -38,7 +38,6 @@ describe('the supply of a node with models of its own', () => {
     const told: string[][] = [];
     const server = new MemoryStoreServer();
     const supply: Supply = new Supply({
-      self: 'a.aa',
       cluster: 'c',
       cacheFolder: scratch.path(`cache-${name}`),
       log: log as unknown as Log,
@@ -119,7 +118,6 @@ test('a start that waits for a store that does not answer is over when the node 
   const scratch = new Scratch();
   const log = { warn() {} } as unknown as Log;
   const supply = new Supply({
-    self: 'a.aa',
     cluster: 'c',
     cacheFolder: scratch.path('cache'),
     log,

@@ -1,0 +1,340 @@
+// What a node fetches, keeps, lets go and waits for: each rule of its stock by itself, in a time that the test tells.
+import assert from 'node:assert/strict';
+import { describe, test } from 'node:test';
+import { chosenFor, holds, manifestOf, place, Stage } from './stock-stage.js';
+
+const one = manifestOf('one');
+const two = manifestOf('two');
+const three = manifestOf('three');
+
+describe('at its start a node', () => {
+  test('fetches nothing before all has been told, and its disk was read', () => {
+    const stage = new Stage();
+    stage.open([one]);
+    stage.look();
+    assert.deepEqual(stage.fetches(), []);
+    assert.deepEqual(
+      stage.take('readCache').map(({ manifests }) => manifests),
+      [[one]],
+    );
+    stage.hear({ type: 'cache.read', complete: [] });
+    assert.deepEqual(stage.fetches(), ['one']);
+  });
+
+  test('offers first what is on its disk, and has started when that is there', () => {
+    const stage = Stage.begun([one, two, three, manifestOf('four')], [three]);
+    assert.deepEqual(
+      stage.take('fetch').map(({ turn, manifest }) => [turn, manifest.model]),
+      [
+        [1, 'three'],
+        [2, 'one'],
+      ],
+    );
+    assert.equal(stage.stock.hasStarted, false);
+    stage.end(1);
+    assert.equal(stage.stock.hasStarted, true);
+    assert.deepEqual(stage.fetches(), ['two'], 'two at once, the others after them');
+  });
+
+  test('is behind until what the store had has come, or could not be had', () => {
+    const stage = Stage.begun([one, two, three], [three]);
+    assert.equal(stage.stock.behind(), 'the node still fetches one:1, two:1');
+    for (const { turn, manifest } of stage.take('fetch'))
+      stage.end(turn, manifest === one ? 'no' : undefined);
+    assert.equal(stage.stock.behind(), 'the node still fetches two:1');
+    stage.settle();
+    assert.equal(stage.stock.behind(), '');
+    stage.put(manifestOf('late'));
+    assert.equal(stage.stock.behind(), '', 'what is pushed later holds up nobody');
+  });
+
+  test('counts what is pushed while its disk is read, once, and waits for nothing that is removed meanwhile', () => {
+    const stage = new Stage();
+    stage.open([one]);
+    stage.put(two);
+    stage.remove(one);
+    stage.hear({ type: 'store.opened' });
+    stage.put(two);
+    stage.hear({ type: 'store.caughtUp' });
+    assert.equal(stage.take('readCache').length, 1, 'its disk is read once');
+    stage.hear({ type: 'cache.read', complete: [one] });
+    assert.deepEqual(stage.fetches(), ['two']);
+    assert.equal(stage.stock.behind(), 'the node still fetches two:1');
+    stage.remove(two);
+    assert.equal(stage.stock.behind(), '');
+    assert.equal(stage.stock.hasStarted, true);
+  });
+});
+
+describe('what is fetched', () => {
+  test('goes to nodes that are to have it, and to those with a router, whose workers are told to leave it', () => {
+    const other = place('other');
+    const manifest = chosenFor('other', other);
+    for (const routes of [true, false]) {
+      const stage = Stage.begun([], [], routes);
+      stage.others = [other];
+      stage.put(manifest);
+      assert.deepEqual(stage.fetches(), routes ? [manifest.model] : []);
+      assert.ok(stage.stock.isElsewhere(manifest.model, `1+${manifest.digest.slice(0, 10)}`));
+    }
+  });
+
+  test('is loading, then ready or failed, as its workers are with it', () => {
+    const stage = Stage.begun();
+    stage.put(one);
+    assert.deepEqual(stage.states(), ['one fetching']);
+    stage.faring = { state: 'loading', reason: '' };
+    stage.settle();
+    assert.deepEqual(stage.states(), ['one loading']);
+    stage.faring = { state: 'ready', reason: '' };
+    stage.look();
+    assert.deepEqual(stage.states(), ['one ready']);
+    stage.faring = { state: 'failed', reason: 'x'.repeat(900) };
+    stage.look();
+    assert.deepEqual(
+      stage.stock.holdings().map(({ state, reason }) => [state, reason.length]),
+      [['failed', 500]],
+    );
+    stage.faring = { state: 'ready', reason: '' };
+    stage.look();
+    assert.deepEqual(stage.states(), ['one ready'], 'a worker that can do it after all has it');
+  });
+
+  test('is tried again when it did not come, ever more rarely', () => {
+    const stage = Stage.begun();
+    stage.put(one);
+    const waits: number[] = [];
+    for (let tries = 0; tries < 10; tries++) {
+      stage.settle('the line is cut');
+      const [{ againMs } = { againMs: 0 }] = stage.take('putOff');
+      waits.push(againMs / 1000);
+      stage.pass(againMs - 1);
+      assert.deepEqual([stage.states(), stage.take('fetch')], [['one failed'], []]);
+      stage.pass(1);
+      assert.deepEqual(stage.states(), ['one fetching']);
+    }
+    assert.deepEqual(waits, [2, 4, 8, 16, 32, 64, 128, 256, 300, 300]);
+  });
+
+  test('is no more than two at a time, those that were given up among them until they have ended', () => {
+    const stage = Stage.begun();
+    for (const manifest of [one, two, three]) stage.put(manifest);
+    assert.deepEqual(stage.fetches(), ['one', 'two']);
+    stage.remove(one);
+    assert.deepEqual(
+      stage.take('giveUp').map(({ turn }) => turn),
+      [1],
+    );
+    assert.deepEqual(stage.fetches(), []);
+    stage.end(1, 'given up');
+    assert.deepEqual(stage.fetches(), ['three']);
+    assert.deepEqual(stage.take('letGo').length, 1);
+    stage.put(one);
+    stage.remove(one);
+    assert.deepEqual(stage.take('letGo'), [], 'it had not begun');
+    assert.deepEqual(stage.take('putOff'), [], 'nobody hears what came of it');
+  });
+});
+
+describe('what is placed', () => {
+  test('moves when a holder goes, and is kept until whoever is to have it has it ready', () => {
+    const other = place('other');
+    const manifest = chosenFor('other', other);
+    const stage = Stage.begun();
+    stage.others = [other];
+    stage.put(manifest);
+    assert.deepEqual(stage.fetches(), []);
+    stage.others = [];
+    stage.look();
+    stage.settle();
+    assert.deepEqual(stage.states(), [`${manifest.model} ready`]);
+    assert.equal(stage.take('announce').length, 0, 'it was placed before it came');
+    for (const state of ['fetching', 'loading', 'failed'] as const) {
+      stage.others = [{ ...other, holdings: [holds(manifest, state)] }];
+      stage.look();
+      assert.deepEqual(stage.states(), [`${manifest.model} ready`], `the other is ${state}`);
+    }
+    stage.others = [{ ...other, holdings: [holds(manifest, 'ready')] }];
+    stage.look();
+    assert.deepEqual([stage.states(), stage.take('letGo').length], [[], 1]);
+    stage.others = [];
+    stage.look();
+    assert.deepEqual(stage.fetches(), [manifest.model], 'and it is taken back');
+  });
+
+  test('stays where it is while the view of the others stands still', () => {
+    const other = place('other');
+    const manifest = chosenFor('other', other);
+    const stage = Stage.begun();
+    stage.others = [other];
+    stage.put(manifest);
+    stage.isLive = false;
+    stage.others = [];
+    stage.look();
+    assert.deepEqual(stage.fetches(), []);
+    stage.isLive = true;
+    stage.look();
+    stage.settle();
+    stage.isLive = false;
+    stage.others = [{ ...other, holdings: [holds(manifest, 'ready')] }];
+    stage.look();
+    assert.deepEqual(stage.states(), [`${manifest.model} ready`]);
+    assert.deepEqual(stage.take('letGo'), []);
+    stage.others = [other];
+    assert.equal(stage.stock.uncovered, 0, 'who is not seen is not waited for');
+  });
+
+  test('a router keeps its files, and its workers are told when it is not theirs any more', () => {
+    const other = place('other');
+    const manifest = chosenFor('other', other);
+    const edition = `1+${manifest.digest.slice(0, 10)}`;
+    const stage = Stage.begun([manifest], [manifest], true);
+    stage.settle();
+    assert.equal(stage.stock.isElsewhere(manifest.model, edition), false);
+    stage.others = [{ ...other, holdings: [holds(manifest, 'ready')] }];
+    stage.look();
+    assert.deepEqual([stage.take('announce').length, stage.take('letGo').length], [1, 0]);
+    assert.equal(stage.stock.isElsewhere(manifest.model, edition), true);
+    assert.deepEqual(stage.states(), []);
+  });
+
+  test('whoever could not have it says so for a while, so that the others go on passing it by', () => {
+    const manifest = chosenFor('own', place('other'));
+    const stage = Stage.begun();
+    stage.others = [place('other')];
+    stage.put(manifest);
+    stage.settle('the disk is full');
+    stage.look();
+    assert.deepEqual([stage.states(), stage.take('letGo')], [[`${manifest.model} failed`], []]);
+    stage.others = [place('other', { holdings: [holds(manifest, 'ready')] })];
+    stage.pass(1999);
+    assert.deepEqual(stage.states(), [`${manifest.model} failed`]);
+    stage.pass(1);
+    stage.look();
+    assert.deepEqual(stage.fetches(), [manifest.model], 'then it is its turn again');
+  });
+
+  test('what workers said of it stays for a while when it is not theirs any more', () => {
+    const other = place('other');
+    const manifest = chosenFor('own', other);
+    const stage = Stage.begun([manifest], [manifest], true);
+    stage.faring = { state: 'failed', reason: 'no memory' };
+    stage.settle();
+    stage.others = [other];
+    stage.faring = { state: 'loading', reason: '' };
+    stage.look();
+    assert.deepEqual(stage.states(), [`${manifest.model} failed`]);
+    stage.pass(299_999);
+    assert.deepEqual(stage.states(), [`${manifest.model} failed`]);
+    stage.pass(1);
+    stage.look();
+    assert.deepEqual(stage.states(), [`${manifest.model} loading`], 'then it is its turn again');
+  });
+
+  test('a node that goes is waited for until those who are to have it have it, or could not', () => {
+    const other = place('other');
+    const manifest = chosenFor('own', other);
+    const stage = Stage.begun([manifest]);
+    stage.others = [other];
+    stage.settle();
+    assert.equal(stage.stock.uncovered, 1);
+    for (const [state, uncovered] of [
+      ['fetching', 1],
+      ['loading', 1],
+      ['ready', 0],
+      ['failed', 0],
+    ] as const) {
+      stage.others = [{ ...other, holdings: [holds(manifest, state)] }];
+      assert.equal(stage.stock.uncovered, uncovered, state);
+    }
+  });
+});
+
+describe('what is taken out or replaced', () => {
+  test('is let go at once, also where nobody else has it, and its files are thrown away', () => {
+    const stage = Stage.begun([one]);
+    stage.settle();
+    stage.remove(one);
+    assert.deepEqual([stage.states(), stage.take('letGo').length], [[], 1]);
+    assert.deepEqual(
+      stage.take('discard').map(({ manifest }) => manifest),
+      [one],
+    );
+    assert.equal(stage.stock.isSpare(one), true);
+    assert.equal(stage.stock.isSpare(two), false, 'what the store says nothing of stays');
+    stage.put(one);
+    assert.equal(stage.stock.isSpare(one), false, 'it is wanted again before that was done');
+  });
+
+  test('serves until what takes its place is there', () => {
+    const stage = Stage.begun([one]);
+    stage.settle();
+    const other = manifestOf('one', 0, 'c');
+    stage.put(other);
+    assert.deepEqual([stage.fetches(), stage.take('letGo')], [['one'], []]);
+    assert.deepEqual([stage.stock.isSpare(one), stage.stock.isSpare(other)], [true, false]);
+    assert.equal(stage.take('discard').length, 1);
+    const far = manifestOf('far', 0, 'a', ['big']);
+    const edition = `1+${far.digest.slice(0, 10)}`;
+    stage.put(far);
+    assert.ok(stage.stock.isElsewhere('far', edition));
+    stage.remove(far);
+    assert.ok(!stage.stock.isElsewhere('far', edition));
+  });
+
+  test('while it is fetched, what comes of that is not heard any more', () => {
+    const stage = Stage.begun([], [], true);
+    stage.put(one);
+    const [first] = stage.take('fetch');
+    const other = manifestOf('one', 0, 'c');
+    stage.put(other);
+    const [second] = stage.take('fetch');
+    assert.deepEqual(
+      stage.take('giveUp').map(({ turn }) => turn),
+      [first?.turn],
+    );
+    stage.end(first?.turn ?? 0, 'given up');
+    assert.deepEqual(stage.states(), ['one fetching']);
+    stage.end(second?.turn ?? 0);
+    assert.deepEqual(stage.states(), ['one ready']);
+  });
+
+  test('what is pushed anew with another spread is what it was', () => {
+    const stage = Stage.begun([one]);
+    stage.settle();
+    stage.put({ ...one, spread: { replicas: 0, needs: ['big'] } });
+    assert.deepEqual(stage.take('fetch'), []);
+    assert.deepEqual(stage.states(), ['one ready'], 'nobody is to have it: whoever has it keeps it');
+    assert.match(stage.stock.whyNowhere('one', '1'), /wanted is a worker with big/);
+    stage.put(manifestOf('two', 0, 'a', ['big']));
+    assert.deepEqual(stage.take('fetch'), []);
+    stage.put(two);
+    assert.deepEqual(stage.fetches(), ['two']);
+  });
+});
+
+describe('a store that has lost what it had', () => {
+  test('takes nothing away, and is told of each time', () => {
+    const stage = Stage.begun([one, two]);
+    stage.settle();
+    for (let times = 0; times < 2; times++) {
+      stage.open([two]);
+      assert.deepEqual(
+        stage.take('forgotten').map(({ keys }) => keys),
+        [['one.1']],
+      );
+      assert.deepEqual(stage.states(), ['one ready', 'two ready']);
+    }
+    assert.equal(stage.stock.isSpare(one), false);
+    stage.open([one, two]);
+    assert.deepEqual(stage.take('forgotten'), []);
+  });
+
+  test('that tells what this node can not read has not lost it', () => {
+    const stage = Stage.begun([one]);
+    stage.hear({ type: 'store.opened' });
+    stage.hear({ type: 'manifest.unreadable', key: 'one.1' });
+    stage.hear({ type: 'store.caughtUp' });
+    assert.deepEqual(stage.take('forgotten'), []);
+  });
+});
