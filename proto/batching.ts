@@ -19,7 +19,8 @@ export type WorkerChoice = (typeof workerChoices)[number];
 
 /** All of them among those that would be in time, where there are such. */
 export const workerChoiceMeanings: Readonly<Record<WorkerChoice, string>> = {
-  'earliest-finish': 'Whoever is expected to be done with it first; a slow one only where that is worth it.',
+  'earliest-finish':
+    'Whoever is expected to have it done first, the way there included; a slow one only where that is worth it.',
   'least-loaded': 'Whoever has been given the fewest rows that are not done.',
   'round-robin': 'Whoever has waited longest for one: each in turn.',
   fastest: 'Whoever is expected to take the least time for it by itself.',
