@@ -312,4 +312,26 @@ class NatsParts implements Parts {
       await this.objects.delete(name);
     });
   }
+
+  /** Pieces of which no part is told: whoever put it was killed before it could say what they are. */
+  sweep(quietMs: number): Promise<number> {
+    return inSentences(async () => {
+      const { streams } = await this.jetstream.jetstreamManager(false);
+      const stream = `OBJ_${this.name}`;
+      const pieces = `$O.${this.name}.C.`;
+      // In this order: what comes to its end meanwhile is told.
+      const { state, ts } = await streams.info(stream, { subjects_filter: `${pieces}>` });
+      const told = new Set((await this.objects.list()).map(({ nuid }) => pieces + nuid));
+      const at = Date.parse(ts ?? state.last_ts);
+      let swept = 0;
+      for (const subject of Object.keys(state.subjects ?? {})) {
+        if (told.has(subject)) continue;
+        const last = await streams.getMessage(stream, { last_by_subj: subject }).catch(() => undefined);
+        if (last === undefined || at - last.time.getTime() < quietMs) continue;
+        await streams.purge(stream, { filter: subject });
+        swept++;
+      }
+      return swept;
+    });
+  }
 }

@@ -8,4 +8,6 @@ export interface Parts {
   /** Undefined: there is none. Nobody has looked yet whether it is what its name says. Rejects once it is given up. */
   get(name: string, givenUp: AbortSignal): Promise<Uint8Array | undefined>;
   remove(name: string): Promise<void>;
+  /** Takes out what was begun to be put, never came to an end, and has not grown for so long. Resolves to how many there were. */
+  sweep(quietMs: number): Promise<number>;
 }

@@ -18,6 +18,8 @@ import { digestBytes } from './digest.js';
 
 /** One message of NATS has 1 MiB. */
 const manifestBytesMax = 1_000_000;
+/** Longer than anybody takes to put a part: its pieces are given up one by one, within seconds each. */
+const quietMs = 600_000;
 
 export interface Kept {
   readonly key: string;
@@ -166,7 +168,13 @@ export class Depot {
 
   /** All of which nothing is made: of pushes that never came to an end. Those of one that is under way it sends again. */
   async sweep(): Promise<number> {
-    return this.drop(await this.parts.list());
+    const unread = (await this.list()).find(({ manifest }) => typeof manifest === 'string');
+    if (unread !== undefined)
+      throw new SignalboxError(
+        'STORE_CONFLICT',
+        `nothing is taken out while nobody knows which parts are needed: ${String(unread.manifest)}`,
+      );
+    return (await this.drop(await this.parts.list())) + (await this.parts.sweep(quietMs));
   }
 
   /** Those of them that nothing is made of any more. */

@@ -4,6 +4,7 @@ import assert from 'node:assert/strict';
 import { mkdirSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { after, before, describe, test } from 'node:test';
+import { connect } from 'nats';
 import { partsOf } from '../../cluster/manifest.js';
 import { MemoryStoreServer } from '../../cluster/memory.js';
 import { connectNats } from '../../cluster/nats.js';
@@ -100,6 +101,16 @@ function contract(connect: () => Promise<PartsConnection>): void {
     );
   });
 
+  test('nothing is swept out while it is not known what is needed', async () => {
+    const manifests = await connection.open({ name: 'signalbox-contract-manifests', keepMs: 0 });
+    await manifests.put('odd.1', '{"format":9}');
+    await assert.rejects(
+      depot.sweep(),
+      /nobody knows which parts are needed: the manifest odd\.1 is of format 9/,
+    );
+    await manifests.erase('odd.1');
+  });
+
   test('a push that ends while a sweep takes what it counts on is told, and pushing it again mends it', async () => {
     model.version('5', bytesLike(7, 100));
     const manifest = await manifestOf(model.wanted('5'));
@@ -110,6 +121,7 @@ function contract(connect: () => Promise<PartsConnection>): void {
       list: () => store.list(),
       put: (name, bytes) => store.put(name, bytes),
       get: (name, givenUp) => store.get(name, givenUp),
+      sweep: (quietMs) => store.sweep(quietMs),
       remove: async (name) => {
         if (!isPushed) await fifth();
         isPushed = true;
@@ -151,6 +163,25 @@ describe('a store of models in NATS', { skip }, () => {
   });
   after(() => servers.remove());
   contract(() => connectNats({ ...nobody, servers: [servers.urls], name: 'contract' }, silent));
+
+  test('what a put has left that was killed is swept out once nothing more can come of it', async () => {
+    const connection = await connectNats({ ...nobody, servers: [servers.urls], name: 'sweep' }, silent);
+    const depot = await Depot.open(connection, 'halves');
+    const parts = await connection.parts('signalbox-halves-models');
+    const whole = 'a'.repeat(64);
+    await parts.put(whole, bytesLike(1, 300_000));
+    const raw = await connect({ servers: servers.urls });
+    for (let piece = 0; piece < 2; piece++)
+      await raw.jetstream().publish('$O.signalbox-halves-models.C.half', bytesLike(piece, 1000));
+    await raw.close();
+    assert.equal(await parts.sweep(60_000), 0, 'it may go on yet');
+    assert.equal(await parts.sweep(0), 1);
+    assert.equal(await parts.sweep(0), 0);
+    const kept = await parts.get(whole, new AbortController().signal);
+    assert.equal(kept?.length, 300_000, 'what is told of stays');
+    assert.equal(await depot.sweep(), 1, 'but for that nothing is made of it');
+    await connection.close();
+  });
 
   describe('by its commands', () => {
     const scratch = new Scratch();

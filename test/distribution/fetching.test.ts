@@ -55,6 +55,7 @@ function whole(store: Parts): Parts {
     put: (name, bytes) => store.put(name, bytes),
     get: (name, givenUp) => store.get(name, givenUp),
     remove: (name) => store.remove(name),
+    sweep: (quietMs) => store.sweep(quietMs),
   };
 }
 
