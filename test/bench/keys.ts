@@ -2,6 +2,7 @@
 // processor time of one side too, which says the same on a machine that is busy.
 import type { LinkId, Transport } from '../../runtime/post/transport.js';
 import { ringWith, type Sibling, zeromqSibling } from '../post/siblings.js';
+import { Exchanges } from './exchanges.js';
 import { type Args, interleave, median, saySpread } from './figures.js';
 
 export const about = 'exchanges over tcp per second, and what each costs one side, with keys and without';
@@ -51,12 +52,12 @@ class Caller {
   readonly #transport: Transport;
   #link: LinkId = '';
   #peer: { kill(): void } = { kill: () => {} };
-  #received: () => void = () => {};
+  readonly #exchanges = new Exchanges();
 
   static async to(sibling: Sibling): Promise<Caller> {
     const caller = new Caller(sibling);
     const greeted = new Promise<void>((resolve) => {
-      caller.#received = resolve;
+      caller.#exchanges.answered = resolve;
     });
     const endpoint = await caller.#transport.bind(sibling.endpoint());
     caller.#peer = await sibling.peer('dial', endpoint, 'echo.1');
@@ -70,29 +71,14 @@ class Caller {
       opened: (link) => {
         this.#link = link;
       },
-      received: () => this.#received(),
+      received: () => this.#exchanges.answered(),
       lost: () => {},
     });
   }
 
-  /** Keeps as many exchanges under way as said, until all are done. */
   perSecond(underWay: number, exchanges: number, bytes: number): Promise<number> {
     const frame = Buffer.alloc(bytes, 7);
-    return new Promise((resolve) => {
-      const begun = performance.now();
-      let sent = 0;
-      let answered = 0;
-      const ask = (): void => {
-        sent += 1;
-        this.#transport.send(this.#link, [frame]);
-      };
-      this.#received = () => {
-        answered += 1;
-        if (sent < exchanges) ask();
-        else if (answered === exchanges) resolve(exchanges / ((performance.now() - begun) / 1000));
-      };
-      for (let count = 0; count < underWay; count++) ask();
-    });
+    return this.#exchanges.perSecond(underWay, exchanges, () => this.#transport.send(this.#link, [frame]));
   }
 
   async end(): Promise<void> {

@@ -9,6 +9,7 @@ import { fileURLToPath } from 'node:url';
 import type { Said } from '../../proto/messages.js';
 import { type Member, PostOffice } from '../../runtime/post/office.js';
 import { zeromqTransport } from '../../runtime/post/zeromq.js';
+import { Exchanges } from './exchanges.js';
 import { type Args, interleave, saySpread } from './figures.js';
 
 export const about =
@@ -47,7 +48,7 @@ export async function run(args: Args): Promise<Record<string, number>> {
 class Caller {
   readonly office: PostOffice;
   readonly met: Promise<Member>;
-  #answered: () => void = () => {};
+  readonly #exchanges = new Exchanges();
 
   constructor() {
     let meet: (member: Member) => void = () => {};
@@ -64,7 +65,7 @@ class Caller {
       }),
       transport: zeromqTransport(),
       events: {
-        delivered: () => this.#answered(),
+        delivered: () => this.#exchanges.answered(),
         opened: meet,
         lost: (member, reason) => {
           throw new Error(`${member} was lost: ${reason}`);
@@ -78,23 +79,8 @@ class Caller {
     });
   }
 
-  /** Keeps as many exchanges under way as said, until all are done. */
   perSecond(underWay: number, exchanges: number): Promise<number> {
-    return new Promise((resolve) => {
-      const begun = performance.now();
-      let sent = 0;
-      let answered = 0;
-      const ask = (): void => {
-        sent += 1;
-        this.office.send(echo, request(sent));
-      };
-      this.#answered = () => {
-        answered += 1;
-        if (sent < exchanges) ask();
-        else if (answered === exchanges) resolve(exchanges / ((performance.now() - begun) / 1000));
-      };
-      for (let count = 0; count < underWay; count++) ask();
-    });
+    return this.#exchanges.perSecond(underWay, exchanges, (job) => this.office.send(echo, request(job)));
   }
 }
 
