@@ -1,5 +1,5 @@
-// Runs the built tests with Node's own runner and prints one summary: files two at a time, the longest first, then those
-// that time the processes they start one by one. `npm test -- words` runs only files whose path has them.
+// Runs the built tests with Node's own runner and prints one summary: several files at a time, but for those that time the
+// processes they start. `npm test -- words` runs only files whose path has them.
 import { existsSync, readdirSync } from 'node:fs';
 import { availableParallelism } from 'node:os';
 import { dirname, join, relative, sep } from 'node:path';
@@ -11,11 +11,14 @@ import { fileURLToPath } from 'node:url';
 const root = dirname(dirname(fileURLToPath(import.meta.url)));
 const built = join(root, 'dist', 'test');
 const fileTimeoutMs = 240_000;
-const parallelMax = 2;
-/** Short ones last, so that in the end nobody waits for one file. */
-const longer = [/^test\/simulation\//, /^test\/processes\//];
-/** What they find depends on how quick their processes are. */
 const timed = /^test\/processes\/(batching|cluster|deadline|failover|fuzz|overload|partitions|rolling)\.test/;
+/** Each file is run with the first kind that has it, so many at a time on two cores: processes wait for much. */
+const kinds = [
+  { has: timed, atOnce: 1 },
+  { has: /^test\/processes\//, atOnce: 3 },
+  { has: /^test\/simulation\//, atOnce: 2 },
+  { has: /^/, atOnce: 2 },
+];
 const summaryLine = /^(tests|suites|pass|fail|cancelled|skipped|todo|duration_ms) ([\d.]+)$/;
 const usage = 'Usage: npm test -- [part of a path ...] [--name PATTERN] [--tap]\n';
 
@@ -44,11 +47,6 @@ function listTests() {
 
 function place(path) {
   return relative(join(root, 'dist'), path).split(sep).join('/');
-}
-
-function rank(path) {
-  const at = longer.findIndex((kind) => kind.test(place(path)));
-  return at === -1 ? longer.length : at;
 }
 
 /** Lets a run's events through to the one reporter, and keeps back its closing counts to be added up. */
@@ -80,16 +78,14 @@ async function main() {
     );
     process.exit(1);
   }
-  const alone = chosen.filter((path) => timed.test(place(path)));
-  const together = chosen
-    .filter((path) => !alone.includes(path))
-    .sort((one, other) => rank(one) - rank(other));
   const events = new PassThrough({ objectMode: true });
   const totals = new Map();
   events.compose(options.reporter).pipe(process.stdout);
-  const parallel = Math.max(1, Math.min(parallelMax, availableParallelism()));
-  if (together.length > 0) await follow(together, parallel, options, events, totals);
-  if (alone.length > 0) await follow(alone, 1, options, events, totals);
+  const atOnceMost = Math.ceil(1.5 * availableParallelism());
+  for (const { has, atOnce } of kinds) {
+    const files = chosen.filter((path) => kinds.find((kind) => kind.has.test(place(path)))?.has === has);
+    if (files.length > 0) await follow(files, Math.min(atOnce, atOnceMost), options, events, totals);
+  }
   for (const [name, count] of totals) {
     events.write({ type: 'test:diagnostic', data: { nesting: 0, message: `${name} ${count}` } });
   }
