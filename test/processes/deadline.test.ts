@@ -50,14 +50,16 @@ describe('deadlines', () => {
     await until('it serves again', async () => (await client.infer(rowOf('steady', 7))).status === 'OK');
   });
 
-  test("a client's own deadline that no run can meet is refused at once, with the numbers", async () => {
+  test("a client's own deadline that no run can meet is refused at once, with the numbers", async (context) => {
     const slow = new ModelFolder(scratch).simulated('slow', { alphaMs: 400, rowsMax: 1 }).folder;
     const other = await startNode(apart(scratch, slow));
     const direct = new GrpcClient(other.grpcPort);
+    context.after(async () => {
+      direct.close();
+      await other.dispose();
+    });
     const told = await direct.infer({ ...rowOf('slow', 1), deadlineMs: 150 });
     assert.deepEqual([told.status, told.code], ['RESOURCE_EXHAUSTED', 'OVERLOADED']);
     assert.match(told.message, /would take about 4\d\d.* deadline is in 1\d\d/);
-    direct.close();
-    await other.dispose();
   });
 });
