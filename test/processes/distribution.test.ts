@@ -15,7 +15,8 @@ import { bytesLike, FileModel } from '../distribution/file-model.js';
 import { executable, skip } from '../nats/at-hand.js';
 import { NatsServers } from '../nats/servers.js';
 import { GrpcClient, rowOf } from './client.js';
-import { apart, RunningNode, Scratch, until } from './harness.js';
+import { Group } from './group.js';
+import { apart, type RunningNode, Scratch, until } from './harness.js';
 import { Load } from './load.js';
 import { ModelFolder } from './repository.js';
 
@@ -25,10 +26,8 @@ const largeBytes = 30_000_000;
 
 describe('models that a cluster shares', { skip }, () => {
   const scratch = new Scratch();
-  const nodes: RunningNode[] = [];
-  const byName = new Map<string, RunningNode>();
   let servers: NatsServers;
-  let flags: Record<string, string | number>;
+  let group: Group;
   let core: RunningNode;
   let client: GrpcClient;
   let model: FileModel;
@@ -40,41 +39,36 @@ describe('models that a cluster shares', { skip }, () => {
     return copy.folder;
   }
 
-  function start(role: string, name: string, more: Record<string, string | number> = {}): RunningNode {
-    const cache = scratch.path(`cache-${name}`);
-    const own = { role, name, endpoint: scratch.endpoint(), 'worker-count': 1, 'cache-folder': cache };
-    const node = new RunningNode({ flags: { ...flags, ...own, ...more } });
-    nodes.push(node);
-    byName.set(name, node);
-    return node;
-  }
-
   before(async () => {
     servers = await NatsServers.start(executable);
     const models = ownModels(2);
-    flags = {
+    group = new Group(scratch, {
       ...apart(scratch, models),
       nats: servers.urls,
       'lease-ms': leaseMs,
       'watch-models': 'true',
       'watch-interval-ms': 200,
-    };
+    });
     model = new FileModel(scratch.path('pushed'), 'shared', ['nodes: { replicas: 1 }']);
     model.version('1', bytesLike(1, 9_000_000));
     // As on another machine: the same models, in files of their own.
-    core = start('router,scheduler,health', 'core', { models: ownModels(2) });
-    await Promise.all([core.ready(), start('worker', 'one').ready(), start('worker', 'two').ready()]);
+    core = group.start('router,scheduler,health', 'core', { models: ownModels(2) });
+    await Promise.all([
+      core.ready(),
+      group.start('worker', 'one').ready(),
+      group.start('worker', 'two').ready(),
+    ]);
     client = new GrpcClient(core.grpcPort);
   });
   after(async () => {
     client?.close();
-    await Promise.all(nodes.map((node) => node.dispose()));
-    await servers.remove();
+    await group?.dispose();
+    await servers?.remove();
     scratch.remove();
   });
 
   async function command(...args: string[]): Promise<string> {
-    const environment = { SIGNALBOX_NATS: servers.urls, SIGNALBOX_CLUSTER: String(flags.cluster) };
+    const environment = { SIGNALBOX_NATS: servers.urls, SIGNALBOX_CLUSTER: String(group.flags['cluster']) };
     return (await modelsText(args, environment)).text;
   }
 
@@ -137,7 +131,7 @@ describe('models that a cluster shares', { skip }, () => {
   test('what some nodes have of their own can be pushed: they keep it, and those without get it', async () => {
     const bare = scratch.path('bare');
     new FileModel(bare, 'other', []).version('1', bytesLike(8, 10));
-    const third = await start('worker', 'bare', { models: bare }).ready();
+    const third = await group.start('worker', 'bare', { models: bare }).ready();
     const load = new Load(client, { model: 'own', unary: 2 }).start();
     await command('push', join(copies[0]?.folder ?? '', 'own'));
     const names = ['one', 'two', 'bare'];
@@ -212,7 +206,7 @@ describe('models that a cluster shares', { skip }, () => {
     assert.equal(await stateAt(other, 'slow'), 'ready', 'it is drained when the other one has it');
     await clusterText(['undrain', holder], at);
     await until('it has it back', async () => (await holderOf()) === holder);
-    await byName.get(holder)?.stop();
+    await group.node(holder).stop();
     await until('the other one has it', async () => (await stateAt(other, 'slow')) === 'ready');
     const answered = load.answered;
     await until('it answers', () => load.answered > answered + 3);
@@ -220,7 +214,7 @@ describe('models that a cluster shares', { skip }, () => {
     const gaps = core.lines.slice(since).filter(({ event }) => event === 'model.uncovered');
     assert.deepEqual(gaps, [], 'somebody had it all the time');
     await command('remove', 'slow');
-    await start('worker', holder).ready();
+    await group.start('worker', holder).ready();
   });
 
   test('when the node that has it dies another one loads it, and nobody hears of that', async () => {
@@ -228,7 +222,7 @@ describe('models that a cluster shares', { skip }, () => {
     const [holder = ''] = await holders('2');
     const other = holder === 'one' ? 'two' : 'one';
     const load = new Load(client, { model: 'shared', unary: 4 }).start();
-    await byName.get(holder)?.dispose();
+    await group.node(holder).dispose();
     await until('the other one has it', async () => (await holders('2')).includes(other), 40_000);
     const answered = load.answered;
     await until('it answers', () => load.answered > answered + 50);
@@ -240,12 +234,12 @@ describe('models that a cluster shares', { skip }, () => {
     large.version('1', bytesLike(4, largeBytes));
     await command('push', large.folder);
     const cache = scratch.path('cache-third');
-    const first = start('worker', 'third', { 'worker-tags': 'third' });
+    const first = group.start('worker', 'third', { 'worker-tags': 'third' });
     // Three parts are under way at a time: with the fifth at least two are done.
     await until('some of it is there', () => bytesIn(cache) > 17_000_000, 20_000, 1);
     await first.dispose();
     assert.ok(bytesIn(cache) < largeBytes, 'it was killed in the middle');
-    const again = await start('worker', 'third', { 'worker-tags': 'third' }).ready();
+    const again = await group.start('worker', 'third', { 'worker-tags': 'third' }).ready();
     const { parts, sent } = await again.event('model.fetched');
     assert.ok(Number(sent) > 0 && Number(sent) < Number(parts), `${sent} of ${parts} parts came anew`);
     await until('it serves', async () => (await client.infer(rowOf('large', 7))).status === 'OK');
@@ -261,7 +255,7 @@ describe('models that a cluster shares', { skip }, () => {
       text,
       /^far:1 +LOADING.*: no node of the cluster takes it: wanted is a worker with nowhere$/m,
     );
-    const second = start('router', 'second');
+    const second = group.start('router', 'second');
     await second.event('node.serving');
     const early = (await second.get('/v2/health/ready')) as { ready: boolean; reason?: string };
     if (!early.ready) assert.match(JSON.stringify(early), /the node still fetches|no worker has|scheduler/);
@@ -279,7 +273,10 @@ describe('models that a cluster shares', { skip }, () => {
     const { files } = await manifestOf(torn.wanted('1'));
     const [part = ''] = files.find(({ path }) => path === '1/weights.bin')?.parts ?? [];
     const connection = await connectNats({ ...nobody, servers: [servers.urls], name: 'vandal' }, silent);
-    await (await connection.parts(`signalbox-${flags.cluster}-models`)).put(part, bytesLike(6, 1000));
+    await (await connection.parts(`signalbox-${group.flags['cluster']}-models`)).put(
+      part,
+      bytesLike(6, 1000),
+    );
     await connection.close();
     await command('push', torn.folder);
     const { file, reason } = await core.line(({ event }) => event === 'part.amiss', 'it is told');

@@ -8,39 +8,32 @@ import { clusterText } from '../../runtime/membership/command.js';
 import { executable, skip } from '../nats/at-hand.js';
 import { NatsServers } from '../nats/servers.js';
 import { GrpcClient, rowOf } from './client.js';
-import { apart, type LogLine, RunningNode, root, Scratch, until } from './harness.js';
+import { Group } from './group.js';
+import { apart, type LogLine, type RunningNode, root, Scratch, until } from './harness.js';
 import { ModelFolder } from './repository.js';
 
 const leaseMs = 2000;
 
 describe('nodes that find each other by NATS', { skip }, () => {
   const scratch = new Scratch();
-  const nodes: RunningNode[] = [];
   let servers: NatsServers;
-  let flags: Record<string, string | number>;
+  let group: Group;
   let core: RunningNode;
   let client: GrpcClient;
-
-  function start(role: string, name: string, more: Record<string, string | number> = {}): RunningNode {
-    const own = { role, name, endpoint: scratch.endpoint(), 'worker-count': 1, ...more };
-    const node = new RunningNode({ flags: { ...flags, ...own } });
-    nodes.push(node);
-    return node;
-  }
 
   before(async () => {
     servers = await NatsServers.start(executable);
     const models = new ModelFolder(scratch).simulated('steady').folder;
-    flags = { ...apart(scratch, models), nats: servers.urls, 'lease-ms': leaseMs };
-    const worker = start('worker', 'one');
-    core = await start('router,scheduler,health', 'core').ready();
+    group = new Group(scratch, { ...apart(scratch, models), nats: servers.urls, 'lease-ms': leaseMs });
+    const worker = group.start('worker', 'one');
+    core = await group.start('router,scheduler,health', 'core').ready();
     await worker.ready();
     client = new GrpcClient(core.grpcPort);
   });
   after(async () => {
     client?.close();
-    await Promise.all(nodes.map((node) => node.dispose()));
-    await servers.remove();
+    await group?.dispose();
+    await servers?.remove();
     scratch.remove();
   });
 
@@ -109,7 +102,7 @@ describe('nodes that find each other by NATS', { skip }, () => {
   });
 
   test('a node that leaves is gone at once', async () => {
-    const second = await start('worker', 'two').ready();
+    const second = await group.start('worker', 'two').ready();
     await until('it is listed', async () => (await listed()).includes('two'));
     assert.equal((await second.stop()).code, 0);
     assert.match(String((await gone('two')).reason), /its entry was taken out/);
@@ -118,7 +111,7 @@ describe('nodes that find each other by NATS', { skip }, () => {
   });
 
   test('a node that is killed is noticed at its link, and gone after the lease', async () => {
-    const third = await start('worker', 'three').ready();
+    const third = await group.start('worker', 'three').ready();
     await until('it is linked', async () => (await linked()).includes('three'));
     third.signal('SIGKILL');
     await core.line(
@@ -156,7 +149,7 @@ describe('nodes that find each other by NATS', { skip }, () => {
       'it lives again',
       async () => (await get<ClusterView>('/v2/signalbox/cluster')).state === 'live',
     );
-    await start('worker', 'four').ready();
+    await group.start('worker', 'four').ready();
     await until('who joins is seen', async () => (await listed()).includes('four'));
     await until('both have a link', async () => {
       const { members } = await get<ClusterView>('/v2/signalbox/cluster');
@@ -171,16 +164,16 @@ describe('nodes that find each other by NATS', { skip }, () => {
   });
 
   test('a start without NATS ends in time with what was tried', async () => {
-    const lost = start('worker', 'lost', { nats: 'nats://127.0.0.1:1', 'nats-wait-ms': 600 });
+    const lost = group.start('worker', 'lost', { nats: 'nats://127.0.0.1:1', 'nats-wait-ms': 600 });
     assert.equal((await lost.ended).code, 1);
     assert.match(
       lost.output,
       /NATS can't be used at nats:\/\/127\.0\.0\.1:1, tried \d times in 0\.6 s: nobody listens there/,
     );
-    const waiting = start('worker', 'waiting', { nats: 'nats://127.0.0.1:1' });
+    const waiting = group.start('worker', 'waiting', { nats: 'nats://127.0.0.1:1' });
     await waiting.event('nats.unreachable');
     assert.equal((await waiting.stop()).code, 0, 'whoever does not want to wait need not');
-    const both = start('worker', 'both', { join: 'ipc:///tmp/x' });
+    const both = group.start('worker', 'both', { join: 'ipc:///tmp/x' });
     assert.equal((await both.ended).code, 2);
     assert.match(both.output, /--nats and --join are two ways to find the other nodes/);
   });

@@ -8,7 +8,8 @@ import { executable, skip } from '../nats/at-hand.js';
 import { NatsServers } from '../nats/servers.js';
 import { GrpcClient } from './client.js';
 import { Gate } from './gate.js';
-import { apart, type LogLine, RunningNode, Scratch, until } from './harness.js';
+import { Group } from './group.js';
+import { apart, type LogLine, type RunningNode, Scratch, until } from './harness.js';
 import { Load } from './load.js';
 import { ModelFolder } from './repository.js';
 
@@ -17,42 +18,38 @@ const models = Array.from({ length: 6 }, (_, at) => `model${at}`);
 
 describe('schedulers that own models, by NATS', { skip }, () => {
   const scratch = new Scratch();
-  const nodes = new Map<string, RunningNode>();
   const clients: GrpcClient[] = [];
   let servers: NatsServers;
   let gate: Gate;
-  let flags: Record<string, string | number>;
+  let group: Group;
 
-  function start(role: string, name: string, more: Record<string, string | number> = {}): RunningNode {
-    const own = { role, name, endpoint: scratch.endpoint(), 'worker-count': 1, ...more };
-    const node = new RunningNode({ flags: { ...flags, ...own } });
-    nodes.set(name, node);
-    return node;
-  }
-
-  const node = (name: string): RunningNode => nodes.get(name) as RunningNode;
+  const node = (name: string): RunningNode => group.node(name);
 
   before(async () => {
     servers = await NatsServers.start(executable);
     gate = await new Gate(Number(new URL(servers.urls).port)).open();
     const folder = new ModelFolder(scratch);
     for (const model of models) folder.simulated(model);
-    flags = { ...apart(scratch, folder.folder), nats: servers.urls, 'lease-ms': leaseMs };
+    group = new Group(scratch, {
+      ...apart(scratch, folder.folder),
+      nats: servers.urls,
+      'lease-ms': leaseMs,
+    });
     const cutting = { nats: `nats://127.0.0.1:${gate.port}` };
     const all = [
-      start('router,health', 'front'),
-      start('router', 'side', cutting),
-      start('scheduler', 'plan-a'),
-      start('scheduler', 'plan-b'),
-      start('worker', 'left'),
-      start('worker', 'right'),
+      group.start('router,health', 'front'),
+      group.start('router', 'side', cutting),
+      group.start('scheduler', 'plan-a'),
+      group.start('scheduler', 'plan-b'),
+      group.start('worker', 'left'),
+      group.start('worker', 'right'),
     ];
     await Promise.all(all.map((one) => one.ready()));
     for (const name of ['front', 'side']) clients.push(new GrpcClient(node(name).grpcPort));
   });
   after(async () => {
     for (const client of clients) client.close();
-    await Promise.all([...nodes.values()].map((one) => one.dispose()));
+    await group?.dispose();
     gate?.close();
     await servers?.remove();
     scratch.remove();
@@ -128,7 +125,7 @@ describe('schedulers that own models, by NATS', { skip }, () => {
 
   test('a scheduler that joins under load takes its share', async () => {
     await unnoticed(async () => {
-      await start('scheduler', 'plan-c').ready();
+      await group.start('scheduler', 'plan-c').ready();
       await heldBy('plan-a', 'plan-b', 'plan-c');
     });
     await risen();
@@ -178,7 +175,7 @@ describe('schedulers that own models, by NATS', { skip }, () => {
       await heldBy('plan-b');
     });
     await risen();
-    for (const one of nodes.values())
+    for (const one of group.all())
       assert.ok(!one.lines.some(({ event }) => event === 'owners.clashed'), 'one list for each epoch');
   });
 });
