@@ -18,14 +18,14 @@ import { dirname, join } from 'node:path';
 import { after, describe, test } from 'node:test';
 import { promisify } from 'node:util';
 import { parse, parseAllDocuments } from 'yaml';
-import { ConfigError, loadConfig } from '../../runtime/config/load.js';
+import { loadConfig } from '../../runtime/config/load.js';
 import { type Config, settings } from '../../runtime/config/schema.js';
 import { keysText } from '../../runtime/keys/command.js';
-import { clusterText } from '../../runtime/membership/command.js';
-import { modelsText } from '../../runtime/models/command.js';
 import { planOf } from '../../runtime/node/plan.js';
 import { executable, skip as noNats } from '../nats/at-hand.js';
+import { newCertificates, noOpenssl } from '../nats/identities.js';
 import { root, Scratch, until } from '../processes/harness.js';
+import { isCommand } from './commands.js';
 
 const run = promisify(execFile);
 const at = join(root, 'examples/cluster');
@@ -70,6 +70,7 @@ const missing = (command: string, flag: string): Promise<string | false> =>
     () => `there is no ${command} here`,
   );
 const noKubectl = await missing('kubectl', '--help');
+const noValidator = await missing('kubernetes-validate', '--help');
 const noSystemd = await missing('systemd-analyze', '--version');
 
 /** As the environment of a container; the key is another, for the one that is named is in no container here. */
@@ -89,33 +90,6 @@ function environmentOf({ spec }: Pod): [string, string][] {
 /** What a stop takes at most before it has to be over: the doors and then the workers have drainMs each. */
 function stopSeconds({ drainMs, lameDuckMs }: Config): number {
   return (2 * drainMs + lameDuckMs) / 1000 + momentSeconds;
-}
-
-/** A command as the examples write it: it is read to the end, and fails only where there is nobody to ask. */
-async function isCommand(text: string, keyFile: string): Promise<void> {
-  const [program, entry, ...words] = text.split(/\s+/).map((word) => word.replace(/^["']|["']$/g, ''));
-  assert.deepEqual([program, entry], ['node', 'runtime'], text);
-  const [verb = '', ...rest] = words;
-  const nowhere = ['--url', 'http://127.0.0.1:1'];
-  try {
-    if (verb === 'cluster') {
-      await clusterText([...rest.filter((word) => !/^http/.test(word) && word !== '--url'), ...nowhere], {});
-    } else if (verb === 'keys') {
-      const out = rest.map((word) => (word.startsWith('keys') ? join(dirname(keyFile), word) : word));
-      keysText(
-        out.map((word) => (word === 'PUBLIC_KEY' ? '5f'.repeat(32) : word)),
-        {},
-      );
-    } else if (verb === 'models') {
-      const here = rest.map((word) => word.replace(/nats:\/\/.*/, 'nats://127.0.0.1:1'));
-      await modelsText([...here], {});
-    } else {
-      const here = words.map((word) => word.replace(/^.*\/node\.key$/, keyFile));
-      planOf(loadConfig(here, {}).config);
-    }
-  } catch (fault) {
-    assert.ok(!(fault instanceof ConfigError), `${text}: ${(fault as Error).message}`);
-  }
 }
 
 describe('the sample cluster', () => {
@@ -228,6 +202,16 @@ describe('the sample cluster', () => {
     assert.equal(parseAllDocuments(stdout).length, manifests.length);
   });
 
+  test('Kubernetes: manifests are by its schemas', { skip: noValidator }, async () => {
+    const files = ['settings', 'router', 'scheduler', 'worker'].map((name) =>
+      join(at, `kubernetes/${name}.yaml`),
+    );
+    await run('kubernetes-validate', ['--strict', ...files]);
+    const mistaken = scratch.path('mistaken.yaml');
+    writeFileSync(mistaken, read('kubernetes/router.yaml').replace('readinessProbe', 'readinesProbe'));
+    await assert.rejects(run('kubernetes-validate', ['--strict', mistaken]));
+  });
+
   test('compose: services, volumes and settings are there', async () => {
     const file = parse(read('compose.yaml'), { merge: true }) as {
       services: Record<
@@ -317,7 +301,7 @@ describe('the sample cluster', () => {
     }
   });
 
-  test('NATS takes its configuration', { skip: noNats }, async () => {
+  test('NATS takes its configuration', { skip: noNats || noOpenssl }, async () => {
     const env = Object.fromEntries(
       [...read('nats/permissions.conf').matchAll(/\$(SIGNALBOX_\w+_PASSWORD)/g)].map(([, name]) => [
         name,
@@ -325,7 +309,17 @@ describe('the sample cluster', () => {
       ]),
     );
     assert.equal(Object.keys(env).length, 4);
-    await run(executable, ['-t', '-c', join(at, 'nats/nats.conf')], { env: { ...process.env, ...env } });
+    const folder = scratch.path('nats');
+    mkdirSync(folder);
+    const { ca, cert, key } = newCertificates(folder, 'own');
+    const text = read('nats/nats.conf')
+      .replace('/etc/nats/ca.pem', ca)
+      .replace('/etc/nats/server.pem', cert)
+      .replace('/etc/nats/server-key.pem', key);
+    assert.ok(!text.includes('/etc/nats/'));
+    writeFileSync(join(folder, 'nats.conf'), text);
+    cpSync(join(at, 'nats/permissions.conf'), join(folder, 'permissions.conf'));
+    await run(executable, ['-t', '-c', join(folder, 'nats.conf')], { env: { ...process.env, ...env } });
   });
 
   test('what the image is made of is a node', async () => {
@@ -381,7 +375,8 @@ describe('the sample cluster', () => {
       if (text.startsWith('node runtime')) await isCommand(text, keyFile);
       else assert.match(text, /^(node examples\/cluster\/start\.mjs|curl -s |kubectl |helm )/);
     }
-    for (const [, path = ''] of readme.matchAll(/^\| `([^`]+)`/gm))
+    const samples = readme.split('## How a cluster holds together')[0] ?? '';
+    for (const [, path = ''] of samples.matchAll(/^\| `([^`]+)`/gm))
       assert.ok(existsSync(join(at, path)), path);
     for (const [path] of readme.matchAll(/examples\/cluster\/[\w./-]+\w/g))
       assert.ok(existsSync(join(root, path)), path);

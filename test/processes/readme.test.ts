@@ -1,4 +1,4 @@
-// Each command of the README is run: as it stands where it ends by itself, and for nodes with ports and a cluster name of
+// Each command of the README, and of what the one in examples/cluster says of clusters, is run: as it stands where it ends by itself, and for nodes with ports and a cluster name of
 // the test's own given through the environment.
 import assert from 'node:assert/strict';
 import { type ChildProcess, execFile, spawn } from 'node:child_process';
@@ -13,9 +13,56 @@ import { skip } from '../nats/at-hand.js';
 import { root, until } from './harness.js';
 
 const readme = readFileSync(`${root}README.md`, 'utf8');
-const commands = [...readme.matchAll(/```sh\n([\s\S]*?)```/g)].flatMap(([, block]) =>
-  (block ?? '').split(/\n(?=npm|node|curl)/).map((command) => command.trim()),
-);
+/** How clusters work; its samples stand before that, and their commands are looked at in test/examples. */
+const reference =
+  readFileSync(`${root}examples/cluster/README.md`, 'utf8').split('## How a cluster holds together')[1] ?? '';
+const frontCommands = commandsOf(readme);
+const clusterCommands = commandsOf(reference);
+const commands = [...frontCommands, ...clusterCommands];
+const frontExpected = [
+  'npm start',
+  'npm test',
+  'curl -s localhost:8000/v2/models/digits/infer -d \'{"inputs":[',
+  'node runtime --role worker',
+  'node runtime --role router,scheduler,health --endpoint tcp://',
+  'node runtime --role worker --join tcp://127.0.0.1:8003',
+  'npm run nats',
+  'node runtime --role router,scheduler,health --nats nats://127',
+  'node runtime --role worker --nats nats://127.0.0.1:4222',
+  'node runtime cluster status',
+  'node runtime cluster members',
+  'node runtime keys new --out keys/one',
+  'node runtime keys trust PUBLIC_KEY --name two --trust-file k',
+  'node runtime cluster drain worker-a',
+  'node runtime cluster undrain worker-a',
+  'node runtime models push examples/models/digits --nats nats:',
+  'npm run bench -- failover',
+  'npm run simulate -- --seeds 1000',
+  'node runtime models check examples/models',
+  'node runtime models load digits',
+  'node runtime models list',
+  'curl -s localhost:8000/v2/models/minilm/infer -d \'{"inputs":[',
+  'curl -s localhost:8000/v2/models/super_resolution/infer?scale=3',
+  'node runtime infer super_resolution --image examples/images/astronaut',
+  'node runtime infer minilm --text "How do I reset my password?"',
+  'node runtime infer super_resolution --image examples/images/passing.gif',
+  'node runtime jobs --last 20 --failed',
+  'node runtime jobs show ID',
+];
+const clusterExpected = [
+  'node runtime keys new --out keys/one',
+  'node runtime keys trust PUBLIC_KEY --name two --trust-file k',
+  'node runtime keys list --trust-file keys/one/trusted',
+  'node runtime --role router,scheduler,health --endpoint tcp://',
+  'node runtime --role worker --join tcp://PUBLIC_KEY@10.0.0.1:8',
+  'node runtime cluster drain worker-a',
+  'node runtime cluster undrain worker-a',
+  'node runtime cluster remove worker-a',
+  'node runtime --role worker --name worker-a --nats nats://127',
+  'node runtime models push examples/models/digits --nats nats:',
+  'node runtime models stored --nats nats://127.0.0.1:4222',
+  'node runtime models remove digits --nats nats://127.0.0.1:4222',
+];
 const python = `${root}.cache/python/bin/python`;
 const environment = {
   ...process.env,
@@ -62,6 +109,12 @@ function has(one: Started, event: string, fields: Record<string, unknown> = {}):
   );
 }
 
+function commandsOf(text: string): string[] {
+  return [...text.matchAll(/```sh\n([\s\S]*?)```/g)].flatMap(([, block]) =>
+    (block ?? '').split(/\n(?=npm|node|curl)/).map((command) => command.trim()),
+  );
+}
+
 /** The first that begins so. */
 function commandOf(words: string): string {
   return commands.find((command) => command.startsWith(words)) ?? '';
@@ -102,46 +155,14 @@ describe('the commands of the README', () => {
   });
 
   test('are these, no more and no fewer', () => {
-    assert.deepEqual(
-      commands.map((command) => command.split('\n')[0]?.slice(0, 60)),
-      [
-        'npm start',
-        'npm test',
-        'curl -s localhost:8000/v2/models/digits/infer -d \'{"inputs":[',
-        'node runtime --role worker',
-        'node runtime --role router,scheduler,health --endpoint tcp://',
-        'node runtime --role worker --join tcp://127.0.0.1:8003',
-        'npm run nats',
-        'node runtime --role router,scheduler,health --nats nats://127',
-        'node runtime --role worker --nats nats://127.0.0.1:4222',
-        'node runtime cluster status',
-        'node runtime cluster members',
-        'node runtime keys new --out keys/one',
-        'node runtime keys trust PUBLIC_KEY --name two --trust-file k',
-        'node runtime keys list --trust-file keys/one/trusted',
-        'node runtime --role router,scheduler,health --endpoint tcp://',
-        'node runtime --role worker --join tcp://PUBLIC_KEY@10.0.0.1:8',
-        'node runtime cluster drain worker-a',
-        'node runtime cluster undrain worker-a',
-        'node runtime cluster remove worker-a',
-        'node runtime --role worker --name worker-a --nats nats://127',
-        'node runtime models push examples/models/digits --nats nats:',
-        'node runtime models stored --nats nats://127.0.0.1:4222',
-        'node runtime models remove digits --nats nats://127.0.0.1:4222',
-        'npm run bench -- failover',
-        'npm run simulate -- --seeds 1000',
-        'node runtime models check examples/models',
-        'node runtime models load digits',
-        'node runtime models list',
-        'curl -s localhost:8000/v2/models/minilm/infer -d \'{"inputs":[',
-        'curl -s localhost:8000/v2/models/super_resolution/infer?scale=3',
-        'node runtime infer super_resolution --image examples/images/astronaut',
-        'node runtime infer minilm --text "How do I reset my password?"',
-        'node runtime infer super_resolution --image examples/images/passing.gif',
-        'node runtime jobs --last 20 --failed',
-        'node runtime jobs show ID',
-      ].map((command) => command.slice(0, 60)),
-    );
+    const begin = (command: string): string => (command.split('\n')[0] ?? '').slice(0, 60);
+    assert.deepEqual(frontCommands.map(begin), frontExpected.map(begin));
+    assert.deepEqual(clusterCommands.map(begin), clusterExpected.map(begin));
+    const asOrder = (command: string): boolean => /^node runtime (cluster|keys|models) /.test(command);
+    for (const command of clusterCommands.filter(asOrder)) {
+      const twin = frontCommands.find((other) => begin(other) === begin(command));
+      if (twin !== undefined) assert.equal(command, twin, 'both say the same, and one of them is run');
+    }
   });
 
   test('curl is told that the picture is a 0', async () => {

@@ -11,6 +11,7 @@ import { blocks, withBlocks } from './blocks.js';
 import { modelKeys } from './keys.js';
 
 const readme = readFileSync('README.md', 'utf8');
+const clusters = readFileSync('examples/cluster/README.md', 'utf8');
 
 test('the tables and the chart of the README are those of the code', () => {
   const [written, wanted] = [readme, withBlocks(readme)].map((text) => text.split('\n')) as [
@@ -33,7 +34,8 @@ test('no error, no setting and no key of a model is missing', () => {
 
 test('the configuration of a model that it shows is one', () => {
   const shown = (first: string): ModelConfig => {
-    const text = new RegExp(`\`\`\`yaml\\n(${first}[\\s\\S]*?)\`\`\``).exec(readme)?.[1] as string;
+    const block = new RegExp(`\`\`\`yaml\\n(${first}[\\s\\S]*?)\`\`\``);
+    const text = block.exec(readme + clusters)?.[1] as string;
     const config = readModelConfig(text);
     assert.ok(typeof config === 'object', String(config));
     return config;
