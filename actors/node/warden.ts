@@ -36,6 +36,8 @@ export interface WardenOptions {
 /** Who does not answer by then is not waited for: another router, or a scheduler. */
 const settleWaitMs = 500;
 const answerWaitMs = 3000;
+/** By then a node that lives has obeyed or refused, however late; one that is stopped has been taken for dead long before. */
+const grantedForMs = 15_000;
 
 export class Warden implements Actor {
   readonly hears: ReadonlySet<Heard['type']> = new Set<Heard['type']>([
@@ -55,8 +57,8 @@ export class Warden implements Actor {
   private readonly doubts = new Doubts();
   private readonly reports = new Map<MemberId, Said<'node.reported'>>();
   private readonly claims = new Map<number, Claim>();
-  /** Ordered by this router, and not yet reported to drain. */
-  private readonly granted = new Set<MemberId>();
+  /** Ordered by this router, and not yet reported to drain: it may at any moment. */
+  private readonly granted = new Map<MemberId, { readonly asked: number; readonly until: number }>();
   private out: Effect[] = [];
 
   constructor(options: WardenOptions) {
@@ -84,7 +86,7 @@ export class Warden implements Actor {
       case 'order.given':
         return this.take(new Claim(heard), now);
       case 'drain.claim':
-        return this.note(heard, from);
+        return this.note(heard, from, now);
       case 'drain.noted':
         return this.noted(heard, from, now);
       case 'soles.told':
@@ -124,9 +126,9 @@ export class Warden implements Actor {
   }
 
   /** Another router is about to order a drain: it is told of all that are away, or may be in a moment. */
-  private note({ asked, node }: Said<'drain.claim'>, from: MemberId): void {
+  private note({ asked, node }: Said<'drain.claim'>, from: MemberId, now: number): void {
     for (const claim of this.pending()) claim.meet(node);
-    const away = [...this.away()].slice(0, limits.membersMax);
+    const away = [...this.away(now)].slice(0, limits.membersMax);
     const claimed = [...this.pending()].map((claim) => claim.node).slice(0, limits.membersMax);
     this.out.push(send(from, { type: 'drain.noted', asked, away, claimed }));
   }
@@ -140,7 +142,7 @@ export class Warden implements Actor {
   }
 
   private decide(claim: Claim, now: number): void {
-    const gone = this.goneFor(claim);
+    const gone = this.goneFor(claim, now);
     const needed = this.needed(claim, gone);
     if (needed.length > 0 && !claim.forced) {
       const roles = needed.map((role) => ({ role, others: this.whyNot(claim, gone, role) }));
@@ -158,7 +160,7 @@ export class Warden implements Actor {
   private told({ asked, models }: Said<'soles.told'>, from: MemberId, now: number): void {
     const claim = this.claims.get(asked);
     if (claim?.phase !== 'asking' || claim.scheduler !== from) return;
-    const gone = this.goneFor(claim);
+    const gone = this.goneFor(claim, now);
     // Somebody else has claimed another node meanwhile: what was asked is not what counts.
     if (!claim.askedWith(gone)) return this.decide(claim, now);
     const without = new Set([...gone, claim.node]);
@@ -175,16 +177,16 @@ export class Warden implements Actor {
   private order(claim: Claim, last: boolean, now: number): void {
     const { asked, node, order } = claim;
     claim.phase = 'ordered';
-    if (order !== 'undrain') this.granted.add(node);
+    if (order !== 'undrain') this.granted.set(node, { asked, until: now + grantedForMs });
     this.out.push(send(node, { type: 'node.order', asked, order, last }));
     this.arm(claim, now + answerWaitMs);
   }
 
   private answered({ asked, state, reason }: Said<'node.answered'>, from: MemberId): void {
+    // What it has become it has reported before it answered, be it too late for whoever gave the order.
+    if (this.granted.get(from)?.asked === asked) this.granted.delete(from);
     const claim = this.claims.get(asked);
     if (claim?.phase !== 'ordered' || claim.node !== from) return;
-    // What it has become it has reported before it answered.
-    this.granted.delete(from);
     if (reason !== '') return this.end(claim, 'NODE_UNREACHABLE', `${from} did not follow: ${reason}`);
     this.end(claim, '', '', state);
   }
@@ -228,16 +230,17 @@ export class Warden implements Actor {
   }
 
   /** By what nodes report, and by what this router has ordered. */
-  private away(): Set<MemberId> {
-    const away = new Set(this.granted);
+  private away(now: number): Set<MemberId> {
+    for (const [node, { until }] of this.granted) if (now >= until) this.granted.delete(node);
+    const away = new Set(this.granted.keys());
     for (const [member, { state }] of this.reports) if (isAway(state)) away.add(member);
     return away;
   }
 
   /** Who can't be counted on beside the node of the claim. */
-  private goneFor(claim: Claim): Set<MemberId> {
+  private goneFor(claim: Claim, now: number): Set<MemberId> {
     for (const other of this.pending()) if (other !== claim) claim.meet(other.node);
-    const gone = new Set([...this.away(), ...claim.away, ...claim.rivals]);
+    const gone = new Set([...this.away(now), ...claim.away, ...claim.rivals]);
     gone.delete(claim.node);
     return gone;
   }

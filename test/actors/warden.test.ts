@@ -282,6 +282,35 @@ describe('drains at the same moment', () => {
     assert.ok(passed > 1000 && refused > 1000, `${passed} passed, ${refused} refused`);
   });
 
+  test('a node that says no too late, or never answers, keeps others from their drains for some seconds at most', () => {
+    for (const isLate of [true, false]) {
+      const stage = new Stage();
+      const [router] = routers;
+      stage.give(router, 'left.dd');
+      while (![...stage.lines.values()].flat().some(({ message }) => message.type === 'node.order'))
+        stage.step();
+      stage.lines.clear();
+      stage.now = 3000;
+      stage.passes(router);
+      assert.match([...stage.ends.values()][0]?.reason ?? '', /did not answer within 3 s/);
+      const early = stage.give(router, 'mid.ee');
+      stage.settle();
+      assert.match(stage.ends.get(early)?.reason ?? '', /left\.dd is being drained at this moment/);
+      // An answer to something else changes nothing.
+      const no = { type: 'node.answered', state: 'starting', reason: 'it starts' } as const;
+      stage.hear(router, { ...no, asked: 1 }, 'right.ff');
+      stage.hear(router, { ...no, asked: 2 }, 'left.dd');
+      const other = stage.give(router, 'mid.ee');
+      stage.settle();
+      assert.equal(stage.ends.get(other)?.code, 'NODE_NEEDED');
+      if (isLate) stage.hear(router, { ...no, asked: 1 }, 'left.dd');
+      else stage.now = 20_000;
+      const late = stage.give(router, 'mid.ee');
+      stage.settle();
+      assert.equal(stage.ends.get(late)?.code, '');
+    }
+  });
+
   test('of two the one of the lower id goes', () => {
     const stage = new Stage();
     const [higher, lower] = [stage.give('front.aa', 'mid.ee'), stage.give('rear.bb', 'left.dd')];
