@@ -166,9 +166,11 @@ export class Warden implements Actor {
     const without = new Set([...gone, claim.node]);
     const lone = models.flatMap(([model, version, had]) => {
       const takers = this.options.takers(model, version, without);
-      if (takers !== undefined && takers.able.length > 0) return [];
-      const others = this.hostsOf(had).flatMap((host) => this.whyIdle(host, gone));
-      return [{ model: `${model}:${version}`, others: [...others, ...(takers?.unable ?? [])] }];
+      const { able = [], unable = [] } = takers ?? {};
+      if (able.some((id) => this.serves(id))) return [];
+      const idle = this.hostsOf(had).flatMap((host) => this.whyIdle(host, gone));
+      const others = [...idle, ...able.map((id) => this.whyMute(id)), ...unable];
+      return [{ model: `${model}:${version}`, others }];
     });
     if (lone.length > 0 && !claim.forced) return this.end(claim, 'NODE_NEEDED', loneText(claim.node, lone));
     this.order(claim, lone.length + this.needed(claim, gone).length > 0, now);
@@ -263,10 +265,14 @@ export class Warden implements Actor {
     const others = this.options.members().filter(({ id, roles }) => id !== node && roles.includes(role));
     return others.flatMap(({ id }) => {
       const away = this.whyAway(id, gone);
-      if (away.length > 0) return away;
-      if (!this.options.isLinked(id)) return [`${id} has no link to this router`];
-      return [`${id} is ${this.doubts.of(id) === undefined ? 'starting' : 'silent'}`];
+      return away.length > 0 ? away : [this.whyMute(id)];
     });
+  }
+
+  /** Of one that is not away and does not serve: on lists it stays for a while after its death. */
+  private whyMute(id: MemberId): string {
+    if (!this.options.isLinked(id)) return `${id} has no link to this router`;
+    return `${id} is ${this.doubts.of(id) === undefined ? 'starting' : 'silent'}`;
   }
 
   private whyAway(id: MemberId, gone: ReadonlySet<MemberId>): string[] {

@@ -196,6 +196,23 @@ describe('a drain', () => {
     );
   });
 
+  test('counts nobody as a taker who is killed or silent, though it is listed yet', () => {
+    const takers = () => ({ able: ['left.dd', 'plan.cc'], unable: [] });
+    let isKilled = true;
+    const stage = new Stage({ takers, isLinked: (id) => id !== 'left.dd' || !isKilled });
+    stage.hear('front.aa', { type: 'peer.judged', member: plan, verdict: 'down', reason: 'silent' });
+    const asked = stage.give('front.aa', 'right.ff');
+    stage.settle();
+    assert.match(
+      stage.ends.get(asked)?.reason ?? '',
+      /have sole:1, .*\(left\.dd has no link to this router; plan\.cc is silent\)/,
+    );
+    isKilled = false;
+    const back = stage.give('front.aa', 'right.ff');
+    stage.settle();
+    assert.equal(stage.ends.get(back)?.code, '');
+  });
+
   test('does not wait for a router or a scheduler that says nothing, nor for one that is lost', () => {
     const stage = new Stage();
     const asked = stage.give('front.aa', 'left.dd');
