@@ -61,6 +61,10 @@ export class Coverage {
     }
   }
 
+  listing(key: string): ListedModel | undefined {
+    return this.listed.get(key);
+  }
+
   models(): IterableIterator<ListedModel> {
     return this.listed.values();
   }
@@ -126,37 +130,4 @@ export class Coverage {
     }
     return this.reportOf(key, owner) ?? unknown;
   }
-
-  /** Why the whole isn't ready, in a sentence; nothing when it is. */
-  gap(ownerOf: (model: string, version: string) => MemberId): string | undefined {
-    let served = 0;
-    let serveable = 0;
-    let gap: string | undefined;
-    for (const [key, model] of this.listed) {
-      if (model.broken !== '') continue;
-      serveable++;
-      const condition = this.condition(key, ownerOf(model.model, model.version));
-      if (condition.ready + condition.resting > 0) served++;
-      else if (!isUnavailable(condition)) {
-        gap = lackOf(key);
-        // One that has no node yet, or has lost its last one, must not take the others' routers away.
-        if (model.isShared !== true) return gap;
-      }
-    }
-    if (serveable === 0 || served > 0) return undefined;
-    return gap ?? 'no model could be loaded by any worker';
-  }
-
-  /** Those that the cluster shares and no worker has at present: routers are ready all the same. */
-  lacking(ownerOf: (model: string, version: string) => MemberId): string[] {
-    const shared = [...this.listed].filter(([, { isShared, broken }]) => isShared === true && broken === '');
-    return shared.flatMap(([key, { model, version }]) => {
-      const condition = this.condition(key, ownerOf(model, version));
-      return condition.ready + condition.resting > 0 || isUnavailable(condition) ? [] : [key];
-    });
-  }
-}
-
-export function lackOf(key: string): string {
-  return `no worker has ${key} ready`;
 }

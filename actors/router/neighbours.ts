@@ -2,11 +2,12 @@
 // a worker may be handed a payload.
 import { type MemberId, modelKey, type Role } from '../../proto/ids.js';
 import type { Said } from '../../proto/messages.js';
-import { shardOf } from '../../proto/ownership.js';
+import { type Ownership, shardOf } from '../../proto/ownership.js';
 import { Directory } from '../directory.js';
 import type { ListedModel } from '../facts.js';
 import type { Job } from '../job/job.js';
 import { Coverage, type ModelCondition } from './coverage.js';
+import { Gaps } from './gaps.js';
 import { Owners } from './owner.js';
 
 export class Neighbours {
@@ -16,6 +17,7 @@ export class Neighbours {
   private readonly leaving = new Set<MemberId>();
   private readonly coverage = new Coverage();
   readonly owners = new Owners((scheduler, key) => this.coverage.reach(scheduler, key));
+  readonly gaps = new Gaps(this.coverage, (model, version) => this.owner(model, version));
   /** Those that are trusted, in the same order everywhere. */
   schedulers: readonly MemberId[] = [];
 
@@ -49,6 +51,7 @@ export class Neighbours {
 
   list(models: readonly ListedModel[]): void {
     this.coverage.list(models);
+    this.gaps.reviewAll();
   }
 
   /** `isNews`: it had told of that model before. `moves`: others may be its owner now. */
@@ -57,7 +60,8 @@ export class Neighbours {
     const before = this.coverage.reach(scheduler, key);
     const isNews = this.coverage.report(scheduler, report);
     const moves = this.schedulers.length > 1 && before !== this.coverage.reach(scheduler, key);
-    if (moves) this.owners.changed();
+    if (moves) this.owners.changed(key);
+    this.gaps.review(report.model, report.version);
     return { isNews, moves };
   }
 
@@ -117,17 +121,23 @@ export class Neighbours {
 
   gap(): string | undefined {
     if (this.schedulers.length === 0) return 'no scheduler is connected';
-    return this.coverage.gap((model, version) => this.owner(model, version));
+    return this.gaps.sentence();
   }
 
-  lacking(): string[] {
-    return this.coverage.lacking((model, version) => this.owner(model, version));
+  /** `clash`: another list has the same epoch, which is never to be. */
+  follow(list: Ownership): 'higher' | 'known' | 'clash' {
+    const came = this.owners.follow(list);
+    if (came === 'higher') this.gaps.reviewAll();
+    return came;
   }
 
   private review(): void {
     const trusted = this.links.with('scheduler').filter((member) => !this.distrusted.has(member));
     const staying = trusted.filter((member) => !this.leaving.has(member));
-    this.schedulers = staying.length > 0 ? staying : trusted;
+    const schedulers = staying.length > 0 ? staying : trusted;
+    if (schedulers.join() === this.schedulers.join()) return;
+    this.schedulers = schedulers;
     this.owners.changed();
+    this.gaps.reviewAll();
   }
 }

@@ -43,9 +43,10 @@ export class Owners {
     return 'higher';
   }
 
-  /** Who is there, or what they can serve, has changed. */
-  changed(): void {
-    this.chosen.clear();
+  /** Who is there has changed, or what they can serve: of that one where it is named. */
+  changed(key?: string): void {
+    if (key === undefined) this.chosen.clear();
+    else this.chosen.delete(key);
   }
 
   /** Empty while there is nobody. */

@@ -14,8 +14,9 @@ import { type AdmissionLimits, refusal } from './admission.js';
 import { Answers } from './answers.js';
 import { JobBook } from './book.js';
 import { Conductor } from './conductor.js';
-import { lackOf, type ModelCondition } from './coverage.js';
+import type { ModelCondition } from './coverage.js';
 import { endOf, stoppedEnd } from './endings.js';
+import { lackOf } from './gaps.js';
 import { Hedging, type HedgingLimits } from './hedging.js';
 import type { LossLimits } from './loss.js';
 import { Losses } from './losses.js';
@@ -71,7 +72,6 @@ export class Router implements Actor {
   ]);
   readonly chart: Chart = startChart(routerMachine);
   private settling = false;
-  private lacking: readonly string[] = [];
   private readonly limits: AllLimits;
   private readonly book: JobBook;
   private readonly neighbours = new Neighbours();
@@ -226,6 +226,7 @@ export class Router implements Actor {
         return this.reviewCoverage();
       case 'tick.settled':
         this.settling = false;
+        this.tellLacking();
         return this.placing.reviewSchedulers(now);
       case 'owners.told':
       case 'owners.listed':
@@ -250,7 +251,7 @@ export class Router implements Actor {
       this.placing.giveUp(model, version, this.neighbours.vainness(model, version, report), now);
   }
 
-  /** What schedulers tell of reach comes in bursts: no job is to follow each step of it. */
+  /** What schedulers tell comes in bursts: neither jobs nor the log are to follow each step of it. */
   private settleSoon(): void {
     if (this.settling) return;
     this.settling = true;
@@ -258,7 +259,7 @@ export class Router implements Actor {
   }
 
   private follow({ epoch, owners }: Ownership, now: number): void {
-    const came = this.neighbours.owners.follow({ epoch, owners });
+    const came = this.neighbours.follow({ epoch, owners });
     if (came === 'higher') return this.reviewOthers(now);
     if (came === 'known') return;
     const [count, by] = epoch;
@@ -303,7 +304,7 @@ export class Router implements Actor {
 
   private reviewCoverage(): void {
     if (!this.chart.can('cover')) return;
-    this.tellLacking();
+    if (this.neighbours.gaps.hasUntold) this.settleSoon();
     const covered = this.neighbours.gap() === undefined;
     const from = this.chart.state;
     if (!this.chart.move(covered ? 'cover' : 'uncover')) return;
@@ -312,10 +313,9 @@ export class Router implements Actor {
   }
 
   private tellLacking(): void {
-    const lacking = this.neighbours.lacking();
-    for (const model of lacking.filter((key) => !this.lacking.includes(key)))
-      this.conductor.perform(note('warn', 'model.uncovered', { model, reason: lackOf(model) }));
-    this.lacking = lacking;
+    const keys = this.neighbours.gaps.takeUntold();
+    if (keys.length === 0) return;
+    this.conductor.perform(note('warn', 'model.uncovered', { count: keys.length, reason: lackOf(...keys) }));
   }
 
   private stop(): void {

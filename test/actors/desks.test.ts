@@ -2,6 +2,7 @@
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
 import { Coverage } from '../../actors/router/coverage.js';
+import { Gaps } from '../../actors/router/gaps.js';
 import { type Candidate, chooseWorker } from '../../actors/scheduler/choice.js';
 import { RestartBudget } from '../../actors/supervisor/restart.js';
 import { batchingDefaults, workerChoices as choices } from '../../proto/batching.js';
@@ -177,20 +178,24 @@ describe('coverage', () => {
       why: '',
     }) as const;
   const listed = { ...digits, broken: '', runMaxMs: 1, batching: batchingDefaults };
-  const it = (): string => 's';
+  const gap = (coverage: Coverage): string | undefined => {
+    const gaps = new Gaps(coverage, () => 's');
+    gaps.reviewAll();
+    return gaps.sentence();
+  };
 
   test('says what is missing', () => {
     const coverage = new Coverage();
     coverage.list([listed]);
-    assert.equal(coverage.gap(it), 'no worker has digits:1 ready');
+    assert.equal(gap(coverage), 'no worker has digits:1 ready');
     coverage.report('s', report(1));
-    assert.equal(coverage.gap(it), undefined);
+    assert.equal(gap(coverage), undefined);
     coverage.report('s', report(0));
-    assert.match(coverage.gap(it) ?? '', /digits:1/);
+    assert.match(gap(coverage) ?? '', /digits:1/);
     coverage.report('s', report(0, 2, 'not an ONNX file'));
-    assert.equal(coverage.gap(it), 'no model could be loaded by any worker');
+    assert.equal(gap(coverage), 'no model could be loaded by any worker');
     coverage.report('s', report(0, 2, 'not an ONNX file', 1));
-    assert.equal(coverage.gap(it), 'no worker has digits:1 ready', 'one may load it yet');
+    assert.equal(gap(coverage), 'no worker has digits:1 ready', 'one may load it yet');
   });
 
   test('a model that can not be served at all keeps nobody from being ready', () => {
@@ -206,7 +211,7 @@ describe('coverage', () => {
       },
     ]);
     coverage.report('s', report(1));
-    assert.equal(coverage.gap(it), undefined);
+    assert.equal(gap(coverage), undefined);
     assert.deepEqual(coverage.condition('torn:1', 's'), {
       ready: 0,
       loading: 0,
@@ -222,7 +227,7 @@ describe('coverage', () => {
   test('an empty repository is covered', () => {
     const coverage = new Coverage();
     coverage.list([]);
-    assert.equal(coverage.gap(it), undefined);
+    assert.equal(gap(coverage), undefined);
   });
 
   test("only the owner's word counts, and a lost scheduler's is forgotten", () => {
