@@ -45,6 +45,8 @@ export class Lane {
   word = '';
   /** Why no worker can run it, nor is about to; empty while one may. */
   lack = '';
+  /** Some worker has it at rest. */
+  rests = false;
   private readonly limits: LaneLimits;
 
   constructor(key: string, model: string, version: string, limits: LaneLimits) {

@@ -127,6 +127,16 @@ export class LaneQueue {
     this.byRouter.delete(router);
   }
 
+  /** The most urgent of all. */
+  first(): Waiting | undefined {
+    let first: Waiting | undefined;
+    for (const { heap } of this.strands) {
+      const head = heap[0] as Waiting;
+      if (first === undefined || before(head, first)) first = head;
+    }
+    return first;
+  }
+
   /** The first of each strand, the most urgent first; of very many strands the most urgent of them. */
   heads(): readonly Waiting[] {
     const heads: Waiting[] = [];

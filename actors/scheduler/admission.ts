@@ -89,7 +89,7 @@ export class Admission {
 
   /** Those who can't be answered in time any more since others of higher priority came. They leave the queue. */
   displaced(lane: Lane, now: number): Waiting[] {
-    const first = lane.queue.heads()[0];
+    const first = lane.queue.first();
     const leaving: Waiting[] = [];
     if (first === undefined) return leaving;
     const { isKnown, projection } = this.outlineOf(lane, first, now);

@@ -17,7 +17,7 @@ export function reviewManner(lane: Lane, registry: Registry, turns: Turns, now: 
   const before = lane.manner;
   if (now - lane.mannerSince < standsMs) return false;
   lane.mannerSince = now;
-  const head = lane.queue.heads()[0];
+  const head = lane.queue.first();
   const crew = registry.crew(lane.key, lane.batching);
   const first = crew[0];
   if (head === undefined || first === undefined) return false;

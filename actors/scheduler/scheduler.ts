@@ -203,7 +203,9 @@ export class Scheduler implements Actor {
     // Whoever was taken before is not turned away.
     if (!enqueue.admitted && this.settings.admission) {
       const refusal = this.admission.refusalOf(lane, entry, now);
-      if (refusal !== undefined) return this.refuse(entry, refusal);
+      const mayWait =
+        refusal !== undefined && lane.rests && this.waking.missed(lane, entry, this.lanes, this.out, now);
+      if (refusal !== undefined && !mayWait) return this.refuse(entry, refusal);
     }
     if (lane.queue.count === 0) this.turns.enter(lane);
     if (!lane.accept(entry)) {
@@ -344,6 +346,7 @@ export class Scheduler implements Actor {
       const counts = this.registry.count(lane.key, lane.batching.needs);
       const { ready, loading, failed, resting, reason, runsOn } = counts;
       lane.serve(ready > 0);
+      lane.rests = resting > 0;
       const isInVain = isUnavailable(counts) && this.registry.isRefused(lane.key);
       lane.lack = isInVain ? reason || 'no worker could load it' : '';
       if (lane.lack !== '') this.giveUp(lane);

@@ -1,7 +1,9 @@
 // Models at rest: one that somebody waits for is loaded by the worker that can spare the room best, and by the others where
-// they have room to spare, or where whoever has it is held up for too long; and a worker that makes room for others hears when nothing of a model is on its way there.
+// they have room to spare, or where whoever has it is held up for too long, also for those who are refused for that; and a
+// worker that makes room for others hears when nothing of a model is on its way there.
 import { type Effect, send } from '../effects.js';
 import type { Lane } from '../lane/lane.js';
+import type { Waiting } from '../lane/queue.js';
 import type { Registry } from './registry.js';
 import { isAtRest, type WorkerRecord } from './workers.js';
 
@@ -14,6 +16,8 @@ interface Wish {
   /** Who is to make room; undefined where others serve. */
   worker: WorkerRecord | undefined;
   at: number;
+  /** Until then it is kept though nobody waits: it was said for somebody who was refused. */
+  until: number;
 }
 
 export class Waking {
@@ -27,7 +31,8 @@ export class Waking {
   }
 
   review(lanes: Map<string, Lane>, out: Effect[], now: number): void {
-    for (const lane of this.wishes.keys()) if (lane.queue.count === 0) this.wishes.delete(lane);
+    for (const [lane, { until }] of this.wishes)
+      if (lane.queue.count === 0 && now >= until) this.wishes.delete(lane);
     if (!this.registry.hasRest) return;
     for (const lane of lanes.values()) {
       this.letGo(lane, out);
@@ -39,6 +44,19 @@ export class Waking {
     this.wishes.delete(lane);
   }
 
+  /**
+   * Those who have its model can't answer it in time: an idle worker is asked to load it. Whether it may wait for that:
+   * where nobody waits yet, all that is at stake is its own.
+   */
+  missed(lane: Lane, entry: Waiting, lanes: Map<string, Lane>, out: Effect[], now: number): boolean {
+    const wish = this.wishes.get(lane);
+    if (wish !== undefined && now - wish.at < this.againMs) return false;
+    const idle = this.restingFor(lane).filter(({ rowsHeld }) => rowsHeld === 0);
+    if (idle.length === 0 || this.isComing(lane) || this.isHopeless(lane, entry, now)) return false;
+    this.ask(lane, idle, { worker: this.chosen(idle, lanes), at: now, until: now + this.againMs }, out);
+    return lane.queue.count === 0;
+  }
+
   private consider(lane: Lane, lanes: Map<string, Lane>, out: Effect[], now: number): void {
     const resting = this.restingFor(lane);
     if (resting.length === 0) return;
@@ -48,11 +66,15 @@ export class Waking {
     const isKept = isServed || (wish?.worker !== undefined && resting.includes(wish.worker));
     if (wish !== undefined && isKept && now - wish.at < pauseMs) return;
     const worker = isServed ? undefined : isKept ? wish?.worker : this.chosen(resting, lanes);
-    this.wishes.set(lane, { worker, at: now });
+    this.ask(lane, resting, { worker, at: now, until: now }, out);
+  }
+
+  private ask(lane: Lane, resting: readonly WorkerRecord[], wish: Wish, out: Effect[]): void {
+    this.wishes.set(lane, wish);
     const { model, version } = lane;
-    for (const other of resting) {
-      const must = other === worker;
-      out.push(send(other.id, { type: 'share.wake', epoch: other.epoch, model, version, must }));
+    for (const worker of resting) {
+      const must = worker === wish.worker;
+      out.push(send(worker.id, { type: 'share.wake', epoch: worker.epoch, model, version, must }));
     }
   }
 
@@ -86,20 +108,23 @@ export class Waking {
   }
 
   /** Somebody has it, and the first that waits is not late only for what keeps them all from it. */
-  private isServed({ key, batching, queue }: Lane, now: number): boolean {
+  private isServed(lane: Lane, now: number): boolean {
+    const { key, batching, queue } = lane;
     const crew = this.registry.crew(key, batching);
-    const [head] = queue.heads();
+    const head = queue.first();
     if (crew.length === 0 || head === undefined) return crew.length > 0;
-    const { shapeKey, rows, deadline } = head;
-    let isInTime = false;
-    let isHopeless = true;
-    for (const { worker, share } of crew) {
-      const { cost } = worker.outlook(key, shapeKey);
+    const isInTime = crew.some(({ worker, share }) => {
+      const { cost } = worker.outlook(key, head.shapeKey);
       const beginsAt = worker.freeFrom(share.place, now) + worker.transport.usualMs;
-      isInTime ||= beginsAt + cost.high(rows) <= deadline;
-      isHopeless &&= now + cost.mean(rows) > deadline;
-    }
-    return isInTime || isHopeless;
+      return beginsAt + cost.high(head.rows) <= head.deadline;
+    });
+    return isInTime || this.isHopeless(lane, head, now);
+  }
+
+  /** Its run alone would be late wherever it is known. */
+  private isHopeless({ key, batching }: Lane, { shapeKey, rows, deadline }: Waiting, now: number): boolean {
+    const crew = this.registry.crew(key, batching);
+    return crew.every(({ worker }) => now + worker.outlook(key, shapeKey).cost.mean(rows) > deadline);
   }
 
   private isComing({ key, batching }: Lane): boolean {

@@ -273,6 +273,69 @@ describe('a scheduler whose models rest', () => {
     );
   });
 
+  describe('and whose only holder is at a long run', () => {
+    const held = (): SchedulerStage => {
+      const stage = resting();
+      stage.share(worker, 1, { state: 'ready' });
+      stage.share(worker, 1, { model: 'heavy' });
+      for (const [name, computeMs] of [
+        ['digits', 5],
+        ['heavy', 2000],
+      ] as const) {
+        const assign = stage.place({ model: name, budgetMs: 60_000 });
+        assert.ok(assign);
+        const { batch, epoch } = assign;
+        stage.now += computeMs;
+        stage.hear({ type: 'batch.released', batch, epoch, rows: 1, computeMs, fault: false }, worker);
+      }
+      assert.equal(stage.place({ model: 'heavy', budgetMs: 60_000 })?.worker, worker);
+      stage.now += 100;
+      return stage;
+    };
+    const refused = (effects: readonly Effect[]): (string | undefined)[] =>
+      said(effects, 'job.refused').map(({ code }) => code);
+
+    test('has an idle one load it for somebody who would be refused, who waits for that', () => {
+      const stage = held();
+      const effects = stage.enqueue({ budgetMs: 300 });
+      assert.deepEqual(refused(effects), []);
+      assert.deepEqual(asked(effects), [[otherWorker, true]]);
+      assert.deepEqual(asked(settled(stage)), [], 'once');
+      stage.share(otherWorker, 2, { state: 'loading' });
+      stage.share(otherWorker, 2, { state: 'ready' });
+      assert.equal(stage.settle()[0]?.worker, otherWorker);
+    });
+
+    test('refuses those who come while one waits or it is being loaded, and asks again for whoever comes later', () => {
+      const stage = held();
+      stage.enqueue({ budgetMs: 100 });
+      settled(stage);
+      const second = stage.enqueue({ budgetMs: 300 });
+      assert.deepEqual([refused(second), asked(second)], [['OVERLOADED'], []]);
+      stage.now += 150;
+      stage.hear({ type: 'job.withdraw', job: 4, attempt: 1 }, router);
+      settled(stage);
+      assert.equal(stage.waiting(), 0, 'the first was late');
+      assert.deepEqual(refused(stage.enqueue({ budgetMs: 300 })), ['OVERLOADED'], 'it was just asked for');
+      stage.now += 50;
+      assert.deepEqual(asked(stage.enqueue({ budgetMs: 300 })), [[otherWorker, true]]);
+      stage.share(otherWorker, 2, { state: 'loading' });
+      stage.now += 400;
+      settled(stage);
+      const last = stage.enqueue({ budgetMs: 300 });
+      assert.deepEqual([refused(last), asked(last)], [['OVERLOADED'], []]);
+    });
+
+    test('asks nobody who is busy as well, and nobody for what its run alone makes late', () => {
+      const stage = held();
+      assert.deepEqual(asked(stage.enqueue({ budgetMs: 2 })), []);
+      stage.share(otherWorker, 2, { model: 'other' });
+      assert.equal(stage.place({ model: 'other' })?.worker, otherWorker);
+      const effects = stage.enqueue({ budgetMs: 300 });
+      assert.deepEqual([refused(effects), asked(effects)], [['OVERLOADED'], []]);
+    });
+  });
+
   test('does not ask for more room for what its run alone makes late', () => {
     const stage = resting();
     stage.share(worker, 1, { state: 'ready' });
