@@ -117,7 +117,7 @@ export const errors = {
     true,
     'UNAVAILABLE',
     503,
-    'The node is listed, but does not answer the router that was asked.',
+    'The node, or who is asked before it is drained, is listed but does not answer the router.',
   ),
   UNSUPPORTED: row(false, 'UNIMPLEMENTED', 501, 'The protocol has this, this server does not.'),
   INTERNAL: row(true, 'INTERNAL', 500, 'A fault of the server itself; the log has the details.'),

@@ -293,10 +293,11 @@ export const messages = {
   drainNoted: say(64, 'drain.noted', { asked: count, away: members, claimed: members }),
   /** To a scheduler: which models have only those workers that leave, of those that are not gone? */
   solesAsk: say(65, 'soles.ask', { asked: count, leaving: members, gone: members }),
-  /** Each with the workers that have it too and do not count. */
+  /** Each with the workers that have it too and do not count; `unknown`: of those that leave, who has not registered there. */
   solesTold: say(66, 'soles.told', {
     asked: count,
     models: listOf(tuple(name, name, members), limits.modelsOwnedMax),
+    unknown: members,
   }),
 } as const;
 

@@ -18,7 +18,8 @@ export class Claim {
   readonly rivals = new Set<MemberId>();
   /** Who is asked which models nobody else has. */
   scheduler: MemberId = '';
-  readonly unanswered = new Set<MemberId>();
+  /** Schedulers that could not tell, with why. */
+  readonly mute = new Map<MemberId, string>();
   private gone = '';
 
   constructor({ asked, node, order, forced }: Pick<Claim, 'asked' | 'node' | 'order' | 'forced'>) {

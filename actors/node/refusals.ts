@@ -28,6 +28,10 @@ export function loneText(node: MemberId, lacks: readonly (Lack & { readonly mode
   return `only workers of ${node} have ${models}, and no other serving node can take it: requests for it would find nobody${others}. ${wayOut(others, start)} first, or use force`;
 }
 
+export function uncheckedText(node: MemberId, mute: readonly string[]): string {
+  return `no scheduler could tell whether others have the models of ${node} (${listed(mute, '; ')}): try again in a moment, or use force`;
+}
+
 function othersText(lacks: readonly Lack[]): string {
   const others = [...new Set(lacks.flatMap((lack) => lack.others))];
   return others.length === 0 ? '' : ` (${listed(others, '; ')})`;

@@ -10,7 +10,7 @@ import { Directory } from '../directory.js';
 import { type Effect, nothing, send } from '../effects.js';
 import { Claim } from './claim.js';
 import { type Doubt, Doubts } from './doubts.js';
-import { loneText, neededText } from './refusals.js';
+import { loneText, neededText, uncheckedText } from './refusals.js';
 
 export interface Known {
   readonly id: MemberId;
@@ -150,17 +150,30 @@ export class Warden implements Actor {
     }
     const leaving = this.workersOf(new Set([claim.node]));
     const scheduler = this.schedulerFor(claim, gone);
-    if (leaving.length === 0 || scheduler === undefined) return this.order(claim, needed.length > 0, now);
+    if (leaving.length === 0) return this.order(claim, needed.length > 0, now);
+    if (scheduler === undefined) return this.orderUnchecked(claim, needed.length > 0, now);
     claim.ask(scheduler, gone);
     const workers = this.workersOf(gone);
     this.out.push(send(scheduler, { type: 'soles.ask', asked: claim.asked, leaving, gone: workers }));
     this.arm(claim, now + settleWaitMs);
   }
 
-  private told({ asked, models }: Said<'soles.told'>, from: MemberId, now: number): void {
+  /** Nobody says what its workers have: that can wait, unless there is nobody who could. */
+  private orderUnchecked(claim: Claim, last: boolean, now: number): void {
+    const schedulers = this.options.members().filter(({ roles }) => roles.includes('scheduler'));
+    const mute = schedulers.map(({ id }) => `${id} ${claim.mute.get(id) ?? 'has no link to this router'}`);
+    if (mute.length === 0 || claim.forced) return this.order(claim, last, now);
+    this.end(claim, 'NODE_UNREACHABLE', uncheckedText(claim.node, mute));
+  }
+
+  private told({ asked, models, unknown }: Said<'soles.told'>, from: MemberId, now: number): void {
     const claim = this.claims.get(asked);
     if (claim?.phase !== 'asking' || claim.scheduler !== from) return;
     const gone = this.goneFor(claim, now);
+    if (unknown.some((id) => this.serves(id))) {
+      claim.mute.set(from, 'has just started and does not know its workers yet');
+      return this.decide(claim, now);
+    }
     // Somebody else has claimed another node meanwhile: what was asked is not what counts.
     if (!claim.askedWith(gone)) return this.decide(claim, now);
     const without = new Set([...gone, claim.node]);
@@ -212,7 +225,7 @@ export class Warden implements Actor {
     if (claim === undefined) return;
     if (claim.phase === 'claiming') return this.decide(claim, now);
     if (claim.phase === 'asking') {
-      claim.unanswered.add(claim.scheduler);
+      claim.mute.set(claim.scheduler, `did not answer within ${settleWaitMs} ms`);
       return this.decide(claim, now);
     }
     this.end(claim, 'NODE_UNREACHABLE', `${claim.node} did not answer within ${answerWaitMs / 1000} s`);
@@ -299,8 +312,8 @@ export class Warden implements Actor {
   }
 
   /** Who knows what workers have; one that stays, where there is one. */
-  private schedulerFor({ node, unanswered }: Claim, gone: ReadonlySet<MemberId>): MemberId | undefined {
-    const asked = this.links.with('scheduler').filter((scheduler) => !unanswered.has(scheduler));
+  private schedulerFor({ node, mute }: Claim, gone: ReadonlySet<MemberId>): MemberId | undefined {
+    const asked = this.links.with('scheduler').filter((scheduler) => !mute.has(scheduler));
     return asked.find((scheduler) => scheduler !== node && !gone.has(scheduler)) ?? asked[0];
   }
 }

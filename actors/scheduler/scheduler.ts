@@ -14,7 +14,7 @@ import { reviewManner } from './manner.js';
 import { Notices } from './notices.js';
 import { abandoned, Registry } from './registry.js';
 import { Retirements } from './retirements.js';
-import { soleModels } from './soles.js';
+import { solesOf } from './soles.js';
 import { Turns } from './turns.js';
 import { Waking } from './waking.js';
 
@@ -161,8 +161,8 @@ export class Scheduler implements Actor {
         return this.registry.measured(from, heard);
       case 'soles.ask': {
         const needsOf = (edition: string) => this.lanes.get(edition)?.batching.needs ?? [];
-        const models = soleModels(this.registry, heard, needsOf);
-        this.out.push(send(from, { type: 'soles.told', asked: heard.asked, models }));
+        const soles = solesOf(this.registry, heard, needsOf);
+        this.out.push(send(from, { type: 'soles.told', asked: heard.asked, ...soles }));
         return;
       }
       case 'owners.told':

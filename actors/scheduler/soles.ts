@@ -5,14 +5,14 @@ import type { Said } from '../../proto/messages.js';
 import type { Registry } from './registry.js';
 import { isAtRest, type Share } from './workers.js';
 
-type Models = Said<'soles.told'>['models'];
+type Soles = Pick<Said<'soles.told'>, 'models' | 'unknown'>;
 
 /** With the workers that have them too and do not count, for they are gone or take nothing now. `needsOf`: tags, by edition. */
-export function soleModels(
+export function solesOf(
   registry: Registry,
   { leaving, gone }: Said<'soles.ask'>,
   needsOf: (edition: string) => readonly string[],
-): Models {
+): Soles {
   const isLeaving = new Set(leaving);
   const isGone = new Set(gone);
   const there = new Set<string>();
@@ -30,10 +30,12 @@ export function soleModels(
     }
   }
   const soles = [...there].filter((key) => !elsewhere.has(key)).slice(0, limits.modelsOwnedMax);
-  return soles.map((key) => {
+  const models = soles.map((key) => {
     const end = key.lastIndexOf(':');
     return [key.slice(0, end), key.slice(end + 1), had.get(key) ?? []] as const;
   });
+  const known = new Set([...registry.all()].map(({ id }) => id));
+  return { models, unknown: leaving.filter((id) => !known.has(id)) };
 }
 
 /** Or is about to: who loads it has not failed yet. */

@@ -137,6 +137,13 @@ describe('a scheduler that is asked which models only some workers have', () => 
     said(stage.hear({ type: 'soles.ask', asked: 5, leaving, gone }, router), 'soles.told')[0]?.models;
   const other = { model: 'other', version: '2+abc' };
 
+  test('says which workers it does not know: it may have just started', () => {
+    const stage = new Stage();
+    stage.join(worker);
+    const asked = { type: 'soles.ask', asked: 5, leaving: [worker, otherWorker], gone: [] } as const;
+    assert.deepEqual(said(stage.hear(asked, router), 'soles.told')[0]?.unknown, [otherWorker]);
+  });
+
   test('counts those that have it or load it elsewhere, and names those that do not count', () => {
     const stage = new Stage();
     stage.share(worker, stage.join(worker), other);

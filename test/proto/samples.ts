@@ -21,7 +21,7 @@ const samples: { readonly [T in MessageType]: Omit<Said<T>, 'type'> } = {
   'drain.claim': { asked: 4, node: 'node-1.aaaaaa' },
   'drain.noted': { asked: 4, away: ['node-2.bbbbbb'], claimed: ['node-3.cccccc', 'node-4.dddddd'] },
   'soles.ask': { asked: 4, leaving: ['worker-1.k3f9x2'], gone: [] },
-  'soles.told': { asked: 4, models: [['digits', '1', ['worker-2.p0q1r2']]] },
+  'soles.told': { asked: 4, models: [['digits', '1', ['worker-2.p0q1r2']]], unknown: ['worker-3.a1b2c3'] },
   'member.left': { member: 'worker-1.k3f9x2', reason: 'drained' },
   'member.proved': { key: '5f'.repeat(32), proof: 'a0'.repeat(32) },
   'peer.beat': { sequence: 70_000, intervalMs: 25 },
