@@ -12,7 +12,13 @@ export type Fact =
   | { readonly type: 'timer.fired'; readonly timer: string }
   /** Everything that was at hand has been heard: now is the time to decide. */
   | { readonly type: 'tick.settled' }
-  | { readonly type: 'link.opened'; readonly member: MemberId; readonly roles: readonly Role[] }
+  | {
+      readonly type: 'link.opened';
+      readonly member: MemberId;
+      readonly roles: readonly Role[];
+      /** Of a worker process: the node that started it. */
+      readonly node?: MemberId;
+    }
   | { readonly type: 'link.lost'; readonly member: MemberId; readonly reason: string }
   | { readonly type: 'drain.requested' }
   /** To a worker: it is to finish what it has and to stand by, until it is wanted again. */

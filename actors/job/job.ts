@@ -49,6 +49,8 @@ export class Job implements Deadline {
   /** Counts up with every loss, so that an answer to an earlier attempt is told apart. */
   attempt = 1;
   company: Company;
+  /** What it asks for while nothing speaks against it. */
+  usual: Exclude<Company, 'solo'>;
   /** Workers lost under it, for whatever cause. */
   losses = 0;
   /** Workers lost under it with evidence that it may be the cause. */
@@ -91,7 +93,8 @@ export class Job implements Deadline {
     this.spec = spec;
     this.admittedAt = now;
     // What may run once only is not to fail for another member of its batch.
-    this.company = spec.idempotent ? 'any' : 'alone';
+    this.usual = spec.idempotent ? 'any' : 'alone';
+    this.company = this.usual;
   }
 
   /** The actions of the move, or nothing when the chart has no such move. */

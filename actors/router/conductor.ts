@@ -68,6 +68,14 @@ export class Conductor {
     if (job.sharers !== undefined) this.parted(job, end, slice, now);
   }
 
+  /** It waits anew. What its old scheduler still decides of it is of an attempt that is over. */
+  handOver(job: Job, now: number, why: string): void {
+    this.tell(job.scheduler, withdrawMessage(job));
+    job.settleAdmission(now);
+    job.attempt++;
+    this.move(job, 'orphan', now, why);
+  }
+
   expire(job: Job, now: number): void {
     this.end(job, 'expire', now, lateEnd(job, this.neighbours.lack(job)));
   }

@@ -111,6 +111,7 @@ export function noteLoss(job: Job, verdict: Verdict, cause: LossCause): void {
   job.losses = verdict.losses;
   job.deaths = verdict.deaths;
   job.company = verdict.company;
+  if (verdict.company !== 'solo') job.usual = verdict.company;
 }
 
 /** The loss noted last was no silence but a failure, which its worker told late. */
@@ -121,7 +122,8 @@ export function reviseLoss(job: Job, failure: 'device' | 'garbled', limits: Loss
   return verdict.fate;
 }
 
-export type WordFate = 'poisoned' | 'exhausted' | 'requeue' | 'unchanged';
+/** `freed`: it waits under watch, and needs none. */
+export type WordFate = 'poisoned' | 'exhausted' | 'requeue' | 'freed' | 'unchanged';
 
 /** What word of a worker's end makes of a job that was lost with it before. */
 export function hearEnd(job: Job, worker: MemberId, cause: Cause): WordFate {
@@ -155,7 +157,10 @@ function acquit(job: Job): WordFate {
   const undecided = isUndecided(job);
   doubt(job, '');
   job.deaths--;
-  return undecided ? 'requeue' : 'unchanged';
+  if (undecided) return 'requeue';
+  if (job.deaths > 0 || job.placed) return 'unchanged';
+  job.company = job.usual;
+  return job.is('queued') ? 'freed' : 'unchanged';
 }
 
 function doubt(job: Job, worker: MemberId): void {

@@ -99,6 +99,15 @@ export class Losses {
     for (const job of this.book.all()) if (job.worker === worker && job.placed) this.lose(job, cause, now);
   }
 
+  /**
+   * The link to its node's own process is lost. Worker processes end with that, and the end of the larger is seen later: what
+   * may run twice does not wait for it.
+   */
+  loseOrphan(worker: MemberId, now: number): void {
+    for (const job of this.book.all())
+      if (job.worker === worker && job.placed && job.spec.idempotent) this.lose(job, 'unknown', now);
+  }
+
   exited(worker: MemberId, cause: Cause, now: number): void {
     this.loseWorker(worker, cause, now);
     this.reconsider((job) => hearEnd(job, worker, cause), cause, `${worker} ${cause}`, now);
@@ -138,6 +147,7 @@ export class Losses {
       if (fate === 'poisoned' || fate === 'exhausted') {
         this.conductor.end(job, 'giveUp', now, lossEnd(job, fate, cause, 'WORKERS_LOST', ''));
       } else if (fate === 'requeue') this.conductor.move(job, 'requeue', now, why);
+      else if (fate === 'freed') this.conductor.handOver(job, now, why);
     }
   }
 }

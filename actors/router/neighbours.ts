@@ -21,8 +21,8 @@ export class Neighbours {
   /** Those that are trusted, in the same order everywhere. */
   schedulers: readonly MemberId[] = [];
 
-  open(member: MemberId, roles: readonly Role[]): void {
-    this.links.open(member, roles);
+  open(member: MemberId, roles: readonly Role[], node?: MemberId): void {
+    this.links.open(member, roles, node);
     this.review();
   }
 
@@ -70,7 +70,11 @@ export class Neighbours {
   }
 
   trusts(member: MemberId): boolean {
-    return this.links.has(member) && !this.distrusted.has(member);
+    return this.links.has(member) && !this.distrusted.has(member) && !this.links.isOrphan(member);
+  }
+
+  workersOf(node: MemberId): MemberId[] {
+    return this.links.workersOf(node);
   }
 
   /** Empty while there is nobody. */

@@ -116,7 +116,7 @@ export class Placing {
     for (const job of this.book.all()) {
       const { model, version } = job.spec;
       if (!job.is('queued') || this.neighbours.inPlaceOf(model, version) === version) continue;
-      this.handOver(job, now, 'its model was replaced');
+      this.conductor.handOver(job, now, 'its model was replaced');
     }
   }
 
@@ -153,11 +153,11 @@ export class Placing {
       if (schedulers.includes(job.scheduler)) {
         const { model, version } = job.spec;
         if (this.neighbours.owner(model, version) !== job.scheduler)
-          this.handOver(job, now, 'its model has another owner');
+          this.conductor.handOver(job, now, 'its model has another owner');
         continue;
       }
       if (this.neighbours.trusts(job.scheduler)) {
-        this.handOver(job, now, `${job.scheduler} drains`);
+        this.conductor.handOver(job, now, `${job.scheduler} drains`);
         continue;
       }
       job.settleAdmission(now);
@@ -167,13 +167,5 @@ export class Placing {
       job.scheduler = '';
       if (schedulers.length > 0) this.conductor.move(job, 'orphan', now, why);
     }
-  }
-
-  /** What its old scheduler still decides of it is of an attempt that is over. */
-  private handOver(job: Job, now: number, why: string): void {
-    this.conductor.tell(job.scheduler, withdrawMessage(job));
-    job.settleAdmission(now);
-    job.attempt++;
-    this.conductor.move(job, 'orphan', now, why);
   }
 }

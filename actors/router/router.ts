@@ -202,12 +202,13 @@ export class Router implements Actor {
   private hearOfOthers(heard: Heard, from: MemberId, now: number): void {
     switch (heard.type) {
       case 'link.opened':
-        this.neighbours.open(heard.member, heard.roles);
+        this.neighbours.open(heard.member, heard.roles, heard.node);
         this.losses.cameBack(heard.member);
         return this.reviewOthers(now);
       case 'link.lost':
         this.neighbours.close(heard.member);
         this.losses.loseWorker(heard.member, 'unknown', now);
+        for (const worker of this.neighbours.workersOf(heard.member)) this.losses.loseOrphan(worker, now);
         return this.reviewOthers(now);
       case 'peer.judged':
         this.neighbours.judge(heard.member, heard.verdict === 'down');

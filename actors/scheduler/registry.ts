@@ -73,8 +73,9 @@ export class Registry {
     return this.workers.get(member)?.epoch === epoch;
   }
 
+  /** Whose node is gone is about to end. */
   trusts(member: MemberId): boolean {
-    return (this.verdicts.get(member) ?? 'trusted') === 'trusted';
+    return (this.verdicts.get(member) ?? 'trusted') === 'trusted' && !this.links.isOrphan(member);
   }
 
   /** Without health nobody is left to take back what it said of others. */

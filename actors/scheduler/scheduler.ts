@@ -121,8 +121,9 @@ export class Scheduler implements Actor {
   private hearOfWorkers(heard: Heard, from: MemberId, now: number): void {
     switch (heard.type) {
       case 'link.opened':
-        this.registry.links.open(heard.member, heard.roles);
+        this.registry.links.open(heard.member, heard.roles, heard.node);
         this.notices.forget(heard.member);
+        if (heard.roles.includes('host')) this.reviewLanes();
         if (heard.roles.includes('router'))
           for (const lane of this.lanes.values()) this.report(lane, [heard.member]);
         return;

@@ -162,7 +162,7 @@ export class MemberProcess {
     // It is back before anybody knew more: the loss comes first, for what was on its way is gone.
     if (this.heldLosses.has(member.id)) this.tellLoss(member.id, 'its link was lost and came back');
     this.linkedRoles.set(member.id, member.roles);
-    this.host.hear({ type: 'link.opened', member: member.id, roles: member.roles });
+    this.host.hear({ type: 'link.opened', member: member.id, roles: member.roles, node: member.host });
     this.take(this.membership.opened(member));
   }
 

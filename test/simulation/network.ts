@@ -29,6 +29,8 @@ export interface NetworkEvents {
   happened(event: string): void;
   /** How long a process keeps back that it lost this link, since it will be told more. */
   lossHeldMs(process: Process, lost: Process): number;
+  /** The node of a worker process; empty for others. */
+  nodeOf(process: Process): MemberId;
 }
 
 export class Network {
@@ -185,7 +187,8 @@ export class Network {
     this.timeline.at(at, () => {
       if (link.generation !== generation) return;
       side.open = true;
-      side.process.hear({ type: 'link.opened', member: peer.id, roles: peer.roles });
+      const node = this.events.nodeOf(peer);
+      side.process.hear({ type: 'link.opened', member: peer.id, roles: peer.roles, node });
     });
   }
 

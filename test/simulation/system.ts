@@ -108,6 +108,7 @@ export class System implements Surroundings {
     this.random = random.fork(1);
     this.network = new Network(this.timeline, random.fork(2), scenario.network, {
       happened: (event) => this.happened(event),
+      nodeOf: (process) => this.parents.get(process.id)?.id ?? '',
       lossHeldMs: (process, lost) => (this.parents.get(lost.id) === process ? exitWordMs : 0),
     });
     this.reloads = new Reloads(this, random.fork(3));
