@@ -21,6 +21,8 @@ export class Catalogue {
   private readonly unloaded = new Set<string>();
   /** Editions that requests under way still ask, and how many. */
   private readonly held = new Map<ModelEntry, number>();
+  /** Editions that were taken away: as long as workers have one yet, they are about to unload it. */
+  private readonly leaving = new Map<string, ModelEntry>();
   private readonly first = new Map<string, string>();
   /** Workers of other nodes have it, those of this one are not to. */
   isElsewhere: (entry: ModelEntry) => boolean = () => false;
@@ -80,7 +82,7 @@ export class Catalogue {
   private lingering(): ModelEntry[] {
     const held = [...this.held.keys()].filter((entry) => !this.isListed(entry));
     // The same edition may have been found more than once.
-    return [...new Map(held.map((entry) => [modelKey(entry.name, editionOf(entry)), entry])).values()];
+    return [...new Map(held.map((entry) => [idOf(entry), entry])).values()];
   }
 
   private isListed(entry: ModelEntry): boolean {
@@ -131,8 +133,8 @@ export class Catalogue {
     const isFound = (entry: ModelEntry): boolean => found.some(({ version }) => version === entry.version);
     for (const current of this.ofModel(name))
       if (!isFound(current)) outgoing.push({ ...current, state: 'unavailable', reason: gone });
-    for (const [key, entry] of this.coming)
-      if (entry.name === name && !isFound(entry)) this.coming.delete(key);
+    for (const entry of this.coming.values())
+      if (entry.name === name && !isFound(entry)) this.leaveComing(entry);
     this.outgoing.set(name, outgoing);
     this.failed.delete(name);
     if (found.length > 0 && found.every((entry) => entry.state !== 'available')) this.failed.add(name);
@@ -152,10 +154,11 @@ export class Catalogue {
 
   unload(name: string): void {
     this.unloaded.add(name);
-    for (const [key, entry] of this.coming) if (entry.name === name) this.coming.delete(key);
+    for (const entry of this.coming.values()) if (entry.name === name) this.leaveComing(entry);
     this.outgoing.delete(name);
     for (const entry of this.ofModel(name)) {
       if (entry.state !== 'available') continue;
+      this.leaving.set(idOf(entry), entry);
       this.served.set(keyOf(entry), { ...entry, state: 'unloaded', reason: unloadedReason });
     }
     this.refresh();
@@ -175,12 +178,16 @@ export class Catalogue {
   /** Goes by what schedulers report: true when something took over, or will not. */
   review(conditionOf: ConditionOf, isPatient: (name: string) => boolean): boolean {
     let changed = false;
+    for (const [id, entry] of this.leaving)
+      if (conditionOf(entry.name, editionOf(entry)).ready === 0) this.leaving.delete(id);
     for (const [key, entry] of this.coming) {
       const condition = conditionWithPicked(entry, conditionOf);
-      const isReady = condition.ready > 0 && (condition.loading === 0 || !isPatient(entry.name));
+      const isSettled = condition.loading === 0 && !this.isLeaving(entry);
+      const isReady = condition.ready > 0 && (isSettled || !isPatient(entry.name));
       if (!isReady && !isUnavailable(condition)) continue;
       changed = true;
       this.coming.delete(key);
+      this.leaving.delete(idOf(entry));
       if (!isReady) this.failed.add(entry.name);
       if (isReady) this.served.set(key, entry);
       else if (this.served.get(key)?.state === 'available') this.amiss.set(key, condition.reason);
@@ -198,9 +205,22 @@ export class Catalogue {
     this.outgoing.delete(name);
     if (this.failed.has(name)) return;
     for (const entry of outgoing) {
-      if (entry.reason === gone) this.served.delete(keyOf(entry));
-      else this.served.set(keyOf(entry), entry);
+      if (entry.reason !== gone) this.served.set(keyOf(entry), entry);
+      else {
+        this.served.delete(keyOf(entry));
+        this.leaving.set(idOf(entry), entry);
+      }
     }
+  }
+
+  private leaveComing(entry: ModelEntry): void {
+    this.coming.delete(keyOf(entry));
+    this.leaving.set(idOf(entry), entry);
+  }
+
+  /** Workers that have it will not have it for long. What requests under way still ask stays with them. */
+  private isLeaving(entry: ModelEntry): boolean {
+    return this.leaving.has(idOf(entry)) && ![...this.held.keys()].some((held) => isSameEdition(held, entry));
   }
 
   private ofModel(name: string): ModelEntry[] {
@@ -257,7 +277,11 @@ function conditionWithPicked(entry: ModelEntry, conditionOf: ConditionOf): Model
 }
 
 function isSameEdition(one: ModelEntry, other: ModelEntry): boolean {
-  return one.name === other.name && editionOf(one) === editionOf(other);
+  return idOf(one) === idOf(other);
+}
+
+function idOf(entry: ModelEntry): string {
+  return modelKey(entry.name, editionOf(entry));
 }
 
 function keyOf({ name, version }: ModelEntry): string {

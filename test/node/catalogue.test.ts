@@ -170,7 +170,7 @@ test('an unloaded model is known and can not be asked; loading brings it back th
   assert.equal(stage.catalogue.find('m', '')?.state, 'unloaded');
   assert.ok(stage.catalogue.isUnloaded('m'));
   stage.ready.clear();
-  stage.take(entry('1'));
+  assert.equal(stage.take(entry('1')).review(), false);
   assert.deepEqual(stage.told(), ['1', ['1']]);
   assert.deepEqual(stage.catalogue.listed(), [], 'nobody is told that it is broken');
   stage.ready.add('1');
@@ -223,4 +223,32 @@ test('an unloaded model that is still asked for is listed once, as what can be r
     stage.catalogue.listed().map(({ state }) => state),
     ['unloaded'],
   );
+});
+
+test('a model that comes back at once is not served by workers that are about to unload it', () => {
+  const comesBack: ((stage: Stage) => Stage)[] = [
+    (stage) => stage.take().take(entry('1')),
+    (stage) => {
+      stage.catalogue.unload('m');
+      return stage.take(entry('1'));
+    },
+  ];
+  for (const back of comesBack) {
+    const stage = back(new Stage(entry('1')));
+    assert.equal(stage.review(), false, 'they have what was taken away');
+    assert.deepEqual(
+      stage.catalogue.listed().filter(({ state }) => state === 'available'),
+      [],
+    );
+    stage.ready.delete('1');
+    assert.equal(stage.review(), false);
+    stage.ready.add('1');
+    assert.equal(stage.review(), true, 'it was loaded anew');
+    assert.deepEqual(stage.told(), ['1', ['1']]);
+  }
+  const kept = new Stage(entry('1')).take().take(entry('1'));
+  assert.equal(kept.review(false), true, 'workers that were never told that it went keep it');
+  const asked = new Stage(entry('1'));
+  asked.catalogue.hold(asked.catalogue.find('m', '1') as ModelEntry);
+  assert.equal(asked.take().take(entry('1')).review(), true, 'requests under way kept it there');
 });
