@@ -1,16 +1,9 @@
 // What one node is to have of the models that its cluster shares: what it fetches and when again, what its workers are to have,
 // what it may let go, and whom it waits for. Decisions only: facts and the time come in, what is to be done goes out.
 import { type MemberId, modelKey } from '../proto/ids.js';
+import { fail, type Held, newlyHeld } from './held.js';
 import { type Manifest, manifestKey, shortDigest } from './manifest.js';
-import {
-  type Holding,
-  type HoldingState,
-  holdersOf,
-  isCovered,
-  isUnderWay,
-  type Place,
-  whyNowhere,
-} from './placement.js';
+import { type Holding, holdersOf, isCovered, isUnderWay, type Place, whyNowhere } from './placement.js';
 import { type Takers, takersOf } from './takers.js';
 
 export type StockFact =
@@ -73,24 +66,9 @@ export interface StockOptions {
   readonly faringOf: (manifest: Manifest) => Faring;
 }
 
-interface Held {
-  manifest: Manifest;
-  state: HoldingState | 'idle' | 'waiting';
-  reason: string;
-  /** Its workers are to have it. */
-  isPlaced: boolean;
-  /** It was fetched, and is offered. */
-  isHere: boolean;
-  /** Of the fetch that is under way; 0: none. */
-  turn: number;
-  retryAt: number;
-  failures: number;
-}
-
 const fetchesAtOnce = 2;
 const retryFirstMs = 2000;
 export const retryMostMs = 300_000;
-const reasonLengthMax = 500;
 
 export class Stock {
   private readonly options: StockOptions;
@@ -179,6 +157,7 @@ export class Stock {
   isSpare(manifest: Manifest): boolean {
     const key = keyOf(manifest);
     const current = this.manifests.get(key);
+    if (this.held.get(key)?.before?.digest === manifest.digest) return false;
     return current === undefined ? this.removed.has(key) : current.digest !== manifest.digest;
   }
 
@@ -244,10 +223,7 @@ export class Stock {
   private consider(key: string, manifest: Manifest, sight: Sight, now: number): Held {
     let held = this.held.get(key);
     if (held?.manifest.digest !== manifest.digest) {
-      // What had its place serves until this is there.
-      if (held !== undefined) this.abandon(held, 'it was replaced in the store');
-      if (held !== undefined) this.effects.push({ type: 'discard', manifest: held.manifest });
-      held = newlyHeld(manifest);
+      held = newlyHeld(manifest, held && this.replaced(held));
       this.held.set(key, held);
     }
     held.manifest = manifest;
@@ -255,10 +231,11 @@ export class Stock {
     const isWanted = held.isPlaced || this.options.routes;
     const isPutOff = held.state === 'failed' && now < held.retryAt;
     if (!isWanted) {
+      if (held.before !== undefined && isCoveredIn(sight, manifest)) this.dropBefore(held);
       // Why it could not be had here stays, so that others go on passing this node by.
       if (held.state === 'idle' || isPutOff) return held;
       this.withdraw(held);
-      held = newlyHeld(manifest);
+      held = newlyHeld(manifest, held.before);
       this.held.set(key, held);
     } else if (held.isHere) {
       this.look(held, now);
@@ -319,11 +296,32 @@ export class Stock {
     }
     held.isHere = true;
     held.state = 'loading';
+    // One that is what it was before is offered as it was.
+    const { before } = held;
+    held.before = undefined;
+    if (before !== undefined && before.digest !== held.manifest.digest)
+      this.effects.push({ type: 'discard', manifest: before });
+  }
+
+  /** What is offered in the place of the new one from now on: workers that start anew need its files until that is here. */
+  private replaced(held: Held): Manifest | undefined {
+    this.abandon(held, 'it was replaced in the store');
+    if (held.isHere) return held.manifest;
+    if (held.before?.digest !== held.manifest.digest)
+      this.effects.push({ type: 'discard', manifest: held.manifest });
+    return held.before;
+  }
+
+  private dropBefore(held: Held): void {
+    const manifest = held.before;
+    held.before = undefined;
+    if (manifest !== undefined) this.effects.push({ type: 'letGo', manifest }, { type: 'discard', manifest });
   }
 
   /** It is out of the store. */
   private letGo(key: string, held: Held): void {
     this.withdraw(held);
+    this.dropBefore(held);
     this.held.delete(key);
     this.away.delete(editionKeyOf(held.manifest));
     this.effects.push({ type: 'discard', manifest: held.manifest });
@@ -343,23 +341,10 @@ export class Stock {
   }
 }
 
-function newlyHeld(manifest: Manifest): Held {
-  return {
-    manifest,
-    state: 'idle',
-    reason: '',
-    isPlaced: false,
-    isHere: false,
-    turn: 0,
-    retryAt: 0,
-    failures: 0,
-  };
-}
-
-function fail(held: Held, reason: string, retryAt: number): void {
-  held.state = 'failed';
-  held.reason = reason.slice(0, reasonLengthMax);
-  held.retryAt = retryAt;
+/** Those who are to have it have it; while this node does not live nobody knows. */
+function isCoveredIn({ own, others, isLive }: Sight, manifest: Manifest): boolean {
+  const places = [own, ...others];
+  return isLive && isCovered(manifest, holdersOf(manifest, places), places);
 }
 
 function keyOf({ model, version }: Manifest): string {

@@ -272,14 +272,61 @@ describe('what is taken out or replaced', () => {
     const other = manifestOf('one', 0, 'c');
     stage.put(other);
     assert.deepEqual([stage.fetches(), stage.take('letGo')], [['one'], []]);
+    stage.end(2, 'the line is cut');
+    stage.pass(2000);
+    assert.deepEqual([stage.fetches(), stage.take('discard')], [['one'], []], 'it did not come at first');
+    assert.deepEqual([stage.stock.isSpare(one), stage.stock.isSpare(other)], [false, false]);
+    stage.end(3);
+    assert.deepEqual(
+      stage.take('discard').map(({ manifest }) => manifest),
+      [one],
+    );
     assert.deepEqual([stage.stock.isSpare(one), stage.stock.isSpare(other)], [true, false]);
-    assert.equal(stage.take('discard').length, 1);
     const far = manifestOf('far', 0, 'a', ['big']);
     const edition = `1+${far.digest.slice(0, 10)}`;
     stage.put(far);
     assert.ok(stage.stock.isElsewhere('far', edition));
     stage.remove(far);
     assert.ok(!stage.stock.isElsewhere('far', edition));
+  });
+
+  test('keeps its files through changes that never come, and loses them with the model', () => {
+    const stage = Stage.begun([one]);
+    stage.settle();
+    const [second, third] = [manifestOf('one', 0, 'c'), manifestOf('one', 0, 'd')];
+    const discarded = () => stage.take('discard').map(({ manifest }) => manifest);
+    stage.put(second);
+    stage.put(third);
+    assert.deepEqual(discarded(), [second], 'nobody ever had it');
+    stage.put(one);
+    stage.put(third);
+    assert.deepEqual(
+      [discarded(), stage.stock.isSpare(one)],
+      [[third], false],
+      'it was offered all the time',
+    );
+    stage.take('letGo');
+    stage.remove(one);
+    assert.deepEqual(discarded(), [one, third]);
+    assert.ok(stage.take('letGo').some(({ manifest }) => manifest === one));
+  });
+
+  test('serves where its place is not any more until others have what takes its place', () => {
+    const other = place('other', { labels: ['big'] });
+    const stage = Stage.begun([one]);
+    stage.settle();
+    stage.others = [other];
+    const moved = manifestOf('one', 1, 'c', ['big']);
+    stage.put(moved);
+    stage.look();
+    assert.deepEqual([stage.fetches(), stage.take('discard'), stage.take('letGo')], [[], [], []]);
+    stage.others = [{ ...other, holdings: [holds(moved, 'ready')] }];
+    stage.look();
+    for (const effect of ['letGo', 'discard'] as const)
+      assert.deepEqual(
+        stage.take(effect).map(({ manifest }) => manifest),
+        [one],
+      );
   });
 
   test('while it is fetched, what comes of that is not heard any more', () => {
