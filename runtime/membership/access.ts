@@ -23,10 +23,30 @@ export function natsOptions(config: Config, name: string): NatsOptions {
     user: config.natsUser,
     password: config.natsPassword,
     token: config.natsToken,
-    credentials: contentOf(config, 'natsCredentials'),
-    nkeySeed: contentOf(config, 'natsNkey').trim(),
+    credentials: secretOf(config, 'natsCredentials'),
+    nkeySeed: secretOf(config, 'natsNkey').trim(),
     tls: tlsOf(config),
   };
+}
+
+/** What no server would ever take is said at once, and not tried until `natsWaitMs` is over. */
+const secrets = {
+  natsCredentials: {
+    holds: /-BEGIN NATS USER JWT-[^]*-BEGIN USER NKEY SEED-[^]*\bSU[A-Z2-7]{56}\b/,
+    wanted: 'a credentials file, with the JWT of a user and its seed, as `nsc generate creds` prints it',
+  },
+  natsNkey: {
+    holds: /^\s*SU[A-Z2-7]{56}\s*$/,
+    wanted: 'the seed of a user: 58 letters and digits that begin with SU',
+  },
+} as const;
+
+function secretOf(config: Config, name: keyof typeof secrets): string {
+  const content = contentOf(config, name);
+  const { holds, wanted } = secrets[name];
+  if (content !== '' && !holds.test(content))
+    throw new ConfigError(`${flagOf(name)} ${String(config[name])} does not hold what is wanted: ${wanted}`);
+  return content;
 }
 
 /** An address with tls:// asks for it as a certificate does. */

@@ -128,7 +128,7 @@ function outcomeText(action: NodeAction, outcome: Outcome, waitMs: number): stri
     return `${node} is drained, after ${seconds} s; \`cluster undrain\` brings it back`;
   if (isDone)
     return waitedMs === 0
-      ? `${node} was dead; its entry is taken out`
+      ? `${node} could not be reached, so its entry is taken out; should it live, it says again that it is there`
       : `${node} is gone, after ${seconds} s`;
   if (waitMs === 0) return `${node} has the order to ${action}; it is ${state}`;
   if (state === 'gone') return `${node} is gone: it ended before it was ${action}ed`;

@@ -78,7 +78,8 @@ describe('ways into NATS', { skip, concurrency: true }, () => {
     const url = await server(`authorization { users = [ { nkey: ${own.publicKey} } ] }`);
     await enter(url, '--nats-nkey', file(`${own.seed}\n`));
     await assert.rejects(enter(url, '--nats-nkey', file(other.seed)), refused);
-    await assert.rejects(enter(url, '--nats-nkey', file('no seed')), /as the seed of an nkey is none/);
+    const mistyped = file(`SU${'A'.repeat(56)}`);
+    await assert.rejects(enter(url, '--nats-nkey', mistyped), /as the seed of an nkey is none/);
   });
 
   test('a credentials file', async () => {
@@ -86,7 +87,6 @@ describe('ways into NATS', { skip, concurrency: true }, () => {
     const url = await server(...lines);
     await enter(url, '--nats-credentials', file(credentials));
     await assert.rejects(enter(url, '--nats-credentials', file(forged)), refused);
-    await assert.rejects(enter(url, '--nats-credentials', file('no credentials')), /is no credentials file/);
   });
 
   test('TLS, on both sides', { skip: noOpenssl }, async () => {

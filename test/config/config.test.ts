@@ -156,7 +156,8 @@ test('with NATS a node founds nothing and joins nobody, and tells where it is re
 test('what a node shows to NATS is read from its files, and must go together', () => {
   const options = (...args: string[]) =>
     natsOptions(loadConfig(['--nats', 'a:1,tls://b:2', ...args], {}).config, 'me');
-  const seed = file('SEED\n');
+  const text = `SU${'A'.repeat(56)}`;
+  const seed = file(`${text}\n`);
   assert.deepEqual(options('--nats-nkey', seed), {
     servers: ['a:1', 'tls://b:2'],
     name: 'me',
@@ -164,7 +165,7 @@ test('what a node shows to NATS is read from its files, and must go together', (
     password: '',
     token: '',
     credentials: '',
-    nkeySeed: 'SEED',
+    nkeySeed: text,
     tls: {},
   });
   const signed = options(
@@ -187,6 +188,14 @@ test('what a node shows to NATS is read from its files, and must go together', (
     /--nats-credentials \/nowhere can't be read/,
   );
   assert.throws(() => options('--nats-credentials', file('')), /is empty/);
+  assert.throws(
+    () => options('--nats-credentials', file(text)),
+    /does not hold what is wanted: a credentials file/,
+  );
+  assert.throws(
+    () => options('--nats-nkey', file(text.slice(1))),
+    /does not hold what is wanted: the seed of a user/,
+  );
 });
 
 test('REST and gRPC are not given the same port', () => {

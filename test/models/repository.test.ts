@@ -331,7 +331,7 @@ test('what is passed over is noted', async () => {
     /\.old is passed over: what begins with a dot is nobody's model$/,
     /assets is passed over: it has neither config\.yaml nor a version; .*assets\/1\/model\.onnx is where/,
     /bad name is passed over: a model's name is/,
-    /m\/0 is passed over: a version is a number from 1$/,
+    /m\/0 is passed over: a version is a number from 1 to 9{15}$/,
     /m\/01 is passed over/,
     /m\/v2 is passed over/,
     /m\/config\.yml is passed over: the file is called config\.yaml$/,
