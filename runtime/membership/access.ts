@@ -32,7 +32,7 @@ export function natsOptions(config: Config, name: string): NatsOptions {
 /** What no server would ever take is said at once, and not tried until `natsWaitMs` is over. */
 const secrets = {
   natsCredentials: {
-    holds: /-BEGIN NATS USER JWT-[^]*-BEGIN USER NKEY SEED-[^]*\bSU[A-Z2-7]{56}\b/,
+    holds: /-BEGIN NATS USER JWT-.*-BEGIN USER NKEY SEED-.*\bSU[A-Z2-7]{56}\b/s,
     wanted: 'a credentials file, with the JWT of a user and its seed, as `nsc generate creds` prints it',
   },
   natsNkey: {

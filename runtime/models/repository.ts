@@ -208,7 +208,10 @@ async function versionsIn(folder: string, found: readonly Dirent[], notes: strin
   const versions: string[] = [];
   for (const version of await foldersIn(folder, found, notes)) {
     if (versionPattern.test(version)) versions.push(version);
-    else notes.push(`${join(folder, version)} is passed over: a version is a number from 1 to ${'9'.repeat(15)}`);
+    else
+      notes.push(
+        `${join(folder, version)} is passed over: a version is a number from 1 to ${'9'.repeat(15)}`,
+      );
   }
   const alike = found.find((entry) => entry.name === 'config.yml');
   if (alike !== undefined)
