@@ -17,6 +17,9 @@ import { makeSignature, type Signature } from './signature.js';
 const variantParameter = 'variant';
 const noParameters: Parameters = new Map();
 
+/** Loading takes its time: who asks at once again asks in vain. */
+const comingRetryMs = 1000;
+
 export class Models {
   readonly #engine: Engine;
   readonly #signatures = new WeakMap<ModelEntry, Signature>();
@@ -100,7 +103,14 @@ export class Models {
     if (entry !== undefined) return entry;
     const models = this.#engine.models();
     const versions = models.filter((other) => other.name === name).map((other) => other.version);
-    if (versions.length > 0) {
+    const newest = versions.at(-1);
+    if (newest !== undefined && version === '') {
+      // None has served yet: the newest would answer otherwise.
+      const { state, reason } = this.#engine.status(name, newest);
+      const message = `model ${quote(name)} version ${newest} is ${state}: ${reason}`;
+      throw new SignalboxError('MODEL_UNAVAILABLE', message, comingRetryMs);
+    }
+    if (newest !== undefined) {
       throw new SignalboxError(
         'MODEL_UNKNOWN',
         `model ${quote(name)} has no version ${quote(version)} available; its versions are ${list(versions)}`,

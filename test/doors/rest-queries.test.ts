@@ -11,6 +11,7 @@ before(async () => {
 after(() => scene.stop());
 beforeEach(() => {
   scene.engine.states.clear();
+  scene.engine.coming.clear();
   scene.engine.isReady = true;
 });
 
@@ -73,6 +74,20 @@ test('whether a model is ready', async () => {
   const broken = await scene.get('/v2/models/broken/ready');
   assert.deepEqual([broken.status, /no ONNX file/.test(broken.json.error)], [503, true]);
   assert.equal((await scene.get('/v2/models/nope/ready')).status, 404);
+});
+
+test('of a model whose first version is on its way no version is missing: it says how far that is and when to ask', async () => {
+  scene.engine.coming.add('digits');
+  scene.engine.states.set('digits', 'LOADING');
+  const error = 'model "digits" version 1 is LOADING: no worker has it';
+  for (const asked of [
+    await scene.get('/v2/models/digits'),
+    await scene.get('/v2/models/digits/ready'),
+    await scene.post('/v2/models/digits/infer', '{"inputs":[]}'),
+  ]) {
+    const { status, json, headers } = asked;
+    assert.deepEqual([status, json.error, headers.get('retry-after-ms')], [503, error, '1000']);
+  }
 });
 
 test('the index is a bare list with states and reasons', async () => {

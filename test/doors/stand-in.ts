@@ -59,6 +59,8 @@ export class StandIn implements Engine {
   readonly held: Held[] = [];
   readonly submissions: Submission[] = [];
   readonly states = new Map<string, ModelState>();
+  /** Models of which no version has served yet. */
+  readonly coming = new Set<string>();
   readonly refused: string[] = [];
   readonly queries: JobQuery[] = [];
   /** What was loaded and unloaded. */
@@ -160,6 +162,7 @@ export class StandIn implements Engine {
 
   model(name: string, version: string): ModelEntry | undefined {
     const versions = models.filter((model) => model.name === name);
+    if (version === '' && this.coming.has(name)) return undefined;
     return version === '' ? versions.at(-1) : versions.find((model) => model.version === version);
   }
 
