@@ -50,6 +50,12 @@ export class Catalogue {
     return this.current().flatMap(withPicked);
   }
 
+  /** What this node has to offer, each version once, whatever editions and variants there are of it. */
+  available(): string[] {
+    const available = this.current().filter(({ state }) => state === 'available');
+    return [...new Set(available.map(keyOf))];
+  }
+
   private current(): ModelEntry[] {
     const lingering = this.lingering();
     const isOpen = (entry: ModelEntry): boolean =>

@@ -226,9 +226,7 @@ export class Node {
       log: this.log,
       condition: () => ({
         state: this.duties.state,
-        models: this.catalogue
-          .listed()
-          .flatMap(({ name, version, state }) => (state === 'available' ? [`${name}:${version}`] : [])),
+        models: this.catalogue.available(),
         labels: config.workerTags === '' ? [] : config.workerTags.split(','),
         workers: this.children.list(),
         jobs: this.engine?.liveJobs ?? 0,

@@ -252,3 +252,15 @@ test('a model that comes back at once is not served by workers that are about to
   asked.catalogue.hold(asked.catalogue.find('m', '1') as ModelEntry);
   assert.equal(asked.take().take(entry('1')).review(), true, 'requests under way kept it there');
 });
+
+test('what a node tells that it has are versions, each once, whatever variants of it requests may choose', () => {
+  const file = { file: 'f', sizeBytes: 1, nodeCount: 0 };
+  const config = {
+    ...defaultModelConfig,
+    variants: { one: 'one.onnx', two: 'two.onnx' },
+    variantsByRequest: 'all',
+  } as const;
+  const { catalogue } = new Stage(entry('1', 's1', { config, variants: { one: file, two: file } }));
+  assert.ok(catalogue.listed().length > 1, 'routers go by each');
+  assert.deepEqual(catalogue.available(), ['m:1']);
+});
