@@ -26,7 +26,7 @@ export class KeyRing {
   private known: KeysKnown | undefined;
   private trusted = new Set<string>();
   private readonly watchers: (() => void)[] = [];
-  private readonly told = new Map<string, Turned>();
+  private readonly told = new Map<string, { readonly turned: Turned; lastAt: number }>();
   private toldSince = Number.NEGATIVE_INFINITY;
   private readonly tell: (turned: Turned) => void;
   private readonly clock: () => number;
@@ -64,14 +64,17 @@ export class KeyRing {
       this.told.clear();
       this.toldSince = at;
     }
-    if (this.told.has(once) || this.told.size >= toldMax) return;
-    this.told.set(once, turned);
+    const known = this.told.get(once);
+    if (known !== undefined) known.lastAt = at;
+    if (known !== undefined || this.told.size >= toldMax) return;
+    this.told.set(once, { turned, lastAt: at });
     this.tell(turned);
   }
 
-  /** Who was turned away or turned this one away, since the list of keys has changed or for some minutes. */
+  /** Who was turned away or turned this one away in the last minutes, and since the list of keys has changed. */
   barred(): Turned[] {
-    return [...this.told.values()];
+    const since = this.clock() - toldForMs;
+    return [...this.told.values()].flatMap(({ turned, lastAt }) => (lastAt >= since ? [turned] : []));
   }
 
   /** That this process has the secret to its key, for that peer alone: nobody else can make or check it. */

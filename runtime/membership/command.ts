@@ -115,7 +115,9 @@ function verbOf([verb, ...more]: readonly string[]): (typeof verbs)[number] {
 }
 
 function isAmiss({ unlinked, doubted, barred }: Status): boolean {
-  return unlinked.length + doubted.length + barred.length > 0;
+  // Who is no member may be anybody: a scan of ports is no fault of the cluster.
+  const kept = barred.filter(({ id }) => id !== undefined);
+  return unlinked.length + doubted.length + kept.length > 0;
 }
 
 function statusOf(view: ClusterView): Status {

@@ -33,14 +33,19 @@ export function seenOf(member: Member, isLinked: boolean, self: MemberId, eyes: 
   };
 }
 
-/** Those that are no members: what is known of them is their address, and their key where they showed one. */
+const unknownMend = 'if it is a node of yours, list the key that `keys show` prints there';
+
+/** Those that are no members: what is known of them is their address, and their key where they showed one. Anybody may show one. */
 export function strangersOf(members: readonly Member[], self: MemberId, keys: KeyRing): Barred[] {
   const isKnown = ({ at, key }: Turned): boolean =>
     members.some(({ endpoint }) => withoutKey(endpoint) === at || (key ?? '-') === keyIn(endpoint));
   return keys
     .barred()
     .filter((turned) => !isKnown(turned))
-    .map((turned) => ({ ...turned, mend: mendOf(turned, self, 'the other node', keys) }));
+    .map((turned) => ({
+      ...turned,
+      mend: isUnlisted(turned) ? unknownMend : mendOf(turned, self, 'the other node', keys),
+    }));
 }
 
 function barredOf({ id, endpoint }: Member, self: MemberId, keys: KeyRing): Barred | undefined {
@@ -53,10 +58,15 @@ function barredOf({ id, endpoint }: Member, self: MemberId, keys: KeyRing): Barr
   return turned && { ...turned, mend: mendOf(turned, self, id, keys) };
 }
 
-function mendOf({ key, reason }: Turned, self: MemberId, other: MemberId, { pair }: KeyRing): string {
+function isUnlisted({ reason }: Turned): boolean {
+  return /not listed here/.test(reason);
+}
+
+function mendOf(turned: Turned, self: MemberId, other: MemberId, { pair }: KeyRing): string {
+  const { key, reason } = turned;
   const trust = (where: MemberId, whose: string | undefined, name: MemberId): string =>
     `on ${where}: node runtime keys trust ${whose ?? 'ITS_PUBLIC_KEY'} --name ${nameOf(name).replace(/ /g, '-')}`;
-  if (/not listed here/.test(reason)) return trust(self, key, other);
+  if (isUnlisted(turned)) return trust(self, key, other);
   if (/does not list the key of this node/.test(reason)) return trust(other, pair?.publicKey, self);
   if (/this node has none/.test(reason))
     return `on ${self}: node runtime keys new, and start it with --key-file`;
