@@ -1,4 +1,5 @@
 // Asks the REST door of a running node, for commands: where that is, and a sentence for every way in which it may not answer.
+import { isErrorCode, SignalboxError } from '../proto/errors.js';
 import { ConfigError } from './config/load.js';
 import { settings } from './config/schema.js';
 import { readAddress } from './flags.js';
@@ -30,16 +31,19 @@ const noHttp = /^HPE_|^UND_ERR_SOCKET$|^ECONNRESET$/;
 export async function ask(url: string, base: string, body?: string): Promise<unknown> {
   let text: string;
   let isGood: boolean;
+  let code: string | null;
   try {
     const answer = await fetch(url, body === undefined ? {} : { method: 'POST', body });
     isGood = answer.ok;
+    code = answer.headers.get('signalbox-code');
     text = await answer.text();
   } catch (fault) {
     const cause = (fault as { cause?: { code?: string; message?: string } }).cause;
     if (cause?.code !== undefined && noHttp.test(cause.code)) {
       throw new Error(`something answers at ${base} but does not speak HTTP: is it the gRPC port?`);
     }
-    throw new Error(
+    throw new SignalboxError(
+      'NODE_UNREACHABLE',
       `nobody answers at ${base} (${cause?.code ?? cause?.message ?? (fault as Error).message}): is a node with a router ` +
         'running there? Start one with `npm start`, or say where it is with --url or --http-port',
     );
@@ -51,5 +55,6 @@ export async function ask(url: string, base: string, body?: string): Promise<unk
     throw new Error(`what answers at ${base} is no node of Signalbox: it sent no JSON`);
   }
   if (isGood) return told;
-  throw new Error((told as { error?: string }).error ?? `what answers at ${base} refused without a reason`);
+  const { error = `what answers at ${base} refused without a reason` } = told as { error?: string };
+  throw isErrorCode(code) ? new SignalboxError(code, error) : new Error(error);
 }

@@ -3,7 +3,7 @@ import { readdir, stat } from 'node:fs/promises';
 import { basename, dirname, join, resolve } from 'node:path';
 import { bytesOf, isModelName, type Manifest, shortDigest } from '../../cluster/manifest.js';
 import type { PartsConnection } from '../../cluster/store.js';
-import { type ErrorCode, SignalboxError } from '../../proto/errors.js';
+import { SignalboxError } from '../../proto/errors.js';
 import type { Environment } from '../ask.js';
 import { ConfigError, loadConfig } from '../config/load.js';
 import { type Config, flagOf, type SettingName, settings } from '../config/schema.js';
@@ -14,6 +14,7 @@ import { type Check, checkFolder, checkText } from '../models/check.js';
 import type { Said } from '../models/command.js';
 import { configFile, modelFile, versionPattern } from '../models/folders.js';
 import { isTerminal, printError } from '../print.js';
+import { refusalText, refusedOf } from '../refusal.js';
 import { manifestOf } from './contents.js';
 import { Depot, type Pushed } from './depot.js';
 import { spreadOf } from './spread.js';
@@ -52,9 +53,7 @@ export async function depotText(
   try {
     return await done(verb, asked);
   } catch (fault) {
-    if (fault instanceof ConfigError || !flags.has('--json')) throw fault;
-    const code: ErrorCode = fault instanceof SignalboxError ? fault.code : 'INTERNAL';
-    return { text: refusalText(code, (fault as Error).message), isGood: false };
+    return refusedOf(fault, flags.has('--json'));
   }
 }
 
@@ -151,10 +150,6 @@ function broken(checked: Check, asJson: boolean): Said {
   const { mistakes } = checked;
   const found = mistakes.map(({ file, says }) => `${file}: ${says}`);
   return { text: refusalText('MODEL_INVALID', `${found.join('; ')}; ${said}`, { mistakes }), isGood: false };
-}
-
-function refusalText(code: ErrorCode, error: string, more: object = {}): string {
-  return JSON.stringify({ code, error, ...more }, null, 2);
 }
 
 function versionsIn(given: string | undefined): readonly string[] | undefined {

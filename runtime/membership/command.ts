@@ -13,6 +13,7 @@ import {
 import { readArguments } from '../flags.js';
 import { nearest } from '../nearest.js';
 import { withoutKey } from '../post/endpoint.js';
+import { refusedOf } from '../refusal.js';
 import { leftText, orderText, type Said } from './order.js';
 
 export const clusterHelp = `Usage: node runtime cluster status [--check] [--json]
@@ -41,7 +42,7 @@ NODE is its id, its name, or the beginning of its id, as members prints it.
                            somebody can.
   --wait SECONDS           How long to wait until it is so; 0 only gives the order. [60]
 
-  --json                   As JSON, for programs.
+  --json                   As JSON, for programs; what is refused as its code and error.
   --url URL                The REST door of the node. [http://127.0.0.1:${settings.httpPort.fallback}]
   --http-port PORT         The same on this machine, by its port (SIGNALBOX_HTTP_PORT).`;
 
@@ -85,6 +86,20 @@ export async function clusterText(
   if (given.has('--help')) return { text: clusterHelp, isGood: true };
   const verb = verbOf(words);
   const base = baseUrl(given, environment);
+  try {
+    return await done(verb, words, given, base, tell);
+  } catch (fault) {
+    return refusedOf(fault, given.has('--json'));
+  }
+}
+
+async function done(
+  verb: (typeof verbs)[number],
+  words: readonly string[],
+  given: ReadonlyMap<string, string>,
+  base: string,
+  tell: (line: string) => void,
+): Promise<Said> {
   const action = nodeActions.find((one) => one === verb);
   if (action !== undefined) return orderText(action, words.slice(1), given, base, tell);
   for (const flag of ['--force', '--wait'])

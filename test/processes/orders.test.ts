@@ -182,6 +182,13 @@ describe('orders to nodes', () => {
       order('front', 'drains', 'left'),
       /cluster drains is not known; did you mean drain\?/,
     );
+    const refused = await order('front', 'drain', 'lefty', '--json');
+    assert.equal(refused.isGood, false);
+    const { code, error } = JSON.parse(refused.text);
+    assert.deepEqual([code, /^no node is called "lefty"; there are/.test(error)], ['NODE_UNKNOWN', true]);
+    const nobody = await clusterText(['status', '--json', '--http-port', '1'], {});
+    assert.equal(nobody.isGood, false);
+    assert.equal(JSON.parse(nobody.text).code, 'NODE_UNREACHABLE');
     const bad = await fetch(`http://127.0.0.1:${named('front').httpPort}/v2/signalbox/cluster/left/drain`, {
       method: 'POST',
       body: '{"froce": true}',
