@@ -78,6 +78,8 @@ export class Stock {
   private readonly away = new Set<string>();
   /** Keys that the store has told of since it was opened. */
   private told = new Set<string>();
+  /** That is under way. */
+  private isTold = false;
   private readonly removed = new Set<string>();
   /** Fetches that have not ended, those that were given up among them. */
   private fetching = 0;
@@ -93,8 +95,8 @@ export class Stock {
   }
 
   hear(fact: StockFact, now: number): StockEffect[] {
-    this.take(fact, now);
-    if (this.knows === 'all') this.review(now);
+    const keys = this.take(fact, now);
+    if (this.knows === 'all') this.review(keys, now);
     const { effects } = this;
     this.effects = [];
     return effects;
@@ -161,33 +163,48 @@ export class Stock {
     return current === undefined ? this.removed.has(key) : current.digest !== manifest.digest;
   }
 
-  private take(fact: StockFact, now: number): void {
+  /** The keys of what it may change something for. */
+  private take(fact: StockFact, now: number): Iterable<string> {
     switch (fact.type) {
       case 'store.opened':
         this.told = new Set();
-        return;
+        this.isTold = true;
+        return [];
       case 'manifest.put': {
         const key = keyOf(fact.manifest);
         this.told.add(key);
         this.removed.delete(key);
         this.manifests.set(key, fact.manifest);
-        return;
+        return this.once(key);
       }
       case 'manifest.unreadable':
         this.told.add(fact.key);
-        return;
+        return [];
       case 'manifest.removed':
         this.removed.add(fact.key);
         this.manifests.delete(fact.key);
-        return;
+        return this.once(fact.key);
       case 'store.caughtUp':
-        return this.caughtUp();
+        this.isTold = false;
+        this.caughtUp();
+        return this.keys();
       case 'cache.read':
-        return this.begin(fact.complete, now);
+        this.begin(fact.complete, now);
+        return this.keys();
       case 'fetch.ended':
         return this.ended(fact.turn, fact.reason, now);
       case 'tick':
+        return this.keys();
     }
+  }
+
+  private keys(): Set<string> {
+    return new Set([...this.held.keys(), ...this.manifests.keys()]);
+  }
+
+  /** What is told of while all is told is looked at when that has come to its end. */
+  private once(key: string): readonly string[] {
+    return this.isTold ? [] : [key];
   }
 
   /** A store that has lost what it had takes nothing away: only who removes a model does. */
@@ -212,10 +229,14 @@ export class Stock {
     }
   }
 
-  private review(now: number): void {
+  private review(keys: Iterable<string>, now: number): void {
     const sight = this.options.nodes();
-    for (const [key, held] of this.held) if (!this.manifests.has(key)) this.letGo(key, held);
-    for (const [key, manifest] of this.manifests) this.consider(key, manifest, sight, now);
+    for (const key of keys) {
+      const held = this.held.get(key);
+      const manifest = this.manifests.get(key);
+      if (manifest !== undefined) this.consider(key, manifest, sight, now);
+      else if (held !== undefined) this.letGo(key, held);
+    }
     for (const held of this.atHand) this.fetch(held);
     for (const held of this.held.values()) this.fetch(held);
   }
@@ -281,18 +302,20 @@ export class Stock {
     this.effects.push({ type: 'fetch', turn: held.turn, manifest: held.manifest });
   }
 
-  private ended(turn: number, reason: string | undefined, now: number): void {
+  private ended(turn: number, reason: string | undefined, now: number): readonly string[] {
     this.fetching--;
     const held = [...this.held.values()].find((other) => other.turn === turn);
     // It was given up meanwhile.
-    if (held === undefined) return;
+    if (held === undefined) return [];
+    const key = keyOf(held.manifest);
     held.turn = 0;
     this.awaited.delete(held);
     this.atHand.delete(held);
     if (reason !== undefined) {
       const againMs = Math.min(retryFirstMs * 2 ** held.failures++, retryMostMs);
       this.effects.push({ type: 'putOff', manifest: held.manifest, reason, againMs });
-      return fail(held, reason, now + againMs);
+      fail(held, reason, now + againMs);
+      return [key];
     }
     held.isHere = true;
     held.state = 'loading';
@@ -301,6 +324,7 @@ export class Stock {
     held.before = undefined;
     if (before !== undefined && before.digest !== held.manifest.digest)
       this.effects.push({ type: 'discard', manifest: before });
+    return [key];
   }
 
   /** What is offered in the place of the new one from now on: workers that start anew need its files until that is here. */

@@ -359,29 +359,3 @@ describe('what is taken out or replaced', () => {
     assert.deepEqual(stage.fetches(), ['two']);
   });
 });
-
-describe('a store that has lost what it had', () => {
-  test('takes nothing away, and is told of each time', () => {
-    const stage = Stage.begun([one, two]);
-    stage.settle();
-    for (let times = 0; times < 2; times++) {
-      stage.open([two]);
-      assert.deepEqual(
-        stage.take('forgotten').map(({ keys }) => keys),
-        [['one.1']],
-      );
-      assert.deepEqual(stage.states(), ['one ready', 'two ready']);
-    }
-    assert.equal(stage.stock.isSpare(one), false);
-    stage.open([one, two]);
-    assert.deepEqual(stage.take('forgotten'), []);
-  });
-
-  test('that tells what this node can not read has not lost it', () => {
-    const stage = Stage.begun([one]);
-    stage.hear({ type: 'store.opened' });
-    stage.hear({ type: 'manifest.unreadable', key: 'one.1' });
-    stage.hear({ type: 'store.caughtUp' });
-    assert.deepEqual(stage.take('forgotten'), []);
-  });
-});
