@@ -114,8 +114,8 @@ export class Views {
   private isGone(id: MemberId, member: MemberId, now: number): void {
     const { town } = this;
     const { leaseMs } = town.plan;
-    const since = now - 3 * leaseMs;
-    if (!town.nodes.has(member) || town.nats.lostAt > since) return;
+    if (!town.nodes.has(member) || town.nats.lostAt > now - 3 * leaseMs) return;
+    const since = now - leaseMs - lateMs;
     const all = this.renewals.get(member) ?? [];
     // With the one before: a silence may have begun earlier.
     const times = all.slice(
