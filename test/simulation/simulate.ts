@@ -114,19 +114,25 @@ function isHeldUp({ plan, ending }: TrueJob): boolean {
   return plan.model.batching.policy === 'deferred' && ending.startsWith('expired');
 }
 
-/** It was given to a slow worker of which nobody knew that yet. */
-function isAtSlow({ worker, ending }: TrueJob, { slow }: Scenario): boolean {
-  return ending.startsWith('expired') && Object.keys(slow).some((name) => worker.startsWith(`${name}.`));
+/** It was given to a slow worker of which nobody knew that yet, or waited for one as none but that can run its model. */
+function isAtSlow(job: TrueJob, scenario: Scenario): boolean {
+  const isThere = Object.keys(scenario.slow).some((name) => job.worker.startsWith(`${name}.`));
+  return job.ending.startsWith('expired') && (isThere || (job.worker === '' && isLeftToSlow(job, scenario)));
 }
 
 /**
- * Few workers have its model, for want of room, because nobody has asked them for it, or because none but a slow one can
- * run it; and those are busy: the estimate says so at once.
+ * Few workers have its model, for want of room, or because none but a slow one can run it, and those are busy: the
+ * estimate says so at once. Or nobody had asked for its model, and another waits already for its being loaded.
  */
-function isCrowdedOut(job: TrueJob, scenario: Scenario): boolean {
+function isCrowdedOut(job: TrueJob, { scenario, truth }: System): boolean {
+  if (job.ending !== 'rejected OVERLOADED') return false;
   const { memoryMb, demanded } = scenario.room;
-  const isScarce = memoryMb > 0 || demanded.includes(job.plan.model.model) || isLeftToSlow(job, scenario);
-  return isScarce && job.ending === 'rejected OVERLOADED';
+  if (memoryMb > 0 || isLeftToSlow(job, scenario)) return true;
+  const { model } = job.plan.model;
+  if (!demanded.includes(model)) return false;
+  return [...truth.all()].some(
+    ({ probe, plan, ending }) => probe && plan.model.model === model && ending === 'completed',
+  );
 }
 
 function isLeftToSlow({ plan }: TrueJob, { slow, unloadable }: Scenario): boolean {
@@ -147,7 +153,7 @@ function checkEnd(system: System): void {
   for (const job of truth.all()) {
     if (!job.router.alive) continue;
     require(job.ending !== '', 'I1', () => `${name(job)} never ended`);
-    if (job.probe && (isHeldUp(job) || isAtSlow(job, scenario) || isCrowdedOut(job, scenario))) continue;
+    if (job.probe && (isHeldUp(job) || isAtSlow(job, scenario) || isCrowdedOut(job, system))) continue;
     // On a lossy network word of what is ready may be lost for good; a worker may be stuck that health never met.
     if (job.probe && scenario.network.honest && stuck.size === 0) {
       require(job.ending === 'completed', 'I14', () =>
