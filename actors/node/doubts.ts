@@ -1,5 +1,6 @@
 // What those who watch have said of each member, as far as it has not been taken back.
 import type { MemberId } from '../../proto/ids.js';
+import { limits } from '../../proto/limits.js';
 import type { Said, Verdict } from '../../proto/messages.js';
 
 export interface Doubt {
@@ -13,6 +14,7 @@ export class Doubts {
   private readonly words = new Map<MemberId, Map<MemberId, Said<'peer.judged'>>>();
 
   hear(judged: Said<'peer.judged'>, from: MemberId): void {
+    if (!this.words.has(judged.member) && this.words.size >= limits.membersMax) return;
     const of = this.words.get(judged.member) ?? new Map<MemberId, Said<'peer.judged'>>();
     if (judged.verdict === 'trusted') of.delete(from);
     else of.set(from, judged);

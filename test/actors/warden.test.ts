@@ -3,8 +3,10 @@
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
 import type { Ordered } from '../../actors/effects.js';
+import { Doubts } from '../../actors/node/doubts.js';
 import type { WardenOptions } from '../../actors/node/warden.js';
 import type { MemberId } from '../../proto/ids.js';
+import { limits } from '../../proto/limits.js';
 import { Random } from '../simulation/random.js';
 import { only, said } from './stage.js';
 import { hosts, members, models, plan, routers, WardenStage as Stage, serving } from './warden-stage.js';
@@ -184,6 +186,15 @@ describe('a drain', () => {
     stage.settle();
     assert.match(stage.ends.get(asked)?.reason ?? '', /last serving node .*left\.dd is silent/);
   });
+});
+
+test('of more members than there can be nobody is doubted', () => {
+  const { membersMax } = limits;
+  const doubts = new Doubts();
+  const judged = { type: 'peer.judged', verdict: 'down', reason: 'silent' } as const;
+  for (let count = 0; count <= membersMax; count++) doubts.hear({ ...judged, member: `one.${count}` }, plan);
+  assert.equal(doubts.of(`one.${membersMax - 1}`)?.verdict, 'down');
+  assert.equal(doubts.of(`one.${membersMax}`), undefined);
 });
 
 describe('drains at the same moment', () => {
