@@ -12,11 +12,10 @@ const root = dirname(dirname(fileURLToPath(import.meta.url)));
 const built = join(root, 'dist', 'test');
 const fileTimeoutMs = 240_000;
 const timed = /^test\/processes\/(batching|cluster|deadline|failover|fuzz|overload|partitions|rolling)\.test/;
-/** Each file is run with the first kind that has it, so many at a time on two cores: processes wait for much. */
+/** Each file is run with the first kind that has it, so many at a time: those of processes not beside what takes a whole core. */
 const kinds = [
   { has: timed, atOnce: 1 },
-  { has: /^test\/processes\//, atOnce: 3 },
-  { has: /^test\/simulation\//, atOnce: 2 },
+  { has: /^test\/processes\//, atOnce: 2 },
   { has: /^/, atOnce: 2 },
 ];
 const summaryLine = /^(tests|suites|pass|fail|cancelled|skipped|todo|duration_ms) ([\d.]+)$/;
@@ -81,7 +80,7 @@ async function main() {
   const events = new PassThrough({ objectMode: true });
   const totals = new Map();
   events.compose(options.reporter).pipe(process.stdout);
-  const atOnceMost = Math.ceil(1.5 * availableParallelism());
+  const atOnceMost = availableParallelism();
   for (const { has, atOnce } of kinds) {
     const files = chosen.filter((path) => kinds.find((kind) => kind.has.test(place(path)))?.has === has);
     if (files.length > 0) await follow(files, Math.min(atOnce, atOnceMost), options, events, totals);

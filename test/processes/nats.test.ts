@@ -164,11 +164,11 @@ describe('nodes that find each other by NATS', { skip }, () => {
   });
 
   test('a start without NATS ends in time with what was tried', async () => {
-    const lost = group.start('worker', 'lost', { nats: 'nats://127.0.0.1:1', 'nats-wait-ms': 600 });
+    const lost = group.start('worker', 'lost', { nats: 'nats://127.0.0.1:1', 'nats-wait-ms': 2000 });
     assert.equal((await lost.ended).code, 1);
     assert.match(
       lost.output,
-      /NATS can't be used at nats:\/\/127\.0\.0\.1:1, tried \d times in 0\.6 s: nobody listens there/,
+      /NATS can't be used at nats:\/\/127\.0\.0\.1:1, tried \d times in 2\.0 s: nobody listens there/,
     );
     const waiting = group.start('worker', 'waiting', { nats: 'nats://127.0.0.1:1' });
     await waiting.event('nats.unreachable');

@@ -9,7 +9,7 @@ export const bugs: Readonly<Record<string, Bug>> = { ...carrying, ...promising, 
 /** Where few seeds show a bug, the first that did: only a hint where to look first. `npm run simulate -- --bugs` prints them. */
 export const shownBy: Readonly<Record<string, number>> = {
   uncheckedEpoch: 13,
-  unfencedAttempts: 35,
+  unfencedAttempts: 49,
   lateStart: 37,
   recallUnheard: 35,
   queueUnbounded: 28,

@@ -22,7 +22,7 @@ const leasesOf = (membership: StoredMembership): LeasesInside['byMember'] =>
   (inside(membership).leases as unknown as LeasesInside).byMember;
 
 interface RouterInside {
-  readonly placing: { handOver(job: Job): void };
+  readonly conductor: { handOver(job: Job): void };
 }
 
 const insideRouter = (actor: Actor): RouterInside => actor as unknown as RouterInside;
@@ -92,7 +92,7 @@ export const clustering: Readonly<Record<string, Bug>> = {
     kind: 'router',
     clusters: true,
     plant(actor) {
-      insideRouter(actor).placing.handOver = (job) => {
+      insideRouter(actor).conductor.handOver = (job) => {
         job.attempt++;
       };
     },

@@ -79,12 +79,12 @@ class StockNode {
     const { timeline, bug } = this.town;
     if (!this.isAlive || life !== this.life || bug.hears?.(fact) === false) return;
     const before = JSON.stringify(this.stock.holdings());
-    for (const effect of this.stock.hear(fact, timeline.now)) this.perform(effect, fact);
+    for (const effect of this.stock.hear(fact, timeline.now)) this.perform(effect);
     this.employ();
     if (before !== JSON.stringify(this.stock.holdings())) this.town.tellOf(this);
   }
 
-  private perform(effect: StockEffect, after: StockFact): void {
+  private perform(effect: StockEffect): void {
     const { timeline, random } = this.town;
     const { life } = this;
     const end = (turn: number, reason?: string): void =>
@@ -100,7 +100,7 @@ class StockNode {
       });
     } else if (effect.type === 'letGo') {
       const isReady = (this.readyAt.get(editionKeyOf(effect.manifest)) ?? Infinity) <= timeline.now;
-      if (isReady && after.type !== 'manifest.removed') this.town.checkLetGo(this, effect.manifest);
+      if (isReady && !this.stock.isSpare(effect.manifest)) this.town.checkLetGo(this, effect.manifest);
       this.readyAt.delete(editionKeyOf(effect.manifest));
     }
   }
@@ -151,7 +151,7 @@ export class StockTown {
     }
   }
 
-  /** Its workers have it, and nobody took it out: by what it sees, somebody else has it ready. */
+  /** Its workers have it, and it was neither taken out nor replaced: by what it sees, somebody else has it ready. */
   checkLetGo(node: StockNode, manifest: Manifest): void {
     const key = manifestKey(manifest.model, manifest.version);
     const content = manifest.digest.slice(0, 10);
