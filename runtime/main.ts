@@ -30,8 +30,8 @@ async function main(): Promise<void> {
         : (await import('./membership/command.js')).clusterText;
     const { text, isGood } = await textOf(rest, environment(), printError);
     print(text);
-    if (!isGood) process.exitCode = exitFailed;
-    return;
+    // A connection to a NATS that answers no more would keep the process for as long.
+    process.exit(isGood ? 0 : exitFailed);
   }
   const asked = loadConfig(process.argv.slice(2), environment());
   if (asked.help) return print(helpText());

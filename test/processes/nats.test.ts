@@ -168,7 +168,7 @@ describe('nodes that find each other by NATS', { skip }, () => {
     assert.equal((await lost.ended).code, 1);
     assert.match(
       lost.output,
-      /NATS can't be used at nats:\/\/127\.0\.0\.1:1, tried \d times in 2\.0 s: nobody listens there/,
+      /NATS can't be used at nats:\/\/127\.0\.0\.1:1, tried \d times in 2 s: nobody listens there/,
     );
     const waiting = group.start('worker', 'waiting', { nats: 'nats://127.0.0.1:1' });
     await waiting.event('nats.unreachable');

@@ -97,7 +97,7 @@ describe('orders to nodes', () => {
     assert.match((await order('front', 'undrain', 'left')).text, /^left\.\S+ serves again/);
     await assert.rejects(
       order('front', 'drain', 'right'),
-      /only workers of right\.\S+ have sole:1, and no other serving node can take it: .* Start a node that has or takes it/,
+      /only workers of right\.\S+ have .*\bsole:1, and no other serving node can take it: .* Start a node that has or takes it/,
     );
     assert.match((await order('front', 'drain', 'right', '--force')).text, /is drained/);
     await moreAnswers();
