@@ -85,7 +85,11 @@ export class NamespaceGround implements Ground {
   clear(): void {
     made.delete(this);
     for (const link of this.links.values()) link.remove();
-    for (const name of this.names.splice(0)) quietly(ip, 'netns', 'del', name);
+    for (const name of this.names.splice(0)) {
+      // The kernel takes its time with what a namespace held, and the next one wants the name.
+      quietly(ip, 'link', 'del', name);
+      quietly(ip, 'netns', 'del', name);
+    }
     quietly(ip, 'link', 'del', prefix);
   }
 
