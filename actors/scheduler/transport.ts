@@ -29,7 +29,7 @@ export class Transport {
 
   learn(ms: number, now: number): void {
     const took = Math.max(0, ms);
-    const before = this.latest * 0.5 ** ((now - this.latestAt) / forgottenMs);
+    const before = this.remembered(now);
     this.latest = before + latestWeight * (Math.min(took, longestMs) - before);
     this.latestAt = now;
     this.seen++;
@@ -52,8 +52,12 @@ export class Transport {
   /** How long it has been of late; 0 while that is not long. */
   latestMs(now: number): number {
     if (this.latest < longMs) return 0;
-    const left = this.latest * 0.5 ** ((now - this.latestAt) / forgottenMs);
+    const left = this.remembered(now);
     return left < longMs ? 0 : left;
+  }
+
+  private remembered(now: number): number {
+    return this.latest * 0.5 ** ((now - this.latestAt) / forgottenMs);
   }
 
   get usualMs(): number {

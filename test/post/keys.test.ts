@@ -98,6 +98,10 @@ describe('post office with keys', () => {
     };
   }
 
+  function proved(id: string, { pair, ring }: One, endpoint: string): Message {
+    return { type: 'member.proved', key: pair.publicKey, proof: ring.proofFor(keyIn(endpoint), id) };
+  }
+
   test('who is trusted meets; who is struck off is cut off, and comes back when it is listed again', async () => {
     const { host, guest, endpoint } = await bound();
     guest.branch.office.dial(endpoint);
@@ -177,12 +181,7 @@ describe('post office with keys', () => {
     guest.branch.office.dial(endpoint);
     await host.branch.opening();
     const thief = rogue('guest.1', third, endpoint);
-    const proof = third.ring.proofFor(keyIn(endpoint), 'guest.1');
-    thief.say(
-      { type: 'member.proved', key: third.pair.publicKey, proof },
-      announcement('guest.1', 'test', ['router']),
-      beat(1),
-    );
+    thief.say(proved('guest.1', third, endpoint), announcement('guest.1', 'test', ['router']), beat(1));
     await host.ring.says(/a member with another key has that id/);
     guest.branch.office.send('host.1', beat(2));
     await host.branch.delivery();
@@ -227,12 +226,7 @@ describe('post office with keys', () => {
     guest.branch.office.dial(endpoint);
     await host.branch.opening();
     const own = rogue('third.1', third, endpoint);
-    const proof = third.ring.proofFor(keyIn(endpoint), 'third.1');
-    own.say(
-      { type: 'member.proved', key: third.pair.publicKey, proof },
-      announcement('third.1', 'test', ['worker']),
-      beat(1),
-    );
+    own.say(proved('third.1', third, endpoint), announcement('third.1', 'test', ['worker']), beat(1));
     await host.branch.delivery();
     trust(host, guest);
     assert.deepEqual(
