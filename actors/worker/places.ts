@@ -68,6 +68,14 @@ export class Places {
     return true;
   }
 
+  /** The end of one of which nothing else is known here any more; false when it was not running. */
+  leave(key: string): boolean {
+    const place = places.find((one) => this.running[one]?.key === key);
+    if (place === undefined) return false;
+    this.running[place] = undefined;
+    return true;
+  }
+
   /** Something is to be loaded yet, or is being loaded. */
   isLoading(): boolean {
     return this.loading !== undefined || this.toLoad.length > 0;

@@ -133,7 +133,8 @@ export class Runs {
 
   ran(result: RunFinished, now: number): void {
     const held = this.held.get(result.key);
-    if (held === undefined || !this.places.ran(held)) return;
+    if (held === undefined) return this.ranUnheard(result.key, now);
+    if (!this.places.ran(held)) return;
     if (held.place === 'thread') this.wants.disarm(`run ${held.key}`);
     held.result = result;
     held.hangsAt = Number.POSITIVE_INFINITY;
@@ -224,6 +225,13 @@ export class Runs {
 
   excuse(lateMs: number): void {
     this.hanging.excuse(this.held.values(), lateMs);
+  }
+
+  /** It was withheld: nobody is told how it ended, but others may begin in its place. */
+  private ranUnheard(key: string, now: number): void {
+    if (!this.places.leave(key)) return;
+    this.wants.add({ type: 'forget', key });
+    this.pump(now);
   }
 
   private refusal(run: Said<'batch.run'>, ready: boolean): string | undefined {

@@ -82,6 +82,7 @@ describe('a worker whose models are listed anew', () => {
     stage.hear({ type: 'models.listed', models: [] });
     stage.worker.runs.withhold(stage.now);
     assert.deepEqual(unloaded(stage.hear(dismissed, scheduler)), []);
+    assert.deepEqual(unloaded(stage.ran(1)), ['1'], 'its run is over');
   });
 
   test('loads again what is listed again while it empties, once it has gone', () => {

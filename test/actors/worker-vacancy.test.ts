@@ -3,10 +3,11 @@
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
 import { digits, only, said, scheduler } from './stage.js';
-import { codes, otherScheduler, started, WorkerStage } from './worker-stage.js';
+import { codes, listed, otherScheduler, started, WorkerStage } from './worker-stage.js';
 
 const leave = { type: 'vacancy.requested' } as const;
 const back = { type: 'return.requested' } as const;
+const inline = { ...listed, model: 'tiny' };
 const passed = { type: 'device.probed', failed: false, reason: '' } as const;
 
 describe('standing by', () => {
@@ -110,5 +111,29 @@ describe('coming back', () => {
     stage.hear(passed);
     const told = stage.hear({ type: 'worker.registered', epoch: 2 }, scheduler);
     assert.deepEqual(said(told, 'worker.confined'), []);
+  });
+
+  test('who left in doubt takes its place again as soon as a run is over whose answer counts for nothing', () => {
+    const stage = WorkerStage.ready('thread', {}, 'passed');
+    stage.hear({ type: 'models.listed', models: [listed, inline] });
+    const tiny = { model: inline.model, version: inline.version };
+    const costs = { rowsMax: 4, runMs: 1, costs: [], golden: 'passed' } as const;
+    stage.hear({ type: 'model.loaded', ...tiny, place: 'inline', ...costs });
+    stage.run();
+    stage.run(tiny);
+    stage.ran(2, { code: 'RESULT_INVALID', reason: 'output y is NaN' });
+    assert.deepEqual(codes(stage.hear(leave)), ['withheld']);
+    stage.hear(passed);
+    stage.hear(back);
+    stage.hear(passed);
+    stage.hear({ type: 'worker.registered', epoch: 2 }, scheduler);
+    assert.deepEqual(started(stage.run({ epoch: 2 })), [], 'its thread is not free yet');
+    const over = stage.ran(1);
+    assert.deepEqual([codes(over), started(over)], [undefined, [stage.key(3)]]);
+    assert.deepEqual(
+      only(over, 'forget'),
+      [{ type: 'forget', key: stage.key(1) }],
+      'nobody asks for its outputs',
+    );
   });
 });
