@@ -1,6 +1,6 @@
 // Forms the next batch of a lane: the most urgent job and whoever waits that may share a batch with it, up to the rows
-// that the model takes. Who would be late on this worker waits on for another; who would be late on every one is left
-// out: nothing is dispatched for nobody.
+// that the model takes. Who would be late on this worker waits on for another, be it one that loads the model yet; who
+// would be late on every one is left out: nothing is dispatched for nobody.
 import type { MemberId } from '../../proto/ids.js';
 import type { CostTable } from './cost.js';
 import type { LaneQueue, Waiting } from './queue.js';
@@ -19,19 +19,24 @@ export interface Seat {
   readonly beginsAt: number;
   /** Of whichever worker runs it fastest. */
   readonly fastest: CostTable;
+  /** Of those that load it now, by the same measure; undefined when nobody does. */
+  readonly coming: CostTable | undefined;
 }
 
 /** When nobody else waits, a run that may turn out so much faster than expected is worth a try. */
 const hopeful = 0.8;
 /** So many are passed over in one go. */
 const passedMost = 64;
+/** So many of them for a worker that may be long in coming. */
+const awaitingMost = 16;
 
 /** Takes its members out of the queue, `head` first. */
 export function formBatch(queue: LaneQueue, head: Waiting, seat: Seat, now: number): Formed {
-  const { worker, rowsMax, cost, beginsAt, fastest } = seat;
+  const { worker, rowsMax, cost, beginsAt, fastest, coming } = seat;
   const members: Waiting[] = [];
   const passed: Waiting[] = [];
   let rows = 0;
+  let awaiting = 0;
   let due = Number.POSITIVE_INFINITY;
   let next: Waiting | undefined = head;
   while (next !== undefined && passed.length < passedMost) {
@@ -49,7 +54,11 @@ export function formBatch(queue: LaneQueue, head: Waiting, seat: Seat, now: numb
     const taken: Waiting = next;
     next = queue.takeForNext(taken);
     if (isLate) {
-      if (!isLast && taken.deadline - fastest.high(taken.rows) > now) passed.push(taken);
+      if (!isLast && isFeasible(taken, fastest, now)) passed.push(taken);
+      else if (awaiting < awaitingMost && isFeasible(taken, coming, now)) {
+        awaiting++;
+        passed.push(taken);
+      }
     } else {
       due = Math.min(due, taken.deadline);
       members.push(taken);
@@ -59,6 +68,11 @@ export function formBatch(queue: LaneQueue, head: Waiting, seat: Seat, now: numb
   }
   for (const entry of passed) queue.add(entry);
   return { members, rows };
+}
+
+/** Were it begun now. */
+function isFeasible({ deadline, rows }: Waiting, cost: CostTable | undefined, now: number): boolean {
+  return cost !== undefined && deadline - cost.high(rows) > now;
 }
 
 function isHopeless(entry: Waiting, cost: CostTable, now: number): boolean {

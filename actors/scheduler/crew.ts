@@ -1,4 +1,5 @@
-// Who can run the jobs of one lane: the trusted workers that have its model ready and the tags that its owner asks for.
+// Who can run the jobs of one lane: the trusted workers that have its model ready and the tags that its owner asks for. And
+// who soon can, for it is loading the model.
 import type { Batching } from '../../proto/batching.js';
 import type { Registry } from './registry.js';
 import type { Share, WorkerRecord } from './workers.js';
@@ -17,4 +18,12 @@ export function crewOf(registry: Registry, model: string, batching: Batching): M
     crew.push({ worker, share, preferred: batching.prefers.some((tag) => worker.tags.has(tag)) });
   }
   return crew;
+}
+
+export function loadersOf(registry: Registry, model: string, { needs }: Batching): WorkerRecord[] {
+  return [...registry.trusted()].filter((worker) => {
+    const state = worker.shares.get(model)?.state;
+    const isComing = (state === 'loading' || state === 'warming') && worker.takesWork;
+    return isComing && needs.every((tag) => worker.tags.has(tag));
+  });
 }

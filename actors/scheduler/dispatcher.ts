@@ -219,7 +219,8 @@ export class Dispatcher {
     }
     const isAlone = lane.queue.count === 1;
     const beginsAt = freeAt + worker.transport.usualMs;
-    const seat = { worker: worker.id, rowsMax, cost, beginsAt, fastest };
+    const coming = this.comingCost(lane, head.shapeKey);
+    const seat = { worker: worker.id, rowsMax, cost, beginsAt, fastest, coming };
     const formed = formBatch(lane.queue, head, seat, now);
     // Nothing was to be done but this, and it wasn't for what a run is said to cost: were that wrong, who would know?
     if (isAlone && lane.queue.count === 0 && formed.members.length === 0 && head.deadline > now) cost.doubt();
@@ -264,6 +265,16 @@ export class Dispatcher {
         transportMs: worker.transport.highMs,
       }),
     );
+  }
+
+  /** What it costs where its model is being loaded: where that is fastest, and nothing where nobody knows. */
+  private comingCost({ key, batching }: Lane, shapeKey: string): CostTable | undefined {
+    let least: CostTable | undefined;
+    for (const worker of this.registry.loaders(key, batching)) {
+      const { cost } = worker.outlook(key, shapeKey);
+      if (least === undefined || cost.mean(1) < least.mean(1)) least = cost;
+    }
+    return least;
   }
 
   private options(lane: Lane, head: Waiting, rowsWaiting: number, now: number): Option[] {

@@ -8,7 +8,7 @@ import type { Said, ShareState, Verdict } from '../../proto/messages.js';
 import { Directory } from '../directory.js';
 import { type Effect, note, send } from '../effects.js';
 import { Numbered } from '../numbered.js';
-import { crewOf, type Member } from './crew.js';
+import { crewOf, loadersOf, type Member } from './crew.js';
 import { type Batch, isAtRest, Shapes, WorkerRecord } from './workers.js';
 
 export type ModelCount = Omit<Said<'model.reported'>, 'type' | 'model' | 'version' | 'policy' | 'why'>;
@@ -29,6 +29,7 @@ export class Registry {
   /** Some worker has a model at rest, or about to be. */
   hasRest = false;
   private readonly crews = new Map<string, readonly Member[]>();
+  private readonly comers = new Map<string, readonly WorkerRecord[]>();
   private epoch = 0;
   private readonly reconcileMs: number;
 
@@ -54,9 +55,20 @@ export class Registry {
     return crew;
   }
 
+  /** Who is loading its model, as long. */
+  loaders(model: string, batching: Batching): readonly WorkerRecord[] {
+    let loaders = this.comers.get(model);
+    if (loaders === undefined) {
+      loaders = loadersOf(this, model, batching);
+      this.comers.set(model, loaders);
+    }
+    return loaders;
+  }
+
   changed(): void {
     this.stamp++;
     this.crews.clear();
+    this.comers.clear();
     this.hasRest = false;
     for (const { shares } of this.workers.values())
       for (const share of shares.values()) this.hasRest ||= isAtRest(share);

@@ -128,12 +128,7 @@ export class Waking {
   }
 
   private isComing({ key, batching }: Lane): boolean {
-    for (const worker of this.registry.trusted()) {
-      const state = worker.shares.get(key)?.state;
-      if (state !== 'loading' && state !== 'warming') continue;
-      if (worker.takesWork && batching.needs.every((tag) => worker.tags.has(tag))) return true;
-    }
-    return false;
+    return this.registry.loaders(key, batching).length > 0;
   }
 
   /** Nothing more is sent to who yields; when the last has come back it may unload. */

@@ -199,7 +199,7 @@ describe('a batch', () => {
   function form(
     entries: readonly Waiting[],
     rowsMax: number,
-    options: { now?: number; rowMs?: number; fastestMs?: number } = {},
+    options: { now?: number; rowMs?: number; fastestMs?: number; comingMs?: number } = {},
   ) {
     const queue = new LaneQueue();
     for (const entry of entries) queue.add(entry);
@@ -207,7 +207,9 @@ describe('a batch', () => {
     const now = options.now ?? 0;
     const cost = costOf(options.rowMs ?? 0);
     const fastest = costOf(options.fastestMs ?? options.rowMs ?? 0);
-    const formed = formBatch(queue, head, { worker: 'worker-1', rowsMax, cost, beginsAt: now, fastest }, now);
+    const coming = options.comingMs === undefined ? undefined : costOf(options.comingMs);
+    const seat = { worker: 'worker-1', rowsMax, cost, beginsAt: now, fastest, coming };
+    const formed = formBatch(queue, head, seat, now);
     return { ...formed, left: drain(queue) };
   }
 
@@ -266,6 +268,21 @@ describe('a batch', () => {
     const { members, left } = form([tight, easy] as Waiting[], 8, { now: 8, rowMs: 10, fastestMs: 1 });
     assert.deepEqual(members, [easy]);
     assert.deepEqual(left, [tight]);
+  });
+
+  test('who would be late here but not where its model is being loaded waits on, also alone', () => {
+    const late = waiting({ deadline: 11 });
+    assert.deepEqual(form([late], 8, { now: 8, rowMs: 10, comingMs: 1 }).left, [late]);
+    assert.deepEqual(form([late], 8, { now: 8, rowMs: 10, comingMs: 4 }).left, [], 'late there too');
+    assert.deepEqual(form([late], 8, { now: 8, rowMs: 10 }).left, [], 'nobody loads it');
+  });
+
+  test('who has a chance with one that may be long in coming is kept, but not so many that those behind must wait', () => {
+    const late = Array.from({ length: 100 }, () => waiting({ deadline: 11 }));
+    const easy = waiting({ deadline: 30 });
+    const { members, left } = form([...late, easy], 8, { now: 8, rowMs: 10, comingMs: 1 });
+    assert.deepEqual(members, [easy]);
+    assert.equal(left.length, 16);
   });
 
   test('where the head is passed over, whoever is first instead is not made late by those behind', () => {

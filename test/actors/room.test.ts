@@ -273,6 +273,24 @@ describe('a scheduler whose models rest', () => {
     );
   });
 
+  test('keeps who would be late with a slow holder for one that loads its model', () => {
+    const stage = resting();
+    stage.share(worker, 1, { state: 'ready' });
+    stage.enqueue();
+    const [first] = said(settled(stage), 'batch.assign');
+    assert.ok(first);
+    stage.share(otherWorker, 2, { state: 'loading' });
+    stage.enqueue({ budgetMs: 100 });
+    stage.now += 80;
+    stage.hear({ type: 'batch.released', batch: 1, epoch: 1, rows: 1, computeMs: 80, fault: false }, worker);
+    assert.deepEqual(said(settled(stage), 'batch.assign'), [], 'it would be late there');
+    stage.share(otherWorker, 2, { state: 'ready' });
+    assert.deepEqual(
+      said(settled(stage), 'batch.assign').map((assign) => assign.worker),
+      [otherWorker],
+    );
+  });
+
   describe('and whose only holder is at a long run', () => {
     const held = (): SchedulerStage => {
       const stage = resting();
