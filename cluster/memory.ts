@@ -148,8 +148,9 @@ class MemoryParts implements Parts {
     this.kept.set(name, new Uint8Array(bytes));
   }
 
-  async get(name: string): Promise<Uint8Array | undefined> {
+  async get(name: string, givenUp: AbortSignal): Promise<Uint8Array | undefined> {
     this.check();
+    if (givenUp.aborted) throw new Error(String(givenUp.reason));
     const kept = this.kept.get(name);
     return kept && new Uint8Array(kept);
   }

@@ -293,6 +293,8 @@ class NatsParts implements Parts {
       const got: Uint8Array[] = [];
       let size = 0;
       try {
+        // It may have been given up while this was asked: nobody tells that a second time.
+        stopIf(givenUp);
         for await (const { data } of pieces) {
           got.push(data);
           size += data.length;
@@ -302,7 +304,7 @@ class NatsParts implements Parts {
         givenUp.removeEventListener('abort', giveUp);
         pieces.unsubscribe();
       }
-      if (givenUp.aborted) throw new Error(String(givenUp.reason));
+      stopIf(givenUp);
       return Buffer.concat(got, size);
     });
   }
@@ -334,4 +336,8 @@ class NatsParts implements Parts {
       return swept;
     });
   }
+}
+
+function stopIf(givenUp: AbortSignal): void {
+  if (givenUp.aborted) throw new Error(String(givenUp.reason));
 }

@@ -140,6 +140,14 @@ function contract(connect: () => Promise<PartsConnection>): void {
     await depot.remove('large', '5');
   });
 
+  test('a part of which whoever asks for it gives up is not waited for', async () => {
+    const store = await connection.parts('signalbox-contract-models');
+    const name = 'e'.repeat(64);
+    await store.put(name, bytesLike(8, 10));
+    await assert.rejects(store.get(name, AbortSignal.abort('not wanted any more')), /not wanted any more/);
+    await store.remove(name);
+  });
+
   test('what is removed leaves nothing that others do not need, and a sweep takes what pushes have left', async () => {
     const third = await manifestOf(model.wanted('3'));
     assert.deepEqual(await depot.remove('large', '3'), { versions: ['3'], parts: partsOf(third).size - 1 });
@@ -180,6 +188,24 @@ describe('a store of models in NATS', { skip }, () => {
     const kept = await parts.get(whole, new AbortController().signal);
     assert.equal(kept?.length, 300_000, 'what is told of stays');
     assert.equal(await depot.sweep(), 1, 'but for that nothing is made of it');
+    await connection.close();
+  });
+
+  test('who gives up a part before its pieces are asked for hears so, also where they never come', {
+    timeout: 20_000,
+  }, async () => {
+    const connection = await connectNats({ ...nobody, servers: [servers.urls], name: 'gone' }, silent);
+    const bucket = 'signalbox-gone-models';
+    const parts = await connection.parts(bucket);
+    await parts.put('torn', bytesLike(1, 1000));
+    const raw = await connect({ servers: servers.urls });
+    const { streams } = await raw.jetstreamManager();
+    await streams.purge(`OBJ_${bucket}`, { filter: `$O.${bucket}.C.>` });
+    await raw.close();
+    const stop = new AbortController();
+    const got = parts.get('torn', stop.signal);
+    stop.abort('the model was removed');
+    await assert.rejects(got, /the model was removed/);
     await connection.close();
   });
 
