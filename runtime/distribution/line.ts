@@ -23,6 +23,8 @@ export class Line {
   private readonly options: LineOptions;
   private connection: PartsConnection | undefined;
   private store: Parts | undefined;
+  /** Why it is away; empty while it is not. */
+  private trouble = '';
   private isStopped = false;
   private wake: (reason: string) => void = () => {};
   private timer: Timer | undefined;
@@ -40,7 +42,6 @@ export class Line {
   async keep(): Promise<void> {
     const { log } = this.options;
     let againMs = againFirstMs;
-    let told = '';
     while (!this.isStopped) {
       let reason: string;
       try {
@@ -51,8 +52,8 @@ export class Line {
       }
       this.store = undefined;
       if (this.isStopped) return;
-      if (reason !== told) log.warn('store.away', { reason });
-      told = reason;
+      if (reason !== this.trouble) log.warn('store.away', { reason });
+      this.trouble = reason;
       await this.rest(againMs);
       againMs = Math.min(2 * againMs, againMostMs);
     }
@@ -73,8 +74,16 @@ export class Line {
     const ended = new Promise<string>((resolve) => {
       this.wake = resolve;
     });
-    this.options.events.opened();
-    const end = await manifests.watch({ ...this.options.events, ended: (reason) => this.wake(reason) });
+    const { events } = this.options;
+    events.opened();
+    const end = await manifests.watch({
+      ...events,
+      caughtUp: () => {
+        this.trouble = '';
+        events.caughtUp();
+      },
+      ended: (reason) => this.wake(reason),
+    });
     this.store = parts;
     const reason = await ended;
     end();
