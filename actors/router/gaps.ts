@@ -2,14 +2,19 @@
 // that it is about, however many are listed.
 import { type MemberId, modelKey } from '../../proto/ids.js';
 import { type Coverage, isUnavailable } from './coverage.js';
+import type { Grace } from './grace.js';
 
-/** Of what nobody serves: `needed` keeps routers from being ready, `shared`, which the cluster shares, does not. */
-type Standing = 'served' | 'needed' | 'shared' | 'unavailable';
+/**
+ * Of what nobody serves: `needed` keeps routers from being ready, `shared`, which the cluster shares, does not, nor does
+ * `doubted`, which was served until a moment ago.
+ */
+type Standing = 'served' | 'doubted' | 'needed' | 'shared' | 'unavailable';
 
 const namedMax = 3;
 
 export class Gaps {
   private readonly coverage: Coverage;
+  private readonly grace: Grace;
   private readonly ownerOf: (model: string, version: string) => MemberId;
   /** Shared ones that a scheduler has said nobody has, nor is about to: told already, and yet to be told. */
   private readonly told = new Set<string>();
@@ -17,13 +22,15 @@ export class Gaps {
   private readonly standings = new Map<string, Standing>();
   private readonly keys = {
     served: new Set<string>(),
+    doubted: new Set<string>(),
     needed: new Set<string>(),
     shared: new Set<string>(),
     unavailable: new Set<string>(),
   } as const satisfies Record<Standing, Set<string>>;
 
-  constructor(coverage: Coverage, ownerOf: (model: string, version: string) => MemberId) {
+  constructor(coverage: Coverage, grace: Grace, ownerOf: (model: string, version: string) => MemberId) {
     this.coverage = coverage;
+    this.grace = grace;
     this.ownerOf = ownerOf;
   }
 
@@ -32,6 +39,7 @@ export class Gaps {
     this.standings.clear();
     for (const keys of Object.values(this.keys)) keys.clear();
     this.untold.clear();
+    this.grace.forgetAllBut((key) => this.coverage.listing(key) !== undefined);
     for (const { model, version } of this.coverage.models()) this.review(model, version);
     for (const key of this.told) if (!this.keys.shared.has(key)) this.told.delete(key);
   }
@@ -41,6 +49,19 @@ export class Gaps {
     const standing = this.standingOf(key, model, version);
     this.stand(key, standing);
     if (standing !== 'shared') this.told.delete(key);
+    this.hearOf(key, standing, model, version);
+  }
+
+  /** Those count no longer that were served too long ago. Returns when the next one does not. */
+  lapse(now: number): number | undefined {
+    for (const key of this.grace.takeLapsed(now)) {
+      const listed = this.coverage.listing(key);
+      if (listed !== undefined) this.review(listed.model, listed.version);
+    }
+    return this.grace.nextAt;
+  }
+
+  private hearOf(key: string, standing: Standing | undefined, model: string, version: string): void {
     // Nobody's word is no news: a scheduler is yet to come, or to tell.
     const isNews =
       standing === 'shared' && this.coverage.reportOf(key, this.ownerOf(model, version))?.loading === 0;
@@ -61,11 +82,16 @@ export class Gaps {
 
   /** Why the whole isn't ready, in a sentence; nothing when it is. */
   sentence(): string | undefined {
-    const { served, needed, shared } = this.keys;
+    const { served, doubted, needed, shared } = this.keys;
     for (const key of needed) return lackOf(key);
-    if (this.standings.size === 0 || served.size > 0) return undefined;
+    if (this.standings.size === 0 || served.size + doubted.size > 0) return undefined;
     for (const key of shared) return lackOf(key);
     return 'no model could be loaded by any worker';
+  }
+
+  /** Something that nobody serves at present counts as served. */
+  get hasDoubted(): boolean {
+    return this.keys.doubted.size > 0;
   }
 
   get hasUntold(): boolean {
@@ -83,10 +109,20 @@ export class Gaps {
   /** None where it is not listed, or can't be served by anybody. */
   private standingOf(key: string, model: string, version: string): Standing | undefined {
     const listed = this.coverage.listing(key);
-    if (listed === undefined || listed.broken !== '') return undefined;
+    if (listed === undefined || listed.broken !== '') {
+      this.grace.forget(key);
+      return undefined;
+    }
     const condition = this.coverage.condition(key, this.ownerOf(model, version));
-    if (condition.ready + condition.resting > 0) return 'served';
-    if (isUnavailable(condition)) return 'unavailable';
+    if (condition.ready + condition.resting > 0) {
+      this.grace.answer(key, condition);
+      return 'served';
+    }
+    if (isUnavailable(condition)) {
+      this.grace.forget(key);
+      return 'unavailable';
+    }
+    if (this.grace.doubt(key)) return 'doubted';
     return listed.isShared === true ? 'shared' : 'needed';
   }
 }

@@ -8,6 +8,7 @@ import type { ListedModel } from '../facts.js';
 import type { Job } from '../job/job.js';
 import { Coverage, type ModelCondition } from './coverage.js';
 import { Gaps } from './gaps.js';
+import { Grace, type GraceLimits } from './grace.js';
 import { Owners } from './owner.js';
 
 export class Neighbours {
@@ -17,9 +18,18 @@ export class Neighbours {
   private readonly leaving = new Set<MemberId>();
   private readonly coverage = new Coverage();
   readonly owners = new Owners((scheduler, key) => this.coverage.reach(scheduler, key));
-  readonly gaps = new Gaps(this.coverage, (model, version) => this.owner(model, version));
+  private readonly grace: Grace;
+  readonly gaps: Gaps;
   /** Those that are trusted, in the same order everywhere. */
   schedulers: readonly MemberId[] = [];
+
+  constructor(limits: GraceLimits) {
+    const { links } = this;
+    const mayReturn = (): boolean =>
+      links.with('scheduler').length > 0 && links.with('worker').some((worker) => !links.isOrphan(worker));
+    this.grace = new Grace(limits, mayReturn);
+    this.gaps = new Gaps(this.coverage, this.grace, (model, version) => this.owner(model, version));
+  }
 
   open(member: MemberId, roles: readonly Role[], node?: MemberId): void {
     this.links.open(member, roles, node);
@@ -123,8 +133,13 @@ export class Neighbours {
     return this.coverage.condition(modelKey(model, version), this.owner(model, version));
   }
 
+  /** For people and probes: what is doubted for a moment is as it was. */
+  shownCondition(model: string, version: string): ModelCondition {
+    return this.grace.conditionOf(modelKey(model, version)) ?? this.condition(model, version);
+  }
+
   gap(): string | undefined {
-    if (this.schedulers.length === 0) return 'no scheduler is connected';
+    if (this.schedulers.length === 0 && !this.gaps.hasDoubted) return 'no scheduler is connected';
     return this.gaps.sentence();
   }
 

@@ -17,6 +17,7 @@ import { Conductor } from './conductor.js';
 import type { ModelCondition } from './coverage.js';
 import { endOf, stoppedEnd } from './endings.js';
 import { lackOf } from './gaps.js';
+import type { GraceLimits } from './grace.js';
 import { Hedging, type HedgingLimits } from './hedging.js';
 import type { LossLimits } from './loss.js';
 import { Losses } from './losses.js';
@@ -28,6 +29,7 @@ import { Sharing, type SharingLimits } from './sharing.js';
 
 interface AllLimits
   extends AdmissionLimits,
+    GraceLimits,
     LossLimits,
     PlacingLimits,
     RetryLimits,
@@ -41,9 +43,13 @@ export const routerDefaults = {
   retryPerSecond: 3,
   sharersMax: 64,
   hedgeShare: 0.02,
+  coverGraceMs: 500,
 } as const satisfies Partial<AllLimits>;
 
 type Usual = keyof typeof routerDefaults;
+/** Fires when a model that was ready until a moment ago counts no longer. */
+export const coverTimer = 'cover';
+
 export type RouterLimits = Omit<AllLimits, Usual> & Partial<Pick<AllLimits, Usual>>;
 
 export class Router implements Actor {
@@ -72,9 +78,11 @@ export class Router implements Actor {
   ]);
   readonly chart: Chart = startChart(routerMachine);
   private settling = false;
+  /** When the next model counts as ready no longer, where one does that nobody answers. */
+  private graceUntil: number | undefined;
   private readonly limits: AllLimits;
   private readonly book: JobBook;
-  private readonly neighbours = new Neighbours();
+  private readonly neighbours: Neighbours;
   private readonly retries: Retries;
   private readonly conductor: Conductor;
   private readonly hedging: Hedging;
@@ -87,6 +95,7 @@ export class Router implements Actor {
     const limits = { ...routerDefaults, ...given };
     this.limits = limits;
     this.book = new JobBook(now);
+    this.neighbours = new Neighbours(limits);
     this.retries = new Retries(limits, now);
     const { book, neighbours, retries } = this;
     const conductor = new Conductor(book, neighbours);
@@ -155,6 +164,11 @@ export class Router implements Actor {
     return this.neighbours.condition(model, version);
   }
 
+  /** As people and probes are told of it: not each doubt of some milliseconds. */
+  shownCondition(model: string, version: string): ModelCondition {
+    return this.neighbours.shownCondition(model, version);
+  }
+
   /** Why it is not ready, for people; empty when it is. */
   unreadyReason(): string {
     if (this.chart.has('draining')) return 'the node is draining';
@@ -221,10 +235,10 @@ export class Router implements Actor {
         this.neighbours.list(heard.models);
         this.placing.reviewEditions(now);
         this.placing.giveUpAll(now);
-        return this.reviewCoverage();
+        return this.reviewCoverage(now);
       case 'model.reported':
         this.reported(heard, from, now);
-        return this.reviewCoverage();
+        return this.reviewCoverage(now);
       case 'tick.settled':
         this.settling = false;
         this.tellLacking();
@@ -295,22 +309,38 @@ export class Router implements Actor {
     const { book, conductor } = this;
     if (timer === 'deadlines') conductor.wake(book.takeLate(now, (job) => conductor.expire(job, now)));
     else if (timer === 'hedges') this.hedging.timeCame(now);
+    else if (timer === coverTimer) this.graceEnds(now);
     else conductor.wake(book.takePostponed(now, (job) => this.losses.retry(job, now)));
   }
 
   private reviewOthers(now: number): void {
     this.placing.reviewSchedulers(now);
-    this.reviewCoverage();
+    this.reviewCoverage(now);
   }
 
-  private reviewCoverage(): void {
+  private graceEnds(now: number): void {
+    this.graceUntil = undefined;
+    this.reviewCoverage(now);
+  }
+
+  private reviewCoverage(now: number): void {
     if (!this.chart.can('cover')) return;
+    this.grantUntil(this.neighbours.gaps.lapse(now));
     if (this.neighbours.gaps.hasUntold) this.settleSoon();
     const covered = this.neighbours.gap() === undefined;
     const from = this.chart.state;
     if (!this.chart.move(covered ? 'cover' : 'uncover')) return;
     const moved = { from, to: this.chart.state, reason: this.unreadyReason() };
     this.conductor.perform(note(covered ? 'info' : 'warn', 'router.moved', moved));
+  }
+
+  private grantUntil(until: number | undefined): void {
+    if (until === this.graceUntil) return;
+    this.graceUntil = until;
+    const timer = coverTimer;
+    this.conductor.perform(
+      until === undefined ? { type: 'disarm', timer } : { type: 'arm', timer, at: until },
+    );
   }
 
   private tellLacking(): void {

@@ -48,7 +48,7 @@ export class Host {
   private readonly log: Log;
   private readonly residents: Resident[] = [];
   private readonly hearers = new Map<Heard['type'], Resident[]>();
-  private readonly watchers = new Map<Heard['type'], (() => void)[]>();
+  private readonly watchers = new Map<Heard['type'], ((heard: Heard) => void)[]>();
   private readonly deliveries: Delivery[] = [];
   private readonly performers: Performers;
   private readonly payloadOf: (message: Message, outputsOf: string) => Frames;
@@ -78,7 +78,7 @@ export class Host {
   }
 
   /** Runs after the actors here have heard something of these types. */
-  watch(types: readonly Heard['type'][], run: () => void): void {
+  watch(types: readonly Heard['type'][], run: (heard: Heard) => void): void {
     for (const type of types) this.watchers.set(type, [...(this.watchers.get(type) ?? []), run]);
   }
 
@@ -120,7 +120,7 @@ export class Host {
       for (const effect of effects) this.performOne(effect, resident, delivery);
     }
     const watchers = this.watchers.get(delivery.heard.type);
-    if (watchers !== undefined) for (const run of watchers) run();
+    if (watchers !== undefined) for (const run of watchers) run(delivery.heard);
   }
 
   private performOne(effect: Effect, resident: Resident, occasion: Occasion): void {

@@ -229,7 +229,7 @@ export class NodeEngine implements Engine {
 
   status(name: string, version: string): ModelStatus {
     const entry = this.repository.find(name, version);
-    const condition = this.actor.condition(name, entry === undefined ? version : editionOf(entry));
+    const condition = this.actor.shownCondition(name, entry === undefined ? version : editionOf(entry));
     const about = { name, version };
     if (this.repository.isUnloaded?.(name) === true && entry !== undefined) {
       const state = condition.ready > 0 ? 'UNLOADING' : 'UNAVAILABLE';

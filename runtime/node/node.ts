@@ -3,7 +3,7 @@
 import { startChart } from '../../actors/chart.js';
 import { Health } from '../../actors/health/health.js';
 import { nodeMachine } from '../../actors/node/node.machine.js';
-import { Router } from '../../actors/router/router.js';
+import { coverTimer, Router } from '../../actors/router/router.js';
 import { Scheduler } from '../../actors/scheduler/scheduler.js';
 import { Supervisor } from '../../actors/supervisor/supervisor.js';
 import { LocalMembership } from '../../cluster/local.js';
@@ -52,6 +52,7 @@ const readinessFacts = [
   'owners.told',
   'owners.listed',
   'drain.requested',
+  'timer.fired',
 ] as const;
 
 export class Node {
@@ -209,7 +210,8 @@ export class Node {
     this.keeper = this.keeperWith(router);
     engine.attachKeeper(this.keeper, this.config.modelControl);
     this.supply = this.presence && (await this.supplyWith(this.presence, this.keeper, engine));
-    this.member.host.watch(readinessFacts, () => {
+    this.member.host.watch(readinessFacts, (heard) => {
+      if (heard.type === 'timer.fired' && heard.timer !== coverTimer) return;
       this.keeper?.review();
       engine.readinessChanged();
     });

@@ -50,6 +50,8 @@ test('a model that the cluster shares and nobody has takes no router away as lon
   assert.equal(stage.router.unreadyReason(), 'no worker has shared:1 ready', 'nothing at all is served');
   tell(stage, 'shared', { ready: 1 });
   tell(stage, 'shared');
+  assert.deepEqual(tale(stage), [], 'for a moment');
+  stage.endGrace();
   assert.equal(tale(stage).length, 1, 'it was there, and is lacking again');
 });
 

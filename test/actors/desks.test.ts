@@ -3,6 +3,7 @@ import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
 import { Coverage } from '../../actors/router/coverage.js';
 import { Gaps } from '../../actors/router/gaps.js';
+import { Grace } from '../../actors/router/grace.js';
 import { type Candidate, chooseWorker } from '../../actors/scheduler/choice.js';
 import { RestartBudget } from '../../actors/supervisor/restart.js';
 import { batchingDefaults, workerChoices as choices } from '../../proto/batching.js';
@@ -179,7 +180,7 @@ describe('coverage', () => {
     }) as const;
   const listed = { ...digits, broken: '', runMaxMs: 1, batching: batchingDefaults };
   const gap = (coverage: Coverage): string | undefined => {
-    const gaps = new Gaps(coverage, () => 's');
+    const gaps = new Gaps(coverage, new Grace({ coverGraceMs: 0 }, () => false), () => 's');
     gaps.reviewAll();
     return gaps.sentence();
   };

@@ -305,6 +305,7 @@ describe('the condition of a router', () => {
     for (const health of ['health-1', 'health-2']) stage.link(health, 'health');
     stage.hear({ type: 'peer.judged', member: scheduler, verdict: 'down', reason: '' }, 'health-1');
     stage.unlink('health-1');
+    stage.endGrace();
     assert.equal(stage.router.unreadyReason(), 'no scheduler is connected');
     assert.deepEqual(said(stage.submit(), 'job.enqueue'), []);
     assert.equal(said(stage.unlink('health-2'), 'job.enqueue').length, 1, 'and who waited goes on');

@@ -2,7 +2,7 @@
 
 import type { Heard } from '../../actors/actor.js';
 import type { Effect, Note, Reply } from '../../actors/effects.js';
-import { Router, type RouterLimits } from '../../actors/router/router.js';
+import { coverTimer, Router, type RouterLimits, routerDefaults } from '../../actors/router/router.js';
 import { batchingDefaults } from '../../proto/batching.js';
 import type { MemberId, Role } from '../../proto/ids.js';
 import type { JobSpec } from '../../proto/job.js';
@@ -180,6 +180,12 @@ export class RouterStage {
 
   fire(timer: string): Effect[] {
     return this.hear({ type: 'timer.fired', timer });
+  }
+
+  /** What was ready until now and nobody answers counts no longer. */
+  endGrace(): Effect[] {
+    this.now += routerDefaults.coverGraceMs;
+    return this.fire(coverTimer);
   }
 
   state(job = this.last): string | undefined {
