@@ -15,11 +15,17 @@ export interface OwnersOptions {
   /** For the actors of this node. */
   readonly told: (list: Ownership) => void;
   readonly clock?: Clock;
-  /** Between two tries to open the store. */
-  readonly againMs?: number;
+  readonly waits?: OwnersWaits;
 }
 
-const againUsualMs = 1000;
+export interface OwnersWaits {
+  /** Between the end of a watch and the next one. */
+  readonly againFirstMs: number;
+  /** Between two tries to open the store. */
+  readonly againMs: number;
+}
+
+const usualWaits: OwnersWaits = { againFirstMs: 250, againMs: 1000 };
 const levels: Readonly<Record<StewardNote['event'], 'info' | 'warn' | 'error'>> = {
   'owners.changed': 'info',
   'owners.refused': 'warn',
@@ -31,6 +37,7 @@ const levels: Readonly<Record<StewardNote['event'], 'info' | 'warn' | 'error'>> 
 export class OwnersUpkeep {
   private readonly options: OwnersOptions;
   private readonly clock: Clock;
+  private readonly waits: OwnersWaits;
   private connection: Connection | undefined;
   private store: Store | undefined;
   private endWatch: () => void = () => {};
@@ -43,6 +50,7 @@ export class OwnersUpkeep {
   constructor(options: OwnersOptions) {
     this.options = options;
     this.clock = options.clock ?? realClock;
+    this.waits = options.waits ?? usualWaits;
     this.tick();
   }
 
@@ -75,8 +83,9 @@ export class OwnersUpkeep {
   }
 
   /** Tries until it has the store and a watch of it. */
-  private async open(): Promise<void> {
+  private async open(firstMs = 0): Promise<void> {
     const turn = ++this.turn;
+    if (firstMs > 0) await this.clock.pause(firstMs);
     while (turn === this.turn && this.connection !== undefined) {
       try {
         return await this.tryToOpen(turn, this.connection);
@@ -85,7 +94,7 @@ export class OwnersUpkeep {
         const reason = (fault as Error).message;
         if (reason !== this.amiss) this.options.log.warn('owners.unreachable', { reason });
         this.amiss = reason;
-        await this.clock.pause(this.options.againMs ?? againUsualMs);
+        await this.clock.pause(this.waits.againMs);
       }
     }
   }
@@ -107,7 +116,8 @@ export class OwnersUpkeep {
       ended: () => {
         if (turn !== this.turn) return;
         this.tell({ type: 'store.lost' });
-        void this.open();
+        // One that ends as soon as it begins is not begun again and again without a pause.
+        void this.open(this.waits.againFirstMs);
       },
     });
     if (turn === this.turn) this.endWatch = end;

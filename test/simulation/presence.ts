@@ -131,7 +131,7 @@ export class NodePresence extends Presence {
       log,
       told: (list) => town.guard(() => process.hear({ type: 'owners.told', ...list })),
       clock,
-      againMs: waits.againMostMs,
+      waits: { againFirstMs: waits.againFirstMs, againMs: waits.againMostMs },
     });
     this.upkeep = new Upkeep({
       membership: this.membership,
