@@ -6,14 +6,11 @@ import { nodeMachine } from '../../actors/node/node.machine.js';
 import { coverTimer, Router } from '../../actors/router/router.js';
 import { Scheduler } from '../../actors/scheduler/scheduler.js';
 import { Supervisor } from '../../actors/supervisor/supervisor.js';
-import { LocalMembership } from '../../cluster/local.js';
 import { memberId } from '../../proto/ids.js';
 import { after, now, pause } from '../clock.js';
 import type { Config } from '../config/schema.js';
-import type { Supply } from '../distribution/supply.js';
 import { KeyKeeper } from '../keys/keeper.js';
 import type { Log } from '../log.js';
-import { Presence } from '../membership/presence.js';
 import type { Shelf } from '../models/shelf.js';
 import { ModelWatch } from '../models/watch.js';
 import type { Pipelines } from '../pipelines/pipelines.js';
@@ -21,6 +18,7 @@ import { Children, type Exit } from '../supervise/children.js';
 import type { NodeWord } from '../worker/order.js';
 import { createPipelines } from './behind.js';
 import { Catalogue } from './catalogue.js';
+import { Company } from './company.js';
 import { Duties } from './duties.js';
 import { NodeEngine } from './engine.js';
 import { Entrance } from './entrance.js';
@@ -68,11 +66,10 @@ export class Node {
   private keeper: Keeper | undefined;
   private watch: ModelWatch | undefined;
   private member: MemberProcess | undefined;
-  private presence: Presence | undefined;
+  private readonly company: Company;
   private readonly duties: Duties;
   private scheduler: Scheduler | undefined;
   private health: Health | undefined;
-  private supply: Supply | undefined;
   private engine: NodeEngine | undefined;
   private pipelines: Pipelines | undefined;
   private readonly entrance: Entrance;
@@ -99,10 +96,13 @@ export class Node {
       left: () => ({
         requests: (this.engine?.liveJobs ?? 0) + (this.pipelines?.live ?? 0),
         waiting: this.scheduler?.waitingJobs ?? 0,
-        uncovered: this.supply?.uncovered ?? 0,
+        uncovered: this.company.uncovered,
       }),
       patienceMs: config.drainMs,
     });
+    const { children, shelf, duties } = this;
+    const state = () => duties.state;
+    this.company = new Company({ config, plan, log, children, shelf, state, member: () => this.member });
   }
 
   /** Resolves when it serves; rejects with a sentence, after taking back what had been started. */
@@ -153,8 +153,7 @@ export class Node {
 
   /** Drains and ends; calling it again waits for the same end. */
   stop(): Promise<void> {
-    this.presence?.hurry();
-    this.supply?.hurry();
+    this.company.hurry();
     this.stopping ??= this.drainAndEnd();
     return this.stopping;
   }
@@ -167,18 +166,17 @@ export class Node {
 
   private async bind(): Promise<void> {
     const { plan, chart, duties, children } = this;
-    const { self, founder, bind } = plan;
+    const { self, bind } = plan;
     await this.entrance.openHealth(() =>
       conditionOf({ chart, duties, plan, member: this.member, engine: this.engine, children }),
     );
     this.keys.start();
-    this.presence = this.config.nats === '' ? undefined : this.presenceOf(this.config);
     const router = new Router(routerLimits(this.config), now());
     this.engine = new NodeEngine(self.id, router, this.catalogue, this.config.jobsKeptMax);
     const engine = this.engine;
     this.member = new MemberProcess({
       self,
-      membership: this.presence?.membership ?? new LocalMembership(self, founder),
+      membership: this.company.enter(this.catalogue, engine),
       cluster: this.config.cluster,
       keys: this.keys.ring,
       beatMs: this.config.beatMs,
@@ -199,9 +197,10 @@ export class Node {
     });
     engine.attach(this.member.host);
     const { member } = this;
-    const { orders, warden } = this.duties.attach(member, engine, this.presence, this.config, self.id);
+    const { presence } = this.company;
+    const { orders, warden } = this.duties.attach(member, engine, presence, this.config, self.id);
     engine.attachCluster(() => {
-      const { presence, health, keys } = this;
+      const { health, keys } = this;
       const eyes = { warden, presence, health, keys: keys.ring };
       return clusterView(this.config.cluster, self.id, member, router, eyes);
     }, orders);
@@ -209,7 +208,7 @@ export class Node {
     engine.attachPipelines(this.pipelines);
     this.keeper = this.keeperWith(router);
     engine.attachKeeper(this.keeper, this.config.modelControl);
-    this.supply = this.presence && (await this.supplyWith(this.presence, this.keeper, engine));
+    await this.company.share(this.catalogue, this.keeper, engine);
     this.member.host.watch(readinessFacts, (heard) => {
       if (heard.type === 'timer.fired' && heard.timer !== coverTimer) return;
       this.keeper?.review();
@@ -219,30 +218,6 @@ export class Node {
     if (bind === '') return;
     const endpoint = await this.member.office.bind(bind);
     this.log.info('post.bound', { endpoint });
-  }
-
-  private presenceOf(config: Config): Presence {
-    return new Presence({
-      config,
-      self: this.plan.self,
-      log: this.log,
-      condition: () => ({
-        state: this.duties.state,
-        models: this.catalogue.available(),
-        labels: config.workerTags === '' ? [] : config.workerTags.split(','),
-        workers: this.children.list(),
-        jobs: this.engine?.liveJobs ?? 0,
-        holdings: this.supply?.holdings() ?? [],
-      }),
-      isLinked: (member) => this.member?.isLinked(member) ?? false,
-      take: (step) => this.member?.take(step),
-      changed: () => {
-        for (const word of this.membersWord()) this.children.tell(word);
-        this.engine?.readinessChanged();
-        this.supply?.review();
-      },
-      owned: (list) => this.member?.host.hear({ type: 'owners.told', ...list }),
-    });
   }
 
   private async decide(): Promise<void> {
@@ -256,11 +231,11 @@ export class Node {
     this.announce();
     member.begin();
     for (const endpoint of join) member.join(endpoint);
-    await this.presence?.start();
-    await this.supply?.start();
-    const calls = this.presence === undefined ? join.length > 0 : self.endpoint === '';
+    await this.company.start();
+    const isAlone = this.company.presence === undefined;
+    const calls = isAlone ? join.length > 0 : self.endpoint === '';
     const { nats, cluster } = this.config;
-    const where = this.presence === undefined ? join.join(', ') : nats;
+    const where = isAlone ? join.join(', ') : nats;
     if (calls) watchJoining(member, this.chart, this.log, where, cluster);
   }
 
@@ -273,12 +248,6 @@ export class Node {
       forgive: (key) => this.children.forgive(key),
       announce: () => this.announce(),
     });
-  }
-
-  private async supplyWith(presence: Presence, keeper: Keeper, engine: NodeEngine): Promise<Supply> {
-    const { supplyOf } = await import('./supplying.js');
-    const { config, plan, log, shelf, catalogue, children } = this;
-    return supplyOf({ config, plan, log, presence, shelf, keeper, catalogue, children, engine });
   }
 
   private watcher(): ModelWatch {
@@ -295,10 +264,6 @@ export class Node {
     const models = listedModels({ models: this.catalogue.listed() }, this.config.runLongestMs);
     this.member?.host.hear({ type: 'models.listed', models });
     this.children.tell(this.modelsWord());
-  }
-
-  private membersWord(): NodeWord[] {
-    return this.presence === undefined ? [] : [{ type: 'members', listed: this.presence.list() }];
   }
 
   private modelsWord(): NodeWord {
@@ -320,7 +285,7 @@ export class Node {
     const member = memberId(name, incarnation());
     const join = this.plan.bind === '' ? this.plan.join : [this.plan.bind];
     const order = workerOrder(this.config, slot, { member, name, host: this.plan.self.id, join });
-    this.children.spawn(slot, order, [...this.keys.words(), this.modelsWord(), ...this.membersWord()]);
+    this.children.spawn(slot, order, [...this.keys.words(), this.modelsWord(), ...this.company.words()]);
     this.member?.host.hear({ type: 'child.spawned', slot, member });
   }
 
@@ -337,7 +302,7 @@ export class Node {
     this.watch?.stop();
     this.log.info('node.draining', {});
     this.duties.tell();
-    const handedOver = [this.presence?.handedOver(), this.supply?.passedOn(this.config.drainMs)];
+    const leave = this.company.takeLeave(this.config.drainMs);
     this.entrance.part();
     const { lameDuckMs } = this.config;
     if (lameDuckMs > 0 && this.plan.serves.has('router')) await pause(lameDuckMs);
@@ -347,7 +312,7 @@ export class Node {
     // What its steps still make of a request are new jobs to the router.
     await this.pipelines?.drain(this.config.drainMs);
     if (this.plan.serves.has('router')) await this.drainRouter();
-    await Promise.all(handedOver);
+    await leave;
     this.chart.move('done');
     await this.goDown();
   }
@@ -384,7 +349,7 @@ export class Node {
     }
     if (this.chart.state === 'unbinding') {
       await this.pipelines?.close();
-      await Promise.all([this.supply?.stop(), this.presence?.stop()]);
+      await this.company.stop();
       await this.member?.close(lingerMs);
       await this.entrance.closeHealth();
       this.chart.move('done');
