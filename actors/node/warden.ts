@@ -10,6 +10,7 @@ import { Directory } from '../directory.js';
 import { type Effect, nothing, send } from '../effects.js';
 import { Claim } from './claim.js';
 import { type Doubt, Doubts } from './doubts.js';
+import { Grants } from './grants.js';
 import { loneText, neededText, uncheckedText } from './refusals.js';
 
 export interface Known {
@@ -36,8 +37,6 @@ export interface WardenOptions {
 /** Who does not answer by then is not waited for: another router, or a scheduler. */
 const settleWaitMs = 500;
 const answerWaitMs = 3000;
-/** By then a node that lives has obeyed or refused, however late; one that is stopped has been taken for dead long before. */
-const grantedForMs = 15_000;
 
 export class Warden implements Actor {
   readonly hears: ReadonlySet<Heard['type']> = new Set<Heard['type']>([
@@ -57,8 +56,7 @@ export class Warden implements Actor {
   private readonly doubts = new Doubts();
   private readonly reports = new Map<MemberId, Said<'node.reported'>>();
   private readonly claims = new Map<number, Claim>();
-  /** Ordered by this router, and not yet reported to drain: it may at any moment. */
-  private readonly granted = new Map<MemberId, { readonly asked: number; readonly until: number }>();
+  private readonly grants = new Grants();
   private out: Effect[] = [];
 
   constructor(options: WardenOptions) {
@@ -93,8 +91,7 @@ export class Warden implements Actor {
         return this.told(heard, from, now);
       case 'node.reported':
         this.reports.set(from, heard);
-        if (isAway(heard.state)) this.granted.delete(from);
-        return;
+        return this.grants.reported(from);
       case 'node.answered':
         return this.answered(heard, from);
       case 'peer.judged':
@@ -111,7 +108,7 @@ export class Warden implements Actor {
   private take(claim: Claim, now: number): void {
     this.claims.set(claim.asked, claim);
     if (claim.order === 'undrain') {
-      this.granted.delete(claim.node);
+      this.grants.undo(claim.node, claim.asked, now);
       return this.order(claim, false, now);
     }
     const { asked, node } = claim;
@@ -135,10 +132,11 @@ export class Warden implements Actor {
 
   private noted({ asked, away, claimed }: Said<'drain.noted'>, from: MemberId, now: number): void {
     const claim = this.claims.get(asked);
-    if (claim?.phase !== 'claiming' || !claim.waiting.delete(from)) return;
+    if (claim === undefined || !claim.waiting.delete(from)) return;
     for (const node of away) claim.away.add(node);
     for (const node of claimed) claim.meet(node);
-    if (claim.waiting.size === 0) this.decide(claim, now);
+    // One that comes too late counts all the same while a scheduler is asked: what that says is looked at in its light.
+    if (claim.phase === 'claiming' && claim.waiting.size === 0) this.decide(claim, now);
   }
 
   private decide(claim: Claim, now: number): void {
@@ -192,14 +190,14 @@ export class Warden implements Actor {
   private order(claim: Claim, last: boolean, now: number): void {
     const { asked, node, order } = claim;
     claim.phase = 'ordered';
-    if (order !== 'undrain') this.granted.set(node, { asked, until: now + grantedForMs });
+    if (order !== 'undrain') this.grants.order(node, asked, now);
     this.out.push(send(node, { type: 'node.order', asked, order, last }));
     this.arm(claim, now + answerWaitMs);
   }
 
   private answered({ asked, state, reason }: Said<'node.answered'>, from: MemberId): void {
-    // What it has become it has reported before it answered, be it too late for whoever gave the order.
-    if (this.granted.get(from)?.asked === asked) this.granted.delete(from);
+    // Be it too late for whoever gave the order.
+    this.grants.answered(from, asked);
     const claim = this.claims.get(asked);
     if (claim?.phase !== 'ordered' || claim.node !== from) return;
     if (reason !== '') return this.end(claim, 'NODE_UNREACHABLE', `${from} did not follow: ${reason}`);
@@ -209,8 +207,8 @@ export class Warden implements Actor {
   private lose(member: MemberId, now: number): void {
     this.links.close(member);
     this.doubts.forget(member);
+    if (isAway(this.reports.get(member)?.state)) this.grants.lose(member, now);
     this.reports.delete(member);
-    this.granted.delete(member);
     for (const claim of [...this.claims.values()]) {
       if (claim.node === member) {
         this.end(claim, 'NODE_UNREACHABLE', `the link to ${member} was lost before it answered`);
@@ -228,7 +226,11 @@ export class Warden implements Actor {
       claim.mute.set(claim.scheduler, `did not answer within ${settleWaitMs} ms`);
       return this.decide(claim, now);
     }
-    this.end(claim, 'NODE_UNREACHABLE', `${claim.node} did not answer within ${answerWaitMs / 1000} s`);
+    this.end(
+      claim,
+      'NODE_UNREACHABLE',
+      `${claim.node} did not answer within ${answerWaitMs / 1000} s; it may follow the order yet`,
+    );
   }
 
   private end({ asked }: Claim, code: '' | ErrorCode, reason: string, state: NodeState = 'serving'): void {
@@ -246,8 +248,7 @@ export class Warden implements Actor {
 
   /** By what nodes report, and by what this router has ordered. */
   private away(now: number): Set<MemberId> {
-    for (const [node, { until }] of this.granted) if (now >= until) this.granted.delete(node);
-    const away = new Set(this.granted.keys());
+    const away = new Set(this.grants.at(now));
     for (const [member, { state }] of this.reports) if (isAway(state)) away.add(member);
     return away;
   }
@@ -290,7 +291,7 @@ export class Warden implements Actor {
 
   private whyAway(id: MemberId, gone: ReadonlySet<MemberId>): string[] {
     const state = this.reports.get(id)?.state;
-    if (state !== undefined && isAway(state)) return [`${id} is ${state}`];
+    if (isAway(state)) return [`${id} is ${state}`];
     return gone.has(id) ? [`${id} is being drained at this moment`] : [];
   }
 
@@ -318,6 +319,6 @@ export class Warden implements Actor {
   }
 }
 
-function isAway(state: NodeState): boolean {
+function isAway(state: NodeState | undefined): boolean {
   return state === 'draining' || state === 'drained';
 }

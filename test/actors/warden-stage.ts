@@ -26,7 +26,7 @@ function workerOf(host: MemberId): MemberId {
 }
 
 /** What a scheduler says when those workers leave, as it really does by what its workers have. */
-function solesOf(leaving: readonly string[], gone: readonly string[]): [string, string, string[]][] {
+export function solesOf(leaving: readonly string[], gone: readonly string[]): [string, string, string[]][] {
   return Object.entries(models).flatMap(([model, at]) => {
     const workers = at.map(workerOf);
     const stay = workers.filter((id) => !leaving.includes(id) && !gone.includes(id));
