@@ -41,10 +41,10 @@ export const shareMachine = createMachine({
       tags: ['held', 'going'],
       on: { retire: 'recalled', ready: 'retiring', fail: 'unloaded', rest: 'fading' },
     },
-    /** Schedulers have been told: they send the last, and say when that was it. */
+    /** Schedulers have been told: they send the last, and say when that was it. Until then it may stay after all. */
     retiring: {
       tags: ['ready', 'routable', 'held', 'going', 'dismissible'],
-      on: { retire: 'retiring', dismiss: 'emptying' },
+      on: { retire: 'retiring', dismiss: 'emptying', stay: 'ready' },
     },
     /** Nothing more comes; what has come is still run. */
     emptying: { tags: ['held', 'going'], on: { retire: 'emptying', empty: 'unloaded' } },

@@ -1,5 +1,6 @@
 // The models of one worker: each with its chart, where it runs, what its runs cost and what schedulers are told of it.
-// One that is listed no more goes once every scheduler has let it go; one that is listed again meanwhile comes after that.
+// One that is listed no more goes once every scheduler has let it go. One that is listed again before that stays; after it,
+// or where it is to take over, it goes first and is loaded anew.
 import { type MemberId, modelKey } from '../../proto/ids.js';
 import type { Place, Said, ShareState } from '../../proto/messages.js';
 import { type Chart, startChart } from '../chart.js';
@@ -86,7 +87,7 @@ export class Shares {
     return this.shares.get(modelKey(model, version));
   }
 
-  /** The shares that are new, those that are to take over and are there already, and those that are listed no more. */
+  /** The shares that are new, those that are to take over and are there already, and those that stay or go other than was told. */
   list(models: readonly ListedModel[]): {
     readonly fresh: WorkerShare[];
     readonly wanted: WorkerShare[];
@@ -94,6 +95,7 @@ export class Shares {
   } {
     const fresh: WorkerShare[] = [];
     const again: WorkerShare[] = [];
+    const changed: WorkerShare[] = [];
     const wanted = new Set<string>();
     this.returning.clear();
     for (const model of models) {
@@ -102,6 +104,7 @@ export class Shares {
       wanted.add(key);
       const share = this.shares.get(key);
       if (share === undefined) fresh.push(this.add(key, model));
+      else if (model.load !== 'now' && this.stay(share)) changed.push(share);
       else if (share.chart.has('going')) this.returning.set(key, model);
       else {
         share.isDelisted = false;
@@ -111,9 +114,19 @@ export class Shares {
         if (share.pinned) again.push(share);
       }
     }
-    const changed: WorkerShare[] = [];
     for (const [key, share] of this.shares) if (!wanted.has(key) && this.retire(share)) changed.push(share);
     return { fresh, wanted: again, changed };
+  }
+
+  /** What can be used and is to stay, and what goes for good, as its node knows them. */
+  listed(): { readonly has: string[]; readonly leaving: string[] } {
+    const has: string[] = [];
+    const leaving: string[] = [];
+    for (const [key, { chart }] of this.shares) {
+      if (chart.has('going')) leaving.push(key);
+      else if (chart.has('ready')) has.push(key);
+    }
+    return { has, leaving };
   }
 
   loaded(fact: Extract<Fact, { type: 'model.loaded' }>, now: number): WorkerShare | undefined {
@@ -168,6 +181,14 @@ export class Shares {
     const share = new WorkerShare(model);
     this.shares.set(key, share);
     return share;
+  }
+
+  /** Who waits for it to take over goes by the schedulers, which can't tell one that stays from one that is about to go. */
+  private stay(share: WorkerShare): boolean {
+    if (share.chart.state !== 'retiring' || !share.chart.move('stay')) return false;
+    share.isDelisted = false;
+    share.dismissedBy.clear();
+    return true;
   }
 
   private retire(share: WorkerShare): boolean {

@@ -34,8 +34,8 @@ export interface SupplyOptions {
   readonly nodes: () => Sight;
   /** The model's folders are read again; what is found is offered to clients and workers. */
   offer(model: string): Promise<readonly ModelEntry[]>;
-  /** How its workers are with it. Undefined: none of them has tried yet. */
-  loadedAt(entry: ModelEntry): { readonly ready: boolean; readonly reason: string } | undefined;
+  /** How its workers are with it. */
+  faringOf(entry: ModelEntry): Faring;
   /** What workers are to have has changed. */
   announce(): void;
   /** What this node says of itself has changed. */
@@ -246,9 +246,7 @@ export class Supply {
     if (this.options.shelf.passesOver(model, version, shortDigest(digest)))
       return failed('the node has this version with other content in its own --models, which goes first');
     if (entry !== undefined && entry.state !== 'available') return failed(entry.reason);
-    const loaded = entry && this.options.loadedAt(entry);
-    if (loaded === undefined) return { state: 'loading', reason: '' };
-    return loaded.ready ? { state: 'ready', reason: '' } : failed(loaded.reason);
+    return entry === undefined ? { state: 'loading', reason: '' } : this.options.faringOf(entry);
   }
 
   private letGo(manifest: Manifest): void {

@@ -1,5 +1,6 @@
 // What the store of models is told of this node, and what of it the node is to do: the supply in its surroundings.
 import type { NodeRecord } from '../../cluster/record.js';
+import type { Faring } from '../../cluster/stock.js';
 import type { ConnectionEvents } from '../../cluster/store.js';
 import { modelKey } from '../../proto/ids.js';
 import { ownCacheFolder } from '../config/places.js';
@@ -11,6 +12,7 @@ import type { Presence } from '../membership/presence.js';
 import { editionOf, type ModelEntry, needsWorker } from '../models/entry.js';
 import type { Shelf } from '../models/shelf.js';
 import type { Children } from '../supervise/children.js';
+import type { Standing } from '../supervise/outcomes.js';
 import type { Catalogue } from './catalogue.js';
 import type { NodeEngine } from './engine.js';
 import type { Keeper } from './keeper.js';
@@ -50,10 +52,10 @@ export function supplyOf({ config, plan, log, presence, ...around }: Around): Su
       return { own: staffed(own as NodeRecord, config, plan), others, isLive: presence.isLive };
     },
     offer: (model) => keeper.offer(model),
-    loadedAt: (entry) => {
-      const told = children.loadedAt(modelKey(entry.name, editionOf(entry)));
+    faringOf: (entry) => {
+      const standing = children.standingOf(modelKey(entry.name, editionOf(entry)));
       const isReady = rests(entry, config) || !needsWorker(entry) || plan.workerNames.length === 0;
-      return told ?? (isReady ? { ready: true, reason: '' } : undefined);
+      return faringOf(standing, isReady);
     },
     announce: () => keeper.announce(),
     changed: () => {
@@ -64,6 +66,13 @@ export function supplyOf({ config, plan, log, presence, ...around }: Around): Su
   engine.supply = supply;
   catalogue.isElsewhere = (entry) => supply.isElsewhere(entry);
   return supply;
+}
+
+/** What nobody has tried may be ready without that. What leaves is loaded anew first. */
+export function faringOf(standing: Standing, isReadyUntried: boolean): Faring {
+  if (standing.state === 'failed') return { state: 'failed', reason: standing.reason };
+  const isReady = standing.state === 'loaded' || (standing.state === 'untried' && isReadyUntried);
+  return { state: isReady ? 'ready' : 'loading', reason: '' };
 }
 
 /** It may be there without being in the memory of any worker. */

@@ -10,7 +10,7 @@ import { editionOf } from '../models/entry.js';
 import type { LastWord, NodeWord, WorkerOrder, WorkerWord } from '../worker/order.js';
 import { LoadDeaths } from './load-deaths.js';
 import { MemoryKills } from './memory-kills.js';
-import { Outcomes } from './outcomes.js';
+import { bestOf, Outcomes, type Standing } from './outcomes.js';
 
 export interface Exit {
   readonly slot: number;
@@ -28,7 +28,7 @@ interface Child {
   isVacant: boolean;
   /** What it waits for by its own word; empty: it has all that it is to have. */
   waitsFor: string;
-  /** What it has loaded, and why not where it could not. */
+  /** How far it is with its models. */
   readonly loaded: Outcomes;
   /** What it said of its own end. */
   lastWord: LastWord | undefined;
@@ -78,8 +78,7 @@ export class Children {
     this.bySlot.set(slot, child);
     const risks: NodeWord = { type: 'risks', risks: this.loadDeaths.risks() };
     const away: NodeWord[] = this.areAway ? [{ type: 'vacate', away: true }] : [];
-    if (started.pid !== undefined)
-      for (const word of [...away, risks, ...first]) started.send(word, () => {});
+    if (started.pid !== undefined) for (const word of [...away, risks, ...first]) this.send(child, word);
     started.on('message', (word: WorkerWord) => this.hear(child, word));
     const ended = (verdict: Pick<Exit, 'cause' | 'detail'>): void => {
       if (this.bySlot.get(slot) === child) this.bySlot.delete(slot);
@@ -97,6 +96,7 @@ export class Children {
   private hear(child: Child, word: WorkerWord): void {
     if (word.type === 'loading') this.loadDeaths.began(child.member, word.key, word.isBusy);
     else if (word.type === 'unloaded') child.loaded.left(word.key);
+    else if (word.type === 'listed') child.loaded.heard(word);
     else if (word.type === 'ran') this.loadDeaths.ran(child.member);
     else if (word.type === 'loaded') this.loaded(child, word.key, word.reason);
     else if (word.type === 'introduced') child.device = word.device;
@@ -111,22 +111,19 @@ export class Children {
     child.loaded.ended(key, reason);
   }
 
-  /** Whether a worker has it, or why none could load it; undefined where none has tried. */
-  loadedAt(key: string): { readonly ready: boolean; readonly reason: string } | undefined {
-    const reasons = [...this.bySlot.values()].flatMap(({ loaded }) => loaded.of(key) ?? []);
-    if (reasons.length === 0) return undefined;
-    const ready = reasons.includes('');
-    return { ready, reason: ready ? '' : (reasons[0] as string) };
+  /** How far the best of them is with it. */
+  standingOf(key: string): Standing {
+    return bestOf([...this.bySlot.values()].map(({ loaded }) => loaded.of(key)));
   }
 
   tell(word: NodeWord): void {
-    if (word.type === 'models') this.want(word.models.map((entry) => modelKey(entry.name, editionOf(entry))));
-    for (const { process } of this.bySlot.values()) if (process.connected) process.send(word, () => {});
+    for (const child of this.bySlot.values()) if (child.process.connected) this.send(child, word);
   }
 
-  private want(keys: readonly string[]): void {
-    const wanted = new Set(keys);
-    for (const { loaded } of this.bySlot.values()) loaded.forgive(wanted);
+  private send({ process, loaded }: Child, word: NodeWord): void {
+    if (word.type === 'models')
+      loaded.list(new Set(word.models.map((entry) => modelKey(entry.name, editionOf(entry)))));
+    process.send(word, () => {});
   }
 
   /** What was held against its loading is forgotten. */

@@ -55,6 +55,7 @@ const loads = new Loads(
   () => actor.heldBatches().next().done === false,
 );
 let models: readonly ModelEntry[] = [];
+let listCount = 0;
 /** Who else is there, where the node tells that. */
 let others: Said<'members.listed'> | undefined;
 const firstListed = new Promise<void>((resolve) => {
@@ -65,6 +66,7 @@ const firstListed = new Promise<void>((resolve) => {
     if (word.type === 'keys') return keys.take(word.known);
     if (word.type === 'risks') return loads.know(word.risks);
     models = word.models;
+    listCount++;
     resolve();
     if (!starting) list();
   });
@@ -143,6 +145,7 @@ function list(): void {
     type: 'models.listed',
     models: listedModels({ models }, order.runMaxMs, device),
   });
+  process.send?.({ type: 'listed', count: listCount, ...actor.shares.listed() } satisfies WorkerWord);
 }
 
 async function load(model: string, version: string): Promise<void> {

@@ -6,6 +6,7 @@ import type { KeysKnown } from '../keys/ring.js';
 import type { LogLevel } from '../log.js';
 import type { ModelEntry } from '../models/entry.js';
 import type { LoadRisks } from '../supervise/load-deaths.js';
+import type { Listed } from '../supervise/outcomes.js';
 
 export interface WorkerOrder {
   readonly member: MemberId;
@@ -66,6 +67,8 @@ export type WorkerWord =
   | { readonly type: 'vacated'; readonly vacant: boolean }
   /** What it still waits for before it has all that it is to have; empty: nothing. */
   | { readonly type: 'waiting'; readonly reason: string }
+  /** It has heard what models there are. */
+  | ({ readonly type: 'listed' } & Listed)
   /** A model that is about to be loaded, and one with which that has come to an end. */
   | { readonly type: 'loading'; readonly key: string; readonly isBusy: boolean }
   /** It is out of its memory. */

@@ -91,8 +91,12 @@ describe('a worker whose models are listed anew', () => {
     stage.hear({ type: 'models.listed', models: [] });
     stage.hear(dismissed, scheduler);
     assert.deepEqual(only(stage.hear({ type: 'models.listed', models: [listed] }), 'load'), []);
+    assert.deepEqual(stage.worker.shares.listed(), { has: [], leaving: ['digits:1'] });
     const effects = stage.ran(1);
     assert.deepEqual([unloaded(effects), only(effects, 'load').length], [['1'], 1]);
+    assert.deepEqual(stage.worker.shares.listed(), { has: [], leaving: [] });
+    stage.hear({ type: 'model.loaded', model: 'digits', version: '1', ...loaded });
+    assert.deepEqual(stage.worker.shares.listed(), { has: ['digits:1'], leaving: [] });
   });
 
   test('does not go by a word about what it is not retiring', () => {
@@ -107,10 +111,30 @@ describe('a worker whose models are listed anew', () => {
     assert.deepEqual(states(stage.fire('report')), ['1 retiring']);
   });
 
-  test('loads again what is listed again, once it has gone', () => {
+  test('keeps what is listed again before its schedulers have let it go, and tells those that have', () => {
+    const stage = WorkerStage.ready();
+    stage.link(otherScheduler, 'scheduler');
+    stage.hear({ type: 'worker.registered', epoch: 1 }, otherScheduler);
+    stage.hear({ type: 'models.listed', models: [] });
+    stage.hear(dismissed, scheduler);
+    assert.deepEqual(stage.worker.shares.listed(), { has: [], leaving: ['digits:1'] });
+    assert.deepEqual(states(stage.hear({ type: 'models.listed', models: [listed] })), ['1 ready', '1 ready']);
+    assert.deepEqual(stage.worker.shares.listed(), { has: ['digits:1'], leaving: [] });
+    assert.deepEqual(
+      unloaded(stage.hear(dismissed, otherScheduler)),
+      [],
+      'it was said before that was heard',
+    );
+    assert.equal(started(stage.run()).length, 1);
+    stage.hear({ type: 'models.listed', models: [] });
+    assert.deepEqual(unloaded(stage.hear(dismissed, otherScheduler)), [], 'both have to let it go anew');
+  });
+
+  test('loads again what is listed again to take over, once it has gone', () => {
     const stage = WorkerStage.ready();
     stage.hear({ type: 'models.listed', models: [] });
-    assert.deepEqual(states(stage.hear({ type: 'models.listed', models: [listed] })), []);
+    const coming = { ...listed, load: 'now' } as const;
+    assert.deepEqual(states(stage.hear({ type: 'models.listed', models: [coming] })), []);
     const effects = stage.hear(dismissed, scheduler);
     assert.deepEqual(states(effects), ['1 unloaded', '1 loading']);
     assert.deepEqual([unloaded(effects), only(effects, 'load').length], [['1'], 1]);

@@ -51,7 +51,7 @@ describe('the supply of a node with models of its own', () => {
         catalogue.take(model, found, true);
         return found;
       },
-      loadedAt: () => ({ ready: true, reason: '' }),
+      faringOf: () => ({ state: 'ready', reason: '' }),
       announce: () => told.push(wanted()),
       changed: () => {},
     });
@@ -127,7 +127,7 @@ test('a start that waits for a store that does not answer is over when the node 
     connect: () => Promise.reject(new Error('nobody listens there')),
     nodes: () => ({ own: node('a', []), others: [], isLive: false }),
     offer: async () => [],
-    loadedAt: () => undefined,
+    faringOf: () => ({ state: 'loading', reason: '' }),
     announce: () => {},
     changed: () => {},
   });

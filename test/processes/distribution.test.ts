@@ -99,6 +99,13 @@ describe('models that a cluster shares', { skip }, () => {
     return index.find((entry) => entry.name === name && entry.version === version)?.state ?? 'none';
   }
 
+  /** Nobody had it for a while, as the router saw it. */
+  function gapsOf(name: string, since: number): unknown[] {
+    return core.lines
+      .slice(since)
+      .filter(({ event, reason }) => event === 'model.uncovered' && String(reason).includes(` ${name}:`));
+  }
+
   async function answers(name: string): Promise<void> {
     const told = await client.infer({ ...rowOf(name, 7), deadlineMs: 20_000 });
     assert.equal(told.status, 'OK', told.message);
@@ -172,6 +179,7 @@ describe('models that a cluster shares', { skip }, () => {
     await until('one node has it', async () => (await holders('2')).length === 1);
     const [holder = ''] = await holders('2');
     const other = holder === 'one' ? 'two' : 'one';
+    const since = core.lines.length;
     const load = new Load(client, { model: 'shared', unary: 4 }).start();
     const at = { SIGNALBOX_HTTP_PORT: String(core.httpPort) };
     await clusterText(['drain', holder], at);
@@ -179,6 +187,7 @@ describe('models that a cluster shares', { skip }, () => {
     await clusterText(['undrain', holder], at);
     await until('it has it back', async () => (await holders('2')).join() === holder);
     assert.deepEqual((await load.stop()).errors, []);
+    assert.deepEqual(gapsOf('shared', since), [], 'somebody had it all the time');
   });
 
   test('who alone has what takes long to load goes on with it until another has it, drained or stopped', async () => {
@@ -211,10 +220,8 @@ describe('models that a cluster shares', { skip }, () => {
     const answered = load.answered;
     await until('it answers', () => load.answered > answered + 3);
     assert.deepEqual((await load.stop()).errors, []);
-    const gaps = core.lines
-      .slice(since)
-      .filter(({ event, reason }) => event === 'model.uncovered' && /\bslow:/.test(String(reason)));
-    assert.deepEqual(gaps, [], 'somebody had it all the time');
+    assert.deepEqual(gapsOf('slow', since), [], 'somebody had it all the time');
+    assert.deepEqual(gapsOf('shared', since), []);
     await command('remove', 'slow');
     await group.start('worker', holder).ready();
   });
