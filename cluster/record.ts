@@ -7,6 +7,7 @@ import type { Epoch } from '../proto/ownership.js';
 import type { Member } from './membership.js';
 import { isEpoch } from './ownership.js';
 import { type Holding, holdingStates } from './placement.js';
+import { mayBe, rankFor, rankOf } from './rank.js';
 
 /** A worker process of the node. */
 export interface WorkerRecord {
@@ -64,6 +65,8 @@ export function readRecord(key: MemberId, text: string, cluster: string): NodeRe
   const amiss = amissIn(told, key);
   if (amiss !== undefined) return `the entry of ${key} has no good ${amiss}`;
   const record = told as unknown as NodeRecord;
+  if (!mayBe(key, record.member.roles))
+    return `the entry of ${key} says that it is a ${rankFor(record.member.roles)}, and its id that it is a ${rankOf(key)}`;
   // Another build may say other things of them: what can't be read of that is left out.
   return told.holdings === undefined || isList(told.holdings, isHolding)
     ? record

@@ -6,6 +6,7 @@ import { limits } from '../proto/limits.js';
 import {
   compareEpochs,
   type Epoch,
+  epochCountBelieved,
   higherEpoch,
   noEpoch,
   type Owned,
@@ -16,6 +17,7 @@ import {
 import { assign } from './assign.js';
 import type { Standing } from './membership.js';
 import { byModel, ownersKey, readOwners, writeOwners } from './ownership.js';
+import { rankOf } from './rank.js';
 import type { NodeRecord } from './record.js';
 
 export type StewardFact =
@@ -220,7 +222,7 @@ export class Steward {
   private highest(): Epoch {
     return this.options
       .nodes()
-      .reduce((highest, { ownersEpoch }) => higherEpoch(highest, ownersEpoch ?? noEpoch), this.kept.epoch);
+      .reduce((highest, node) => higherEpoch(highest, seenBy(node)), this.kept.epoch);
   }
 
   private review(now: number): StewardEffect[] {
@@ -261,8 +263,8 @@ export class Steward {
     if (this.stored === undefined || compareEpochs(this.kept.epoch, this.highest()) < 0)
       return 'others have seen a later list of owners than NATS tells this node';
     // What it acknowledged may be lost without a word: who comes later does not find it.
-    const isBehind = ({ ownersEpoch }: NodeRecord): boolean =>
-      compareEpochs(ownersEpoch ?? noEpoch, this.kept.epoch) < 0;
+    const isBehind = (node: NodeRecord): boolean =>
+      followsLists(node) && compareEpochs(node.ownersEpoch ?? noEpoch, this.kept.epoch) < 0;
     if (this.waitMs() > 0 || !this.options.nodes().some(isBehind)) return '';
     return 'others do not see the list of owners that NATS took from this node or told it';
   }
@@ -323,6 +325,17 @@ function schedulersOf(nodes: readonly NodeRecord[]): NodeRecord[] {
   return nodes
     .filter(({ member, state }) => member.roles.includes('scheduler') && state !== 'starting')
     .sort((one, other) => rankOf(one) - rankOf(other) || (one.member.id < other.member.id ? -1 : 1));
+}
+
+/** Workers go by what schedulers tell them: their word of lists is nobody's, and more may give it. */
+function followsLists({ member }: NodeRecord): boolean {
+  return rankOf(member.id) !== 'worker';
+}
+
+/** The highest list that it says it has seen, where that is to be believed. */
+function seenBy(node: NodeRecord): Epoch {
+  const { ownersEpoch = noEpoch } = node;
+  return followsLists(node) && ownersEpoch[0] < epochCountBelieved ? ownersEpoch : noEpoch;
 }
 
 function note(said: StewardNote): StewardEffect {

@@ -1,11 +1,12 @@
 // Membership through a store that all share, such as NATS: each node keeps one entry there and writes it again and again;
 // who is there is judged from what others write. Decisions only: facts and the time come in, what is to be done goes out.
 import type { MemberId } from '../proto/ids.js';
-import { protocolVersion } from '../proto/limits.js';
+import { limits, protocolVersion } from '../proto/limits.js';
 import type { Message, NodeState } from '../proto/messages.js';
 import { Calls } from './calls.js';
 import { type LeaseSettings, Leases } from './leases.js';
 import { type Member, type Membership, nothing, type Standing, type Step } from './membership.js';
+import { rankOf, ranks } from './rank.js';
 import { type Condition, type NodeRecord, readRecord, writeRecord } from './record.js';
 
 export type StoreFact =
@@ -54,12 +55,16 @@ export interface StoredOptions extends LeaseSettings {
 }
 
 const refusedMax = 1024;
+/** Of the places on the list so many are not for workers, whose entries more may write. */
+const placesKept = 256;
 
 export class StoredMembership implements Membership {
   private readonly options: StoredOptions;
   private readonly calls: Calls;
   private readonly leases: Leases;
   private readonly records = new Map<MemberId, NodeRecord>();
+  /** How many of the records are of nodes that are workers by their id. */
+  private workers = 0;
   /** Who was refused and why, to say it once. */
   private readonly refused = new Map<string, string>();
   /** Counts up whenever others join, go, or change their state or what they have to serve. */
@@ -149,15 +154,20 @@ export class StoredMembership implements Membership {
     const record = readRecord(key, text, cluster);
     if (typeof record === 'string') return this.refuse(key, record);
     if (key === self.id) {
+      if (record.beat > this.beat) return this.refuse(key, `somebody else has written the entry of ${key}`);
       const livesAgain = this.leases.heardSelf(record.beat, now);
       return quiet(livesAgain ? [note({ event: 'cluster.live', members: this.records.size + 1 })] : []);
     }
+    const before = this.records.get(key);
+    if (before === undefined && this.isFull(key)) {
+      return this.refuse(key, `there are as many members as a cluster may have, ${limits.membersMax}`);
+    }
     this.refused.delete(key);
     this.leases.heard(key, revision, now);
-    const before = this.records.get(key);
     this.records.set(key, record);
     if (before?.state !== record.state || before.models.join() !== record.models.join()) this.changes++;
     const { endpoint } = record.member;
+    if (before === undefined && isWorker(key)) this.workers++;
     if (before !== undefined) {
       const { state } = record;
       const turned = state === before.state ? [] : [note({ event: 'member.turned', member: key, state })];
@@ -211,11 +221,17 @@ export class StoredMembership implements Membership {
     return this.changed(effects);
   }
 
-  /** All judge alone, but one of them is enough to take the entry out. */
+  /** All judge alone, but one of them is enough to take the entry out: the first of those who may take out most. */
   private sweeps(): boolean {
     const { id } = this.options.self;
-    for (const other of this.records.keys()) if (other < id) return false;
+    for (const other of this.records.keys()) if (comesBefore(other, id)) return false;
     return true;
+  }
+
+  /** So many that are workers keep nobody else out. */
+  private isFull(newcomer: MemberId): boolean {
+    const others = limits.membersMax - 1;
+    return this.records.size >= others || (isWorker(newcomer) && this.workers >= others - placesKept);
   }
 
   private isDue(now: number): boolean {
@@ -259,7 +275,9 @@ export class StoredMembership implements Membership {
   private forget(member: MemberId): boolean {
     this.leases.forget(member);
     this.changes++;
-    return this.records.delete(member);
+    if (!this.records.delete(member)) return false;
+    if (isWorker(member)) this.workers--;
+    return true;
   }
 
   private changed(effects: readonly StoreEffect[]): StoredStep {
@@ -274,6 +292,15 @@ export class StoredMembership implements Membership {
   private *listed(): IterableIterator<Member> {
     for (const { member } of this.records.values()) yield member;
   }
+}
+
+function isWorker(member: MemberId): boolean {
+  return rankOf(member) === 'worker';
+}
+
+function comesBefore(one: MemberId, other: MemberId): boolean {
+  const heightOf = (member: MemberId): number => ranks.indexOf(rankOf(member) ?? 'scheduler');
+  return heightOf(one) > heightOf(other) || (heightOf(one) === heightOf(other) && one < other);
 }
 
 /** Who is listed stays the same. */

@@ -1,7 +1,7 @@
 // Names of things that are spoken of on the wire. A member's id ends in a random incarnation, so that a process that
 // comes back under the same name is somebody else.
 
-/** A process in the cluster: `<name>.<incarnation>`, for example `worker-1.k3f9x2`. */
+/** A process in the cluster: `<name>.<incarnation>`, for example `worker-1.k3f9x2`; a node in NATS has its rank before the latter. */
 export type MemberId = string;
 
 /** Counts a router's jobs from 1. Unique together with the router's member id. */
@@ -18,7 +18,7 @@ export function memberId(name: string, incarnation: string): MemberId {
 
 /** The name that a member was started with. */
 export function nameOf(member: MemberId): string {
-  const end = member.lastIndexOf('.');
+  const end = member.indexOf('.');
   return end === -1 ? member : member.slice(0, end);
 }
 

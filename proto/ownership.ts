@@ -16,6 +16,8 @@ export interface Ownership {
 export const noEpoch: Epoch = [0, ''];
 /** Far above all that there will be, and far below where numbers are not whole any more: there is always a higher one. */
 export const epochCountBound = 2 ** 48;
+/** What a member says that it has seen is believed below this: above it there is as much room again for lists. */
+export const epochCountBelieved = epochCountBound / 2;
 
 export const unowned: Ownership = { epoch: noEpoch, owners: [] };
 

@@ -1,7 +1,8 @@
 // What a configuration makes of a node: its roles, whether it founds the cluster or joins one, where it listens.
 import { randomBytes } from 'node:crypto';
 import type { Member } from '../../cluster/membership.js';
-import { memberId, type Role } from '../../proto/ids.js';
+import { rankFor } from '../../cluster/rank.js';
+import { type MemberId, memberId, type Role } from '../../proto/ids.js';
 import { ConfigError } from '../config/load.js';
 import { ownEndpoint, wellKnownEndpoint } from '../config/places.js';
 import { type Config, flagOf, type SettingName, settings } from '../config/schema.js';
@@ -31,8 +32,9 @@ export function planOf(config: Config): Plan {
   if (serves.has('router') || serves.has('scheduler')) serves.add('health');
   const core = (['router', 'scheduler', 'health'] as const).filter((role) => serves.has(role));
   const byNats = config.nats !== '';
+  const roles: Role[] = [...core, ...(serves.has('worker') ? (['host'] as const) : [])];
+  const id = idOf(config.name, byNats, roles);
   const founder = config.join === '' && !byNats && serves.has('router');
-  const id = memberId(config.name, incarnation());
   const endpoint = config.endpoint || (founder ? wellKnownEndpoint(config.cluster) : ownEndpoint(id));
   refuseTwoWays(config);
   if (core.length > 0 && config.endpoint === '' && config.join.startsWith('tcp://')) {
@@ -60,7 +62,6 @@ export function planOf(config: Config): Plan {
   const workerNames = Array.from({ length: serves.has('worker') ? config.workerCount : 0 }, (_, index) =>
     founder ? `worker-${index + 1}` : `${config.name}-worker-${index + 1}`,
   );
-  const roles: Role[] = [...core, ...(serves.has('worker') ? (['host'] as const) : [])];
   return {
     self: {
       id,
@@ -98,6 +99,11 @@ function refuseTwoWays(config: Config): void {
       `${flagOf('endpoint')} ${config.endpoint} is no address that others can call: say which with ${flagOf('advertise')}`,
     );
   }
+}
+
+/** The key of its entry in NATS, where rights go by ranks. */
+function idOf(name: string, byNats: boolean, roles: readonly Role[]): MemberId {
+  return memberId(name, byNats ? `${rankFor(roles)}.${incarnation()}` : incarnation());
 }
 
 export function incarnation(): string {

@@ -36,6 +36,8 @@ export class Council {
   models: readonly string[] = ['one:1', 'two:1', 'three:1', 'four:1'];
   /** What members report that have no steward here. */
   reported: Epoch = noEpoch;
+  /** Who says so. */
+  reporter = 'router';
   /** The router has not seen what the others have. */
   isRouterBlind = false;
 
@@ -124,7 +126,7 @@ export class Council {
       state,
       ownersEpoch: this.seats.get(id)?.steward.list().epoch ?? noEpoch,
     }));
-    const router = { id: 'router', roles: ['router'], endpoint: '', host: '' } as const;
+    const router = { id: this.reporter, roles: ['router'], endpoint: '', host: '' } as const;
     return [...schedulers, { ...usual, member: router, state: 'serving', ownersEpoch: this.seenByRouter() }];
   }
 

@@ -3,7 +3,7 @@
 import assert from 'node:assert/strict';
 import { beforeEach, describe, test } from 'node:test';
 import { readOwners, writeOwners } from '../../cluster/ownership.js';
-import { compareEpochs, type Epoch } from '../../proto/ownership.js';
+import { compareEpochs, type Epoch, epochCountBelieved, epochCountBound } from '../../proto/ownership.js';
 import { Council, patienceMs } from './council.js';
 
 let council: Council;
@@ -128,6 +128,42 @@ describe('the store', () => {
       owners.map(([, , since]) => since),
       owners.map(() => epoch),
     );
+  });
+
+  for (const [what, count] of [
+    ['as high as can be', epochCountBound - 1],
+    ['at the bound of what is believed', epochCountBelieved],
+    ['just below it', epochCountBelieved - 1],
+  ] as const) {
+    test(`that somebody says had a list ${what} still gets lists that all follow`, () => {
+      council.join('a', 'b');
+      council.pass(500);
+      council.reported = [count, 'z'];
+      for (const state of ['draining', 'serving'] as const) {
+        council.turn('b', state);
+        council.pass(3 * patienceMs);
+        assert.deepEqual(council.list('a'), held(), state);
+        assert.deepEqual(council.list('b'), held(), state);
+        assert.equal(council.ownersOf('a').includes('b'), state === 'serving');
+      }
+      assert.deepEqual(
+        council.notes.filter((note) => note.includes('owners.refused')),
+        [],
+      );
+    });
+  }
+
+  test('is not doubted on the word of a worker', () => {
+    council.reporter = 'w.worker.1';
+    council.join('a', 'b');
+    council.pass(500);
+    const before = council.list('a');
+    council.reported = [before.epoch[0] + 1000, 'z'];
+    council.pass(3 * patienceMs);
+    council.isRouterBlind = true;
+    council.pass(3 * patienceMs);
+    assert.deepEqual(council.list('a'), before);
+    assert.deepEqual(council.reopened, []);
   });
 
   test('that says what nobody understands is written anew', () => {

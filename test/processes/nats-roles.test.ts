@@ -6,7 +6,11 @@ import { readFileSync } from 'node:fs';
 import { after, before, describe, test } from 'node:test';
 import { connect } from 'nats';
 import { connectNats } from '../../cluster/nats.js';
+import { writeRecord } from '../../cluster/record.js';
 import type { PartsConnection } from '../../cluster/store.js';
+import type { Role } from '../../proto/ids.js';
+import { protocolVersion } from '../../proto/limits.js';
+import { type Epoch, epochCountBelieved, noEpoch } from '../../proto/ownership.js';
 import { nobody } from '../cluster/access.js';
 import { executable, skip } from '../nats/at-hand.js';
 import { NatsServers } from '../nats/servers.js';
@@ -55,7 +59,13 @@ describe('the rights of roles in NATS', { skip }, () => {
     }
     servers = await NatsServers.start(executable, { lines: [text] });
     const models = new ModelFolder(scratch).simulated('steady').folder;
-    flags = { ...apart(scratch, models), cluster: 'signalbox', nats: servers.urls, 'worker-count': 1 };
+    flags = {
+      ...apart(scratch, models),
+      cluster: 'signalbox',
+      nats: servers.urls,
+      'worker-count': 1,
+      'lease-ms': 3000,
+    };
   });
   after(async () => {
     await Promise.all(open.map((connection) => connection.close()));
@@ -115,9 +125,44 @@ describe('the rights of roles in NATS', { skip }, () => {
     const pushed = await push('worker');
     assert.equal(pushed.code, 1, pushed.text);
     assert.match(pushed.text, /these credentials may not publish/);
-    const own = await connection.open({ name: 'signalbox-signalbox-members', keepMs: 3_600_000 });
-    assert.ok((await own.put('worker.itself', '{}')) > 0, 'what it may write, it can');
-    await own.erase('worker.itself');
+  });
+
+  test('the credentials of a worker list no scheduler, and their word of lists of owners moves none', async () => {
+    const connection = await as('worker');
+    const members = await connection.open({ name: 'signalbox-signalbox-members', keepMs: 3_600_000 });
+    const owners = await connection.open({ name: 'signalbox-signalbox-owners', keepMs: 0 });
+    const before = await owners.read('owners');
+    const posing = (id: string, roles: readonly Role[], epoch: Epoch): string => {
+      const about = {
+        cluster: 'signalbox',
+        protocol: protocolVersion,
+        build: '',
+        machine: '',
+        beat: 1,
+        jobs: 0,
+      };
+      const member = { id, roles, endpoint: '', host: '' };
+      const lists = { models: [], labels: [], workers: [] };
+      return writeRecord({ ...about, member, state: 'serving', ...lists, ownersEpoch: epoch });
+    };
+    for (const id of ['a.scheduler.1', 'a.router.1', 'a.1', 'a']) {
+      await assert.rejects(members.put(id, posing(id, ['scheduler'], noEpoch)), /may not publish/, id);
+    }
+    const [ghost, liar] = ['a.worker.1', 'b.worker.1'];
+    await members.put(ghost, posing(ghost, ['scheduler'], noEpoch));
+    await members.put(liar, posing(liar, ['host'], [epochCountBelieved - 1, 'z']));
+    const heard = (event: string, whose: string): Promise<unknown[]> =>
+      Promise.all(
+        nodes.map((node) =>
+          node.line((line) => line.event === event && line.member === whose, `${event} of ${whose}`),
+        ),
+      );
+    await heard('member.refused', ghost);
+    await heard('member.joined', liar);
+    // By then the first of the schedulers would have written.
+    await heard('member.gone', liar);
+    assert.deepEqual(await owners.read('owners'), before);
+    await members.erase(ghost);
   });
 
   test('nobody hears what NATS answers another', async () => {
