@@ -35,6 +35,8 @@ export class WorkerShare {
   isDelisted = false;
   /** Its files are others by now: it can't be loaded any more. */
   isStale = false;
+  /** It was ready, and was not asked to make room since. */
+  hasServed = false;
   loadingSince = 0;
   loadMs = 0;
   readyAt = 0;
@@ -134,6 +136,7 @@ export class Shares {
     if (share === undefined) return undefined;
     share.loadMs = now - share.loadingSince;
     share.readyAt = now;
+    share.hasServed = true;
     share.usedAt = now;
     share.place = fact.place;
     share.rowsMax = fact.rowsMax;

@@ -150,6 +150,7 @@ export class Stock {
 
   private rest(share: WorkerShare, now: number): void {
     const { model, version } = share.listed;
+    share.hasServed = false;
     this.wants.add({ type: 'unload', model, version });
     this.wants.add(note('info', 'share.rested', { model, version }));
     if (share.isDelisted) share.chart.move('retire');

@@ -2,6 +2,7 @@
 // goes down in the opposite order without losing what it had taken.
 import { startChart } from '../../actors/chart.js';
 import { Health } from '../../actors/health/health.js';
+import { Completeness } from '../../actors/node/completeness.js';
 import { nodeMachine } from '../../actors/node/node.machine.js';
 import { coverTimer, Router } from '../../actors/router/router.js';
 import { Scheduler } from '../../actors/scheduler/scheduler.js';
@@ -167,8 +168,9 @@ export class Node {
   private async bind(): Promise<void> {
     const { plan, chart, duties, children } = this;
     const { self, bind } = plan;
+    const completeness = new Completeness();
     await this.entrance.openHealth(() =>
-      conditionOf({ chart, duties, plan, member: this.member, engine: this.engine, children }),
+      conditionOf({ chart, duties, plan, member: this.member, engine: this.engine, children, completeness }),
     );
     this.keys.start();
     const router = new Router(routerLimits(this.config), now());

@@ -1,6 +1,7 @@
 // Whether a node is ready, whatever its roles: by the same charts that do its work, so that a probe hears what the cluster
 // would find. The first thing that is missing is told.
 import type { Chart } from '../../actors/chart.js';
+import type { Completeness } from '../../actors/node/completeness.js';
 import type { Role } from '../../proto/ids.js';
 import type { NodeState } from '../../proto/messages.js';
 import type { Condition } from '../doors/health.js';
@@ -20,10 +21,8 @@ export interface Facts {
   readonly isLinkedTo: (role: Role) => boolean;
   /** Why its router is not ready; empty where it is, or where it has none. */
   readonly router: string;
-  /** What its worker processes still wait for; empty when they have all that they are to have. */
+  /** What its worker processes still wait for, or the node to fetch for them. */
   readonly workers: string;
-  /** Which models of its cluster it still fetches. */
-  readonly fetching: string;
 }
 
 export function whyUnready(facts: Facts): string {
@@ -35,8 +34,7 @@ export function whyUnready(facts: Facts): string {
   if (serves.has('scheduler') && !serves.has('router') && !isLinkedTo('router'))
     return 'it is linked to no router, so nobody gives it jobs to place';
   if (serves.has('router') && facts.router !== '') return facts.router;
-  if (serves.has('worker')) return facts.fetching || facts.workers;
-  return '';
+  return serves.has('worker') ? facts.workers : '';
 }
 
 export interface Around {
@@ -46,11 +44,14 @@ export interface Around {
   /** Undefined while it starts. */
   readonly member: Pick<MemberProcess, 'standing' | 'isLinkedTo'> | undefined;
   readonly engine: Pick<NodeEngine, 'ready' | 'unreadyReason' | 'supply'> | undefined;
-  readonly children: Pick<Children, 'waitingFor'>;
+  readonly children: Pick<Children, 'sights'>;
+  /** What earlier probes found. */
+  readonly completeness: Completeness;
 }
 
 /** As probes are told of it. */
-export function conditionOf({ chart, duties, plan, member, engine, children }: Around): Condition {
+export function conditionOf({ chart, duties, plan, member, engine, ...workers }: Around): Condition {
+  const { children, completeness } = workers;
   const { state: membership, reason } = member?.standing() ?? { state: 'live', reason: '' };
   const unready = whyUnready({
     state: duties.state,
@@ -59,8 +60,7 @@ export function conditionOf({ chart, duties, plan, member, engine, children }: A
     joining: membership === 'joining' ? reason : '',
     isLinkedTo: (role) => member?.isLinkedTo(role) === true,
     router: engine === undefined || engine.ready() ? '' : engine.unreadyReason(),
-    workers: children.waitingFor(plan.workerNames.length),
-    fetching: engine?.supply.behind() ?? '',
+    workers: completeness.review(plan.workerNames.length, children.sights(), engine?.supply.behind() ?? ''),
   });
   return { reason: unready, ...(membership === 'frozen' && { doubt: { membership, reason } }) };
 }

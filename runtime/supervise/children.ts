@@ -2,6 +2,8 @@
 // system tells.
 import { type ChildProcess, fork } from 'node:child_process';
 import { fileURLToPath } from 'node:url';
+import type { WorkerSight } from '../../actors/node/completeness.js';
+import type { Waiting } from '../../actors/worker/readiness.js';
 import { type MemberId, modelKey } from '../../proto/ids.js';
 import type { Cause } from '../../proto/messages.js';
 import { after } from '../clock.js';
@@ -26,8 +28,8 @@ interface Child {
   device: string;
   /** By its own word: it stands by and has nothing left. */
   isVacant: boolean;
-  /** What it waits for by its own word; empty: it has all that it is to have. */
-  waitsFor: string;
+  /** What it waits for by its own word. */
+  waiting: Waiting;
   /** How far it is with its models. */
   readonly loaded: Outcomes;
   /** What it said of its own end. */
@@ -72,7 +74,7 @@ export class Children {
       device: '',
       loaded: new Outcomes(),
       isVacant: this.areAway,
-      waitsFor: 'it is starting',
+      waiting: { reason: 'it is starting', isForMore: false },
       lastWord: undefined,
     };
     this.bySlot.set(slot, child);
@@ -101,7 +103,7 @@ export class Children {
     else if (word.type === 'loaded') this.loaded(child, word.key, word.reason);
     else if (word.type === 'introduced') child.device = word.device;
     else if (word.type === 'vacated') child.isVacant = word.vacant;
-    else if (word.type === 'waiting') child.waitsFor = word.reason;
+    else if (word.type === 'waiting') child.waiting = word;
     else if (word.type === 'outdated') this.outdated(word.model);
     else child.lastWord = word;
   }
@@ -135,12 +137,13 @@ export class Children {
     return [...this.bySlot.values()].map(({ member, device }) => ({ id: member, device }));
   }
 
-  /** What the first of them waits for that has not all that it is to have, of so many that there are to be. */
-  waitingFor(count: number): string {
-    const all = [...this.bySlot.values()];
-    if (all.length < count) return `${all.length} of its ${count} workers are there`;
-    const waiting = all.find(({ waitsFor }) => waitsFor !== '');
-    return waiting === undefined ? '' : `its worker ${waiting.member}: ${waiting.waitsFor}`;
+  sights(): WorkerSight[] {
+    return [...this.bySlot.values()].map(({ member, loaded, waiting: { reason, isForMore } }) => ({
+      id: member,
+      isUpToDate: loaded.isUpToDate,
+      waitsFor: reason,
+      isForMore,
+    }));
   }
 
   has(member: MemberId): boolean {

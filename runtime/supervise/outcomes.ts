@@ -31,6 +31,7 @@ export class Outcomes {
   private readonly standings = new Map<string, Standing>();
   private listed: ReadonlySet<string> = new Set();
   private lists = 0;
+  private heardOf = 0;
 
   /** It is told what it is to have. What it was to have before it may be loading just now: it leaves too. */
   list(wanted: ReadonlySet<string>): void {
@@ -46,12 +47,18 @@ export class Outcomes {
 
   /** It has heard a list. Of what went before the last one it will say more. */
   heard({ count, has, leaving: left }: Listed): void {
-    if (count !== this.lists) return;
+    this.heardOf = count;
+    if (!this.isUpToDate) return;
     const going = new Set(left);
     for (const [key, { state }] of this.standings)
       if (state === 'leaving' && !going.has(key)) this.standings.delete(key);
     for (const key of going) this.put(key, leaving);
     for (const key of has) this.put(key, loaded);
+  }
+
+  /** It has heard all lists. */
+  get isUpToDate(): boolean {
+    return this.heardOf === this.lists;
   }
 
   /** Its loading is over; without a reason it has it. Who leaves has nothing left to let go where that failed. */

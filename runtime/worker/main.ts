@@ -4,7 +4,7 @@ import { hostname } from 'node:os';
 import { join } from 'node:path';
 import type { Abort, Probe, RunBatch } from '../../actors/effects.js';
 import type { RunFinished } from '../../actors/facts.js';
-import { waitsFor } from '../../actors/worker/readiness.js';
+import { type Waiting, waitsFor } from '../../actors/worker/readiness.js';
 import { Worker } from '../../actors/worker/worker.js';
 import { modelKey } from '../../proto/ids.js';
 import type { Said } from '../../proto/messages.js';
@@ -56,6 +56,7 @@ const loads = new Loads(
 );
 let models: readonly ModelEntry[] = [];
 let listCount = 0;
+let waiting: Waiting | undefined;
 /** Who else is there, where the node tells that. */
 let others: Said<'members.listed'> | undefined;
 const firstListed = new Promise<void>((resolve) => {
@@ -123,7 +124,7 @@ process.send?.({ type: 'introduced', device: runsOn } satisfies WorkerWord);
 for (const endpoint of order.join) member.join(endpoint);
 if (others !== undefined) member.hearList(others);
 list();
-tellReadiness(undefined);
+watchReadiness();
 
 /** What models get where they ask for nothing else, tried before anybody hears of this worker. */
 async function settleDevice(): Promise<string> {
@@ -145,6 +146,7 @@ function list(): void {
     type: 'models.listed',
     models: listedModels({ models }, order.runMaxMs, device),
   });
+  tellReadiness();
   process.send?.({ type: 'listed', count: listCount, ...actor.shares.listed() } satisfies WorkerWord);
 }
 
@@ -280,11 +282,17 @@ function vacate(away: boolean): void {
   else if (!away) tellVacancy(false);
 }
 
+function watchReadiness(): void {
+  tellReadiness();
+  after(reportMs, watchReadiness, false);
+}
+
 /** Whenever it is another than at the last look. */
-function tellReadiness(told: string | undefined): void {
-  const reason = waitsFor(actor.chart, actor.shares);
-  if (reason !== told) process.send?.({ type: 'waiting', reason } satisfies WorkerWord);
-  after(reportMs, () => tellReadiness(reason), false);
+function tellReadiness(): void {
+  const before = waiting;
+  waiting = waitsFor(actor.chart, actor.shares);
+  if (waiting.reason === before?.reason && waiting.isForMore === before.isForMore) return;
+  process.send?.({ type: 'waiting', ...waiting } satisfies WorkerWord);
 }
 
 function tellVacancy(vacant: boolean): void {

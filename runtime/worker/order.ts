@@ -1,4 +1,5 @@
 // What a node tells a worker process that it starts, as one argument, and the few words that they exchange after that.
+import type { Waiting } from '../../actors/worker/readiness.js';
 import type { MemberId } from '../../proto/ids.js';
 import type { Cause, Said } from '../../proto/messages.js';
 import type { Fallback, WantedDevice } from '../executor/device.js';
@@ -66,7 +67,7 @@ export type WorkerWord =
   /** It stands by and has nothing left, or it takes work again. */
   | { readonly type: 'vacated'; readonly vacant: boolean }
   /** What it still waits for before it has all that it is to have; empty: nothing. */
-  | { readonly type: 'waiting'; readonly reason: string }
+  | ({ readonly type: 'waiting' } & Waiting)
   /** It has heard what models there are. */
   | ({ readonly type: 'listed' } & Listed)
   /** A model that is about to be loaded, and one with which that has come to an end. */

@@ -5,7 +5,9 @@ import { waitsFor } from '../../actors/worker/readiness.js';
 import { digits, scheduler } from './stage.js';
 import { listed, WorkerStage } from './worker-stage.js';
 
-const look = ({ worker }: WorkerStage): string => waitsFor(worker.chart, worker.shares);
+const lookWhole = ({ worker }: WorkerStage) => waitsFor(worker.chart, worker.shares);
+const look = (stage: WorkerStage): string => lookWhole(stage).reason;
+const done = { place: 'inline', rowsMax: 4, runMs: 1, costs: [] } as const;
 
 test('for a scheduler, then for each model that it is to have in memory', () => {
   const stage = new WorkerStage();
@@ -16,7 +18,6 @@ test('for a scheduler, then for each model that it is to have in memory', () => 
   const other = { ...listed, model: 'other' };
   stage.hear({ type: 'models.listed', models: [listed, other, lazy] });
   assert.equal(look(stage), 'digits is being loaded');
-  const done = { place: 'inline', rowsMax: 4, runMs: 1, costs: [] } as const;
   stage.hear({ type: 'model.loaded', ...digits, ...done });
   assert.equal(look(stage), 'other is being loaded');
   const { model, version } = other;
@@ -24,4 +25,15 @@ test('for a scheduler, then for each model that it is to have in memory', () => 
   assert.equal(look(stage), '', 'what can not be loaded is not waited for, nor what nobody has asked for');
   stage.hear({ type: 'vacancy.requested' });
   assert.equal(look(stage), 'it stands by');
+});
+
+test('what it loads for the first time is told apart from what it had and has not any more', () => {
+  const stage = WorkerStage.ready();
+  const other = { ...listed, model: 'other' };
+  stage.hear({ type: 'models.listed', models: [listed, other] });
+  assert.deepEqual(lookWhole(stage), { reason: 'other is being loaded', isForMore: true });
+  stage.hear({ type: 'model.loaded', model: 'other', version: other.version, ...done });
+  assert.deepEqual(lookWhole(stage), { reason: '', isForMore: false });
+  stage.worker.shares.get('other', other.version)?.chart.move('load');
+  assert.deepEqual(lookWhole(stage), { reason: 'other is being loaded', isForMore: false });
 });

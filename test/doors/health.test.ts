@@ -52,12 +52,10 @@ test('the first thing that is missing makes a node unready', () => {
     isLinkedTo: (role) => role === 'router',
     router: '',
     workers: '',
-    fetching: '',
   };
   assert.equal(whyUnready(ready), '');
   const steps: readonly [Partial<Facts>, RegExp][] = [
     [{ workers: 'its worker w.1: steady is being loaded' }, /steady is being loaded/],
-    [{ fetching: 'the node still fetches digits:1' }, /still fetches/],
     [{ isLinkedTo: () => false }, /linked to no router/],
     [{ joining: 'NATS does not answer' }, /NATS does not/],
     [{ state: 'drained' }, /drained by order/],
