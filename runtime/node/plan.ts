@@ -8,7 +8,8 @@ import { ownEndpoint, wellKnownEndpoint } from '../config/places.js';
 import { type Config, flagOf, type SettingName, settings } from '../config/schema.js';
 import { ownPair } from '../keys/keeper.js';
 import type { KeyPair } from '../keys/pair.js';
-import { keyIn, withKey } from '../post/endpoint.js';
+import { keyIn, parseEndpoint, withKey } from '../post/endpoint.js';
+import { whoElse } from '../post/owned.js';
 
 export interface Plan {
   readonly self: Member;
@@ -132,6 +133,18 @@ function isLoopback(host: string): boolean {
 
 /** Over tcp both sides have keys or neither has, and who calls has to know the key of whom it calls. */
 function refuseKeysAmiss({ endpoint, advertise, join }: Config, pair: KeyPair | undefined): void {
+  const places = Object.entries({ endpoint, join }).map(
+    ([name, value]) => [name, parseEndpoint(value)] as const,
+  );
+  for (const [name, place] of pair === undefined ? [] : places) {
+    if (typeof place === 'string' || place.kind !== 'ipc') continue;
+    const reason = whoElse(place.path);
+    if (reason === undefined) continue;
+    throw new ConfigError(
+      `${flagOf(name)} ipc://${place.path} does not go with ${flagOf('keyFile')}: ${reason}; ` +
+        'choose a path in a folder where its user alone may write',
+    );
+  }
   const keyed = Object.entries({ endpoint, advertise }).find(([, value]) => keyIn(value) !== '');
   if (keyed !== undefined) {
     throw new ConfigError(

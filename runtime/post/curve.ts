@@ -3,6 +3,7 @@
 import type { KeyPair } from '../keys/pair.js';
 import type { KeyRing } from '../keys/ring.js';
 import type { Endpoint } from './endpoint.js';
+import { whoElse } from './owned.js';
 
 export interface ServerKeys {
   readonly curveServer: true;
@@ -34,8 +35,8 @@ export function clientKeys(place: Endpoint, pair: KeyPair | undefined): ClientKe
 
 /** Why nobody is to be called there; nothing when it may be tried. */
 export function barred(place: Endpoint, ring: KeyRing | undefined): string | undefined {
-  if (place.kind !== 'tcp') return undefined;
   const pair = ring?.pair;
+  if (place.kind === 'ipc') return pair === undefined ? undefined : foreign(place.path);
   if (pair === undefined) {
     return place.key === ''
       ? undefined
@@ -45,6 +46,11 @@ export function barred(place: Endpoint, ring: KeyRing | undefined): string | und
   return ring?.trusts(place.key) === true
     ? undefined
     : 'its key is not listed here: `node runtime keys trust`';
+}
+
+function foreign(path: string): string | undefined {
+  const reason = whoElse(path);
+  return reason && `${reason}, and with keys this node calls only sockets that are its own user's`;
 }
 
 /** Why two that are connected can't agree, from what the library says of it; nothing where it is not about keys. */
