@@ -164,6 +164,15 @@ export class Executor {
     return [...this.running.values()].some(({ startedAt }) => startedAt < this.process.resumedAt);
   }
 
+  get isAtWork(): boolean {
+    return this.loading !== '' || this.running.size > 0;
+  }
+
+  /** Whichever edition of it. */
+  hasInMemory(model: string): boolean {
+    return [...this.has].some((key) => key.startsWith(`${model}:`));
+  }
+
   /** Slow or not, it is never so slow that it would be taken for hung. */
   private paced(costMs: number): number {
     const slowed = this.process.slowUntil > this.timeline.now ? 3 : 1;

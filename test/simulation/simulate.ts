@@ -3,10 +3,10 @@ import { bugs } from './bugs.js';
 import { checkRest } from './checks.js';
 import { natsHealsAt } from './cluster.js';
 import { Clients, Faults, probes } from './load.js';
-import { phases, type Scenario, scenarioOf, tags, workerNames } from './scenario.js';
+import { phases, scenarioOf } from './scenario.js';
 import { System } from './system.js';
 import { Trace } from './trace.js';
-import { name, type TrueJob } from './truth.js';
+import { name } from './truth.js';
 import { require, Violation } from './violation.js';
 
 /** By then every worker has its models. */
@@ -109,42 +109,8 @@ function checkPromises({ truth, scenario }: System, promises: Promises): void {
     `${broken} jobs were admitted and late beside ${kept} in time, though nothing went wrong`);
 }
 
-/** Its model's owner has it wait until the last moment, and others with it: then chance decides who is still in time. */
-function isHeldUp({ plan, ending }: TrueJob): boolean {
-  return plan.model.batching.policy === 'deferred' && ending.startsWith('expired');
-}
-
-/** It was given to a slow worker of which nobody knew that yet, or waited for one as none but that can run its model. */
-function isAtSlow(job: TrueJob, scenario: Scenario): boolean {
-  const isThere = Object.keys(scenario.slow).some((name) => job.worker.startsWith(`${name}.`));
-  return job.ending.startsWith('expired') && (isThere || (job.worker === '' && isLeftToSlow(job, scenario)));
-}
-
-/**
- * Few workers have its model, for want of room, or because none but a slow one can run it, and those are busy: the
- * estimate says so at once. Or nobody had asked for its model, and another waits already for its being loaded.
- */
-function isCrowdedOut(job: TrueJob, { scenario, truth }: System): boolean {
-  if (job.ending !== 'rejected OVERLOADED') return false;
-  const { memoryMb, demanded } = scenario.room;
-  if (memoryMb > 0 || isLeftToSlow(job, scenario)) return true;
-  const { model } = job.plan.model;
-  if (!demanded.includes(model)) return false;
-  return [...truth.all()].some(
-    ({ probe, plan, ending }) => probe && plan.model.model === model && ending === 'completed',
-  );
-}
-
-function isLeftToSlow({ plan }: TrueJob, { slow, unloadable }: Scenario): boolean {
-  const { model, batching } = plan.model;
-  return workerNames.every((worker) => {
-    const fits = batching.needs.every((tag) => tags[worker]?.includes(tag));
-    return !fits || unloadable.includes(`${worker} ${model}`) || slow[worker] !== undefined;
-  });
-}
-
 function checkEnd(system: System): void {
-  const { scenario, truth } = system;
+  const { scenario, truth, excuses } = system;
   const processes = [...system.processes.values()];
   const stuck = new Set(processes.filter((process) => process.stuck).map(({ id }) => id));
   for (const process of processes) {
@@ -153,7 +119,7 @@ function checkEnd(system: System): void {
   for (const job of truth.all()) {
     if (!job.router.alive) continue;
     require(job.ending !== '', 'I1', () => `${name(job)} never ended`);
-    if (job.probe && (isHeldUp(job) || isAtSlow(job, scenario) || isCrowdedOut(job, system))) continue;
+    if (job.probe && excuses.excuses(job)) continue;
     // On a lossy network word of what is ready may be lost for good; a worker may be stuck that health never met.
     if (job.probe && scenario.network.honest && stuck.size === 0) {
       require(job.ending === 'completed', 'I14', () =>

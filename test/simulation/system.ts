@@ -16,6 +16,7 @@ import type { Cause, Message } from '../../proto/messages.js';
 import { shardOf } from '../../proto/ownership.js';
 import { type Bug, withBug } from './bug.js';
 import { checkResident, payloadBytesMax, queueBytesMax } from './checks.js';
+import { Excuses } from './excuses.js';
 import { Executor } from './executor.js';
 import { Network } from './network.js';
 import {
@@ -92,6 +93,7 @@ export class System implements Surroundings {
   private readonly plans = new Map<MemberId, NodePlan>();
   private readonly touched = new Set<Resident>();
   readonly reloads: Reloads;
+  readonly excuses = new Excuses(this);
   /** Where nodes find each other by NATS. */
   readonly town: Town | undefined;
   private incarnation = 0;
@@ -127,6 +129,10 @@ export class System implements Surroundings {
 
   workersOf(node: Process): Process[] {
     return (this.children.get(node.id) ?? []).map(({ process }) => process).filter(({ alive }) => alive);
+  }
+
+  executorOf(worker: MemberId): Executor | undefined {
+    return this.executors.get(worker);
   }
 
   parentOf(worker: MemberId): Process | undefined {
@@ -234,8 +240,9 @@ export class System implements Surroundings {
   perform(process: Process, effect: Exclude<Effect, { type: 'send' | 'arm' | 'disarm' | 'settle' }>): void {
     const executor = this.executors.get(process.id);
     switch (effect.type) {
-      case 'note':
       case 'reply':
+        return this.excuses.note(this.truth.job(process.id, effect.job));
+      case 'note':
       case 'moved':
       case 'leave':
       case 'ordered':
