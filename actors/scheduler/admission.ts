@@ -53,6 +53,10 @@ export class Admission {
     this.turns = turns;
   }
 
+  forget(lane: Lane): void {
+    this.outlines.delete(lane);
+  }
+
   /** Why it is not taken; undefined when it can be answered in time, or when nothing is known against it. */
   refusalOf(lane: Lane, entry: Waiting, now: number): Refusal | undefined {
     if (entry.company === 'solo') return undefined;

@@ -194,14 +194,18 @@ export class Registry {
     return true;
   }
 
-  /** True when no worker has the model in any state. */
-  forgetIfOver(model: string): boolean {
+  /** No worker has the model in any state. */
+  isOver(model: string): boolean {
     for (const worker of this.workers.values()) {
       const state = worker.shares.get(model)?.state;
       if ((state !== undefined && state !== 'unloaded') || worker.holds(model)) return false;
     }
-    this.proven.delete(model);
     return true;
+  }
+
+  forgetModel(model: string): void {
+    this.proven.delete(model);
+    this.crews.delete(model);
   }
 
   /** A worker of that name has come back and could not load it. */

@@ -21,7 +21,7 @@ export class Retirements {
   }
 
   /** Says who is let go; when to look again. */
-  review(lanes: Map<string, Lane>, out: Effect[], now: number): number {
+  review(lanes: ReadonlyMap<string, Lane>, out: Effect[], now: number): number {
     let lookAt = Number.POSITIVE_INFINITY;
     for (const lane of [...lanes.values()]) {
       const workers = this.retiringOf(lane.key);

@@ -1,15 +1,16 @@
 // The scheduler actor: keeps a lane per model and a record per worker, takes what can be answered in time, and decides as
 // late as it can which jobs go together to which worker. It sees headers only; the payload goes from router to worker.
 import type { WorkerChoice } from '../../proto/batching.js';
-import { editionText, type MemberId, modelKey } from '../../proto/ids.js';
+import { editionText, type MemberId } from '../../proto/ids.js';
 import type { Said } from '../../proto/messages.js';
 import type { Actor, Heard } from '../actor.js';
 import { type Effect, note, nothing, send } from '../effects.js';
-import { Lane, type LaneLimits } from '../lane/lane.js';
+import type { Lane, LaneLimits } from '../lane/lane.js';
 import type { Waiting } from '../lane/queue.js';
 import { isUnavailable } from '../router/coverage.js';
 import { Admission, type Refusal } from './admission.js';
 import { Dispatcher } from './dispatcher.js';
+import { Lanes } from './lanes.js';
 import { reviewManner } from './manner.js';
 import { Notices } from './notices.js';
 import { abandoned, Registry } from './registry.js';
@@ -29,6 +30,8 @@ export interface SchedulerSettings {
   readonly retireQuietMs?: number;
   /** How long a worker that was asked to load a model is given before it is asked again. */
   readonly wakeAgainMs?: number;
+  /** How long a lane is kept that no worker has and in which nobody waits. */
+  readonly laneKeptMs?: number;
 }
 
 export class Scheduler implements Actor {
@@ -53,9 +56,10 @@ export class Scheduler implements Actor {
     'tick.settled',
     'timer.fired',
   ]);
-  readonly lanes = new Map<string, Lane>();
+  readonly lanes: ReadonlyMap<string, Lane>;
   readonly registry: Registry;
   private readonly settings: SchedulerSettings;
+  private readonly book: Lanes;
   private readonly turns = new Turns();
   private readonly dispatcher: Dispatcher;
   private readonly admission: Admission;
@@ -63,8 +67,6 @@ export class Scheduler implements Actor {
   private readonly waking: Waking;
   private readonly notices = new Notices();
   private arrivals = 0;
-  /** Some version has been loaded anew, or has variants. */
-  private hasEditions = false;
   private settling = false;
   /** When it is to look again without having heard anything. */
   private wakesAt = Number.POSITIVE_INFINITY;
@@ -72,6 +74,8 @@ export class Scheduler implements Actor {
 
   constructor(settings: SchedulerSettings) {
     this.settings = settings;
+    this.book = new Lanes(settings.lane, settings.laneKeptMs);
+    this.lanes = this.book.all;
     this.registry = new Registry(settings.reconcileMs);
     this.dispatcher = new Dispatcher(this.registry, this.turns, settings);
     this.admission = new Admission(this.registry, this.turns);
@@ -106,6 +110,7 @@ export class Scheduler implements Actor {
         return this.dispatch(now);
       case 'timer.fired':
         if (heard.timer === 'retirements') return this.retire(now);
+        if (heard.timer === 'lanes') return this.forgetVacant(now);
         this.wakesAt = Number.POSITIVE_INFINITY;
         return this.dispatch(now);
       case 'job.withdraw':
@@ -131,16 +136,16 @@ export class Scheduler implements Actor {
         this.registry.lose(heard.member);
         this.notices.forget(heard.member);
         for (const lane of this.lanes.values()) lane.removeRouter(heard.member);
-        this.dropWorker(heard.member, heard.reason);
+        this.dropWorker(heard.member, heard.reason, now);
         return this.reviewLanes();
       case 'worker.exited':
-        return this.dropWorker(heard.worker, heard.cause, true);
+        return this.dropWorker(heard.worker, heard.cause, now, true);
       case 'peer.judged':
         this.registry.judge(heard.member, heard.verdict);
-        if (heard.verdict === 'down') this.dropWorker(heard.member, heard.reason);
+        if (heard.verdict === 'down') this.dropWorker(heard.member, heard.reason, now);
         return this.reviewLanes();
       case 'worker.register': {
-        this.dropWorker(from, 'it registers anew');
+        this.dropWorker(from, 'it registers anew', now);
         const worker = this.registry.register(from, heard);
         this.out.push(send(from, { type: 'worker.registered', epoch: worker.epoch }));
         return this.reviewLanes();
@@ -157,7 +162,7 @@ export class Scheduler implements Actor {
       case 'share.changed':
         return this.shareChanged(heard, from, now);
       case 'model.described':
-        return this.described(heard, from);
+        return this.described(heard, from, now);
       case 'costs.measured':
         return this.registry.measured(from, heard);
       case 'soles.ask': {
@@ -172,7 +177,7 @@ export class Scheduler implements Actor {
   }
 
   private enqueue(enqueue: Said<'job.enqueue'>, from: MemberId, now: number): void {
-    const lane = this.lane(enqueue.model, enqueue.version);
+    const lane = this.book.of(enqueue, this.out, now);
     lane.askedAt = now;
     this.notices.review(enqueue, from, this.out);
     // It may wait yet for what its model was before: word that it does not may have been lost.
@@ -182,7 +187,7 @@ export class Scheduler implements Actor {
       if (known.attempt >= enqueue.attempt) return;
       lane.queue.remove(known);
     }
-    if (this.hasEditions && this.hasGoneOn(lane, enqueue, from)) return;
+    if (this.book.hasGoneOn(lane, from, enqueue.job, enqueue.attempt)) return;
     const entry: Waiting = {
       router: from,
       job: enqueue.job,
@@ -233,15 +238,6 @@ export class Scheduler implements Actor {
     this.out.push(send(router, { type: 'job.refused', job, attempt, ...why }));
   }
 
-  /** It waits at another edition by now, and this word of it came late or twice. */
-  private hasGoneOn(lane: Lane, { job, attempt }: Said<'job.enqueue'>, from: MemberId): boolean {
-    for (const other of this.lanes.values()) {
-      if (other === lane || other.model !== lane.model) continue;
-      if ((other.queue.find(from, job)?.attempt ?? 0) >= attempt) return true;
-    }
-    return false;
-  }
-
   private withdraw(job: number, attempt: number, from: MemberId): void {
     for (const lane of this.lanes.values()) {
       const entry = lane.queue.find(from, job);
@@ -283,20 +279,9 @@ export class Scheduler implements Actor {
     this.report(lane, this.registry.links.with('router'));
   }
 
-  private lane(model: string, version: string): Lane {
-    const key = modelKey(model, version);
-    let lane = this.lanes.get(key);
-    if (lane === undefined) {
-      lane = new Lane(key, model, version, this.settings.lane);
-      this.lanes.set(key, lane);
-      this.hasEditions ||= version.includes('+');
-    }
-    return lane;
-  }
-
-  private described(described: Said<'model.described'>, from: MemberId): void {
+  private described(described: Said<'model.described'>, from: MemberId, now: number): void {
     if (!this.registry.isRegistered(from, described.epoch)) return;
-    this.lane(described.model, described.version).describe(described);
+    this.book.of(described, this.out, now).describe(described);
     this.reviewLanes();
   }
 
@@ -307,7 +292,7 @@ export class Scheduler implements Actor {
       const { model, version, reason } = changed;
       this.out.push(note('warn', 'share.failed', { worker: from, model, version, reason }));
     }
-    const lane = this.lane(changed.model, changed.version);
+    const lane = this.book.of(changed, this.out, now);
     this.reviewLanes();
     if (changed.state === 'unloaded') this.forgetIfOver(lane);
     const isGoing = changed.state === 'retiring' || changed.state === 'fading';
@@ -319,9 +304,20 @@ export class Scheduler implements Actor {
 
   /** An edition that nobody has any more, and that nobody waits for. */
   private forgetIfOver(lane: Lane): void {
-    if (lane.queue.count > 0 || !this.registry.forgetIfOver(lane.key)) return;
-    this.lanes.delete(lane.key);
-    this.waking.forget(lane);
+    if (!this.isOver(lane)) return;
+    this.registry.forgetModel(lane.key);
+    this.book.remove(lane);
+    for (const desk of [this.waking, this.turns, this.admission]) desk.forget(lane);
+  }
+
+  /** Those whose workers ended and did not come back. */
+  private forgetVacant(now: number): void {
+    const over = this.book.overSince((lane) => this.isOver(lane), this.out, now);
+    for (const lane of over) this.forgetIfOver(lane);
+  }
+
+  private isOver(lane: Lane): boolean {
+    return lane.queue.count === 0 && this.registry.isOver(lane.key);
   }
 
   /** Lets go of models that retire and for which nothing comes any more. */
@@ -331,13 +327,14 @@ export class Scheduler implements Actor {
     this.reviewLanes();
   }
 
-  private dropWorker(id: MemberId, reason: string, ended = false): void {
+  private dropWorker(id: MemberId, reason: string, now: number, ended = false): void {
     const worker = this.registry.drop(id);
     if (worker === undefined) return;
     // Of one that is known to have ended routers hear how it did, which tells them more.
     if (!ended) this.out.push(...abandoned(worker));
     this.out.push(note('info', 'worker.dropped', { worker: id, epoch: worker.epoch, reason }));
     this.reviewLanes();
+    this.book.lookLater(this.out, now);
   }
 
   /** After something changed about who can run what. */

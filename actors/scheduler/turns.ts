@@ -51,6 +51,10 @@ export class Turns {
     load.charge(worker.id, share.place, ms, now);
   }
 
+  forget(lane: Lane): void {
+    this.loads.delete(lane);
+  }
+
   /** Other lanes are at work on the same workers. */
   contended(lane: Lane, crew: readonly Member[], now: number): boolean {
     if (this.loads.size < 2) return false;

@@ -30,7 +30,7 @@ export class Waking {
     this.againMs = againMs;
   }
 
-  review(lanes: Map<string, Lane>, out: Effect[], now: number): void {
+  review(lanes: ReadonlyMap<string, Lane>, out: Effect[], now: number): void {
     for (const [lane, { until }] of this.wishes)
       if (lane.queue.count === 0 && now >= until) this.wishes.delete(lane);
     if (!this.registry.hasRest) return;
@@ -48,7 +48,7 @@ export class Waking {
    * Those who have its model can't answer it in time: an idle worker is asked to load it. Whether it may wait for that:
    * where nobody waits yet, all that is at stake is its own.
    */
-  missed(lane: Lane, entry: Waiting, lanes: Map<string, Lane>, out: Effect[], now: number): boolean {
+  missed(lane: Lane, entry: Waiting, lanes: ReadonlyMap<string, Lane>, out: Effect[], now: number): boolean {
     const wish = this.wishes.get(lane);
     if (wish !== undefined && now - wish.at < this.againMs) return false;
     const idle = this.restingFor(lane).filter(({ rowsHeld }) => rowsHeld === 0);
@@ -57,7 +57,7 @@ export class Waking {
     return lane.queue.count === 0;
   }
 
-  private consider(lane: Lane, lanes: Map<string, Lane>, out: Effect[], now: number): void {
+  private consider(lane: Lane, lanes: ReadonlyMap<string, Lane>, out: Effect[], now: number): void {
     const resting = this.restingFor(lane);
     if (resting.length === 0) return;
     const isServed = this.isServed(lane, now) || this.isComing(lane);
@@ -79,7 +79,10 @@ export class Waking {
   }
 
   /** Who has been asked for least already; of those the one with the model that nobody has asked for longest. */
-  private chosen(workers: readonly WorkerRecord[], lanes: Map<string, Lane>): WorkerRecord | undefined {
+  private chosen(
+    workers: readonly WorkerRecord[],
+    lanes: ReadonlyMap<string, Lane>,
+  ): WorkerRecord | undefined {
     let best: WorkerRecord | undefined;
     let fewest = Number.POSITIVE_INFINITY;
     let oldest = Number.POSITIVE_INFINITY;

@@ -57,6 +57,7 @@ const restart = {
 const reportMs = 50;
 const reconcileMs = 100;
 const retireQuietMs = 150;
+const laneKeptMs = 300;
 const goWaitMs = 60;
 const runMaxMs = 100;
 const shownMs = 20;
@@ -159,6 +160,7 @@ export class System implements Surroundings {
         reconcileMs,
         retireQuietMs,
         wakeAgainMs: reportMs,
+        laneKeptMs,
       });
       process.add('scheduler', withBug(scheduler, 'scheduler', id, this.bug), scheduler);
     }
