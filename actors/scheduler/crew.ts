@@ -2,7 +2,8 @@
 // who soon can, for it is loading the model.
 import type { Batching } from '../../proto/batching.js';
 import type { Registry } from './registry.js';
-import type { Share, WorkerRecord } from './workers.js';
+import type { Share } from './shares.js';
+import type { WorkerRecord } from './workers.js';
 
 export interface Member {
   readonly worker: WorkerRecord;

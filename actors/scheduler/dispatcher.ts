@@ -11,9 +11,10 @@ import { type Candidate, chooseWorker } from './choice.js';
 import type { Member } from './crew.js';
 import type { Registry } from './registry.js';
 import type { SchedulerSettings } from './scheduler.js';
+import type { Share } from './shares.js';
 import type { Transport } from './transport.js';
 import type { Turns } from './turns.js';
-import type { Share, WorkerRecord } from './workers.js';
+import type { WorkerRecord } from './workers.js';
 
 /** Of those who only wait to keep away from one worker so many are set aside in one go, for those behind them. */
 const asideMax = 16;

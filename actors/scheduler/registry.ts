@@ -9,7 +9,8 @@ import { Directory } from '../directory.js';
 import { type Effect, note, send } from '../effects.js';
 import { Numbered } from '../numbered.js';
 import { crewOf, loadersOf, type Member } from './crew.js';
-import { type Batch, isAtRest, Shapes, WorkerRecord } from './workers.js';
+import { isAtRest } from './shares.js';
+import { type Batch, Shapes, WorkerRecord } from './workers.js';
 
 export type ModelCount = Omit<Said<'model.reported'>, 'type' | 'model' | 'version' | 'policy' | 'why'>;
 
@@ -26,8 +27,6 @@ export class Registry {
   private readonly holders = new Numbered<MemberId>();
   /** Counts up with everything that changes what can be expected of the workers. */
   stamp = 0;
-  /** Some worker has a model at rest, or about to be. */
-  hasRest = false;
   private readonly crews = new Map<string, readonly Member[]>();
   private readonly comers = new Map<string, readonly WorkerRecord[]>();
   private epoch = 0;
@@ -65,13 +64,25 @@ export class Registry {
     return loaders;
   }
 
-  changed(): void {
+  /** Who can run that model may be others; without one, who can run any. */
+  changed(model?: string): void {
     this.stamp++;
-    this.crews.clear();
-    this.comers.clear();
-    this.hasRest = false;
-    for (const { shares } of this.workers.values())
-      for (const share of shares.values()) this.hasRest ||= isAtRest(share);
+    for (const known of [this.crews, this.comers]) {
+      if (model === undefined) known.clear();
+      else known.delete(model);
+    }
+  }
+
+  /** Some worker has a model at rest, or about to be. */
+  get hasRest(): boolean {
+    for (const { shares } of this.workers.values()) if (shares.hasRest) return true;
+    return false;
+  }
+
+  /** Some worker is to be told when nothing of a model is on its way there any more. */
+  get hasYielding(): boolean {
+    for (const { shares } of this.workers.values()) if (shares.hasYielding) return true;
+    return false;
   }
 
   measured(from: MemberId, measured: Said<'costs.measured'>): void {
@@ -176,6 +187,11 @@ export class Registry {
     return effects;
   }
 
+  /** It has told of a model since it registered. */
+  hasTold(from: MemberId): boolean {
+    return (this.workers.get(from)?.shares.size ?? 0) > 0;
+  }
+
   stateOf(from: MemberId, { model, version }: Said<'share.changed'>): ShareState | undefined {
     return this.workers.get(from)?.shares.get(modelKey(model, version))?.state;
   }
@@ -206,6 +222,7 @@ export class Registry {
   forgetModel(model: string): void {
     this.proven.delete(model);
     this.crews.delete(model);
+    this.comers.delete(model);
   }
 
   /** A worker of that name has come back and could not load it. */

@@ -179,6 +179,8 @@ export class Scheduler implements Actor {
   private enqueue(enqueue: Said<'job.enqueue'>, from: MemberId, now: number): void {
     const lane = this.book.of(enqueue, this.out, now);
     lane.askedAt = now;
+    // One that is new: nobody has looked yet who can run it.
+    if (lane.word === '') this.reviewOnly(lane);
     this.notices.review(enqueue, from, this.out);
     // It may wait yet for what its model was before: word that it does not may have been lost.
     if (enqueue.attempt > 1) this.withdraw(enqueue.job, enqueue.attempt - 1, from);
@@ -281,19 +283,23 @@ export class Scheduler implements Actor {
 
   private described(described: Said<'model.described'>, from: MemberId, now: number): void {
     if (!this.registry.isRegistered(from, described.epoch)) return;
-    this.book.of(described, this.out, now).describe(described);
-    this.reviewLanes();
+    const lane = this.book.of(described, this.out, now);
+    lane.describe(described);
+    this.reviewOnly(lane);
   }
 
   private shareChanged(changed: Said<'share.changed'>, from: MemberId, now: number): void {
     const before = this.registry.stateOf(from, changed);
+    const hadTold = this.registry.hasTold(from);
     if (!this.registry.shareChanged(from, changed)) return;
     if (changed.state === 'failed') {
       const { model, version, reason } = changed;
       this.out.push(note('warn', 'share.failed', { worker: from, model, version, reason }));
     }
     const lane = this.book.of(changed, this.out, now);
-    this.reviewLanes();
+    // Who has told of nothing yet may have anything: from its first word on that is no more so.
+    if (hadTold) this.reviewOnly(lane);
+    else this.reviewLanes();
     if (changed.state === 'unloaded') this.forgetIfOver(lane);
     const isGoing = changed.state === 'retiring' || changed.state === 'fading';
     if (!isGoing || before === changed.state) return;
@@ -340,20 +346,29 @@ export class Scheduler implements Actor {
   /** After something changed about who can run what. */
   private reviewLanes(): void {
     this.registry.changed();
-    for (const lane of this.lanes.values()) {
-      const counts = this.registry.count(lane.key, lane.batching.needs);
-      const { ready, loading, failed, resting, reason, runsOn } = counts;
-      lane.serve(ready > 0);
-      lane.rests = resting > 0;
-      const isInVain = isUnavailable(counts) && this.registry.isRefused(lane.key);
-      lane.lack = isInVain ? reason || 'no worker could load it' : '';
-      if (lane.lack !== '') this.giveUp(lane);
-      const word = `${ready} ${loading} ${failed} ${resting} ${reason} ${lane.batching.policy} ${runsOn}`;
-      if (word === lane.word) continue;
-      lane.word = word;
-      this.report(lane, this.registry.links.with('router'));
-    }
+    for (const lane of this.lanes.values()) this.review(lane);
     this.settleSoon();
+  }
+
+  /** After something that is of no account to the other lanes: of those there may be many. */
+  private reviewOnly(lane: Lane): void {
+    this.registry.changed(lane.key);
+    this.review(lane);
+    this.settleSoon();
+  }
+
+  private review(lane: Lane): void {
+    const counts = this.registry.count(lane.key, lane.batching.needs);
+    const { ready, loading, failed, resting, reason, runsOn } = counts;
+    lane.serve(ready > 0);
+    lane.rests = resting > 0;
+    const isInVain = isUnavailable(counts) && this.registry.isRefused(lane.key);
+    lane.lack = isInVain ? reason || 'no worker could load it' : '';
+    if (lane.lack !== '') this.giveUp(lane);
+    const word = `${ready} ${loading} ${failed} ${resting} ${reason} ${lane.batching.policy} ${runsOn}`;
+    if (word === lane.word) return;
+    lane.word = word;
+    this.report(lane, this.registry.links.with('router'));
   }
 
   /** Nobody will run what waits there. */

@@ -3,7 +3,7 @@ import { type MemberId, versionOf } from '../../proto/ids.js';
 import { limits } from '../../proto/limits.js';
 import type { Said } from '../../proto/messages.js';
 import type { Registry } from './registry.js';
-import { isAtRest, type Share } from './workers.js';
+import { isAtRest, type Share } from './shares.js';
 
 type Soles = Pick<Said<'soles.told'>, 'models' | 'unknown'>;
 

@@ -5,7 +5,8 @@ import { type Effect, send } from '../effects.js';
 import type { Lane } from '../lane/lane.js';
 import type { Waiting } from '../lane/queue.js';
 import type { Registry } from './registry.js';
-import { isAtRest, type WorkerRecord } from './workers.js';
+import { isAtRest } from './shares.js';
+import type { WorkerRecord } from './workers.js';
 
 /** A wish is said again, for it may have been lost, and the worker forgets it. */
 const againUsualMs = 200;
@@ -34,8 +35,9 @@ export class Waking {
     for (const [lane, { until }] of this.wishes)
       if (lane.queue.count === 0 && now >= until) this.wishes.delete(lane);
     if (!this.registry.hasRest) return;
+    const { hasYielding } = this.registry;
     for (const lane of lanes.values()) {
-      this.letGo(lane, out);
+      if (hasYielding) this.letGo(lane, out);
       if (lane.queue.count > 0) this.consider(lane, lanes, out, now);
     }
   }

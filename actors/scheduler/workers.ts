@@ -6,6 +6,7 @@ import { CostTable } from '../lane/cost.js';
 import { Planner } from '../lane/policy.js';
 import { CostShape } from '../lane/shape.js';
 import { Numbered } from '../numbered.js';
+import { isServing, type Share, Shares } from './shares.js';
 import { Transport } from './transport.js';
 
 const outlooksMax = 512;
@@ -21,24 +22,6 @@ const hangsMs = 250;
 
 /** A batch that waits for its worker costs every later one its way: an overrun of fewer ways is put up with. */
 const waysSpared = 10;
-
-export interface Share {
-  readonly state: Said<'share.changed'>['state'];
-  readonly place: Place;
-  readonly rowsMax: number;
-  readonly reason: string;
-  readonly runsOn: string;
-}
-
-/** One that retires still runs what comes. */
-function isServing({ state }: Share): boolean {
-  return state === 'ready' || state === 'retiring';
-}
-
-/** Not in memory: it is loaded when it is asked for. One that yields is about to be. */
-export function isAtRest({ state }: Share): boolean {
-  return state === 'resting' || state === 'fading' || state === 'yielding';
-}
 
 /** What runs of one model and shape cost on one worker, and what follows for batches there. */
 export interface Outlook {
@@ -94,7 +77,7 @@ export class WorkerRecord {
   readonly tags: ReadonlySet<string>;
   readonly credits: Record<Place, number>;
   readonly used: Record<Place, number> = { inline: 0, thread: 0 };
-  readonly shares = new Map<string, Share>();
+  readonly shares = new Shares();
   readonly transport = new Transport();
   readonly batches = new Numbered<Batch>();
   rowsHeld = 0;

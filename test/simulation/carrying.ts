@@ -182,11 +182,10 @@ export const carrying: Readonly<Record<string, Bug>> = {
     wants: (effect) => (effect.type === 'send' && effect.message.type === 'share.wake' ? [] : [effect]),
   },
   wakeUnthought: {
-    about: 'that somebody waits for a model at rest is not seen while another one is at rest too',
+    about: 'that somebody waits for a model at rest is not seen',
     kind: 'scheduler',
-    after(actor) {
-      const { registry } = actor as Scheduler;
-      registry.hasRest = false;
+    plant(actor) {
+      Object.defineProperty((actor as Scheduler).registry, 'hasRest', { value: false });
     },
   },
   yieldUnanswered: {

@@ -2,7 +2,8 @@
 import type { Lane } from '../../actors/lane/lane.js';
 import type { Router } from '../../actors/router/router.js';
 import type { Scheduler } from '../../actors/scheduler/scheduler.js';
-import { isAtRest, type WorkerRecord } from '../../actors/scheduler/workers.js';
+import { isAtRest } from '../../actors/scheduler/shares.js';
+import type { WorkerRecord } from '../../actors/scheduler/workers.js';
 import type { Worker } from '../../actors/worker/worker.js';
 import type { MemberId } from '../../proto/ids.js';
 import { type Place, places } from '../../proto/messages.js';
