@@ -1,4 +1,4 @@
-// The keys of a node for its links to other machines: a secret in a file that only its owner may read, and the public key
+// The keys of a node for its links to other machines: a secret in a file for its owner and, where it is mounted, his group, and the public key
 // that follows from it. Written as 64 hexadecimal digits, which no shell and no address has to quote.
 import { createPrivateKey, createPublicKey, generateKeyPairSync, type KeyObject } from 'node:crypto';
 import { mkdirSync, renameSync, rmSync, statSync, writeFileSync } from 'node:fs';

@@ -2,12 +2,11 @@
 // it announces itself, is who it is by that key alone, and is struck off with it. That nobody speaks over the link of another is
 // seen to where frames come in (routing.ts).
 import type { MemberId } from '../../proto/ids.js';
+import { limits } from '../../proto/limits.js';
 import type { Said } from '../../proto/messages.js';
 import type { KeyRing } from '../keys/ring.js';
 import { keyIn } from './endpoint.js';
 import { isDialled, type LinkId } from './transport.js';
-
-const membersMax = 4096;
 
 export class Credentials {
   private readonly self: MemberId;
@@ -18,6 +17,8 @@ export class Credentials {
   private readonly proved = new Map<LinkId, string>();
   private readonly struck = new Map<LinkId, string>();
   private readonly keyOf = new Map<MemberId, string>();
+  /** Who is at the end of which link: of those no key is forgotten. */
+  private readonly met = new Map<LinkId, MemberId>();
 
   constructor(self: MemberId, ring: KeyRing | undefined) {
     this.self = self;
@@ -50,18 +51,33 @@ export class Credentials {
     }
     const known = this.keyOf.get(member);
     if (known !== undefined && known !== key) return `${member} has announced itself with another key before`;
-    if (this.keyOf.size >= membersMax) this.keyOf.clear();
+    if (known === undefined && !this.hasRoom())
+      return `there are links to ${limits.membersMax} members already`;
     this.keyOf.set(member, key);
     return undefined;
   }
 
+  /** That member is at the end of the link now. */
+  meet(link: LinkId, member: MemberId): void {
+    this.met.set(link, member);
+  }
+
   forget(link: LinkId): void {
     this.proved.delete(link);
+    this.met.delete(link);
   }
 
   /** Of whom it had been struck off nothing is left. */
   release(link: LinkId): void {
     this.struck.delete(link);
+  }
+
+  /** Whoever has a link cannot be made forgotten by others that announce themselves under ever new ids. */
+  private hasRoom(): boolean {
+    if (this.keyOf.size < limits.membersMax) return true;
+    const linked = new Set(this.met.values());
+    const gone = [...this.keyOf.keys()].find((member) => !linked.has(member));
+    return gone !== undefined && this.keyOf.delete(gone);
   }
 
   /** Links of those who are not trusted any more, and of those who are again. */

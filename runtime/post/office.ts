@@ -271,6 +271,7 @@ export class PostOffice {
     const fresh = link.member === undefined ? link : this.#renew(link, `${id} answers at its endpoint now`);
     const member: Member = { id, roles, endpoint, host, build: said.build };
     fresh.member = member;
+    this.#credentials.meet(link.id, id);
     if (bound) this.#say(fresh, ours);
     if (this.#routes.has(id)) return;
     this.#routes.set(id, fresh);

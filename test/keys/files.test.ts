@@ -1,6 +1,7 @@
 // The files of keys and the command that writes them: what is made is private, what is listed is checked, and what people
 // may get wrong is said with what to do.
 import assert from 'node:assert/strict';
+import { execFile } from 'node:child_process';
 import {
   appendFileSync,
   chmodSync,
@@ -22,10 +23,11 @@ import { loadConfig } from '../../runtime/config/load.js';
 import { keysText } from '../../runtime/keys/command.js';
 import { KeyKeeper, ownPair } from '../../runtime/keys/keeper.js';
 import { makePair, pairOf, readPair } from '../../runtime/keys/pair.js';
-import { parseTrusted } from '../../runtime/keys/trusted.js';
+import { addTrusted, parseTrusted, removeTrusted } from '../../runtime/keys/trusted.js';
 import { planOf } from '../../runtime/node/plan.js';
 import { z85 } from '../../runtime/post/curve.js';
 import { keyIn, withKey } from '../../runtime/post/endpoint.js';
+import { root } from '../processes/harness.js';
 
 const someKey = makePair().publicKey;
 const other = makePair().publicKey;
@@ -76,6 +78,34 @@ describe('node runtime keys', () => {
     assert.match(said('untrust', 'box-7'), /^not trusted any more: .* \(box-7\)/);
     assert.equal(said('list'), other);
     assert.match(readFileSync(trustFile, 'utf8'), /^# the old ones$/m);
+  });
+
+  test('a list that everybody may write is refused', { skip: process.platform === 'win32' }, () => {
+    chmodSync(trustFile, 0o666);
+    assert.throws(() => said('list'), /everybody on this machine may write it \(mode 666\): chmod 644/);
+    assert.throws(() => said('trust', someKey), /everybody on this machine may write it/);
+    chmodSync(trustFile, 0o664);
+    assert.equal(said('list'), other);
+  });
+
+  test('the list is changed by one command at a time', async () => {
+    const before = readFileSync(trustFile, 'utf8');
+    const lock = `${trustFile}.lock`;
+    writeFileSync(lock, '');
+    const busy = /another command is changing it, or was killed at it: then remove .*trusted\.lock/;
+    assert.throws(() => addTrusted(trustFile, { key: someKey, name: '' }, 30), busy);
+    assert.throws(() => removeTrusted(trustFile, other, 30), busy);
+    assert.equal(readFileSync(trustFile, 'utf8'), before);
+    const keys = [makePair(), makePair()].map(({ publicKey }) => publicKey);
+    const waiting = keys.map((key) => {
+      const args = ['runtime', 'keys', 'trust', key, '--trust-file', trustFile];
+      return new Promise((resolve) => execFile(process.execPath, args, { cwd: root }, resolve));
+    });
+    rmSync(lock);
+    assert.deepEqual(await Promise.all(waiting), [null, null]);
+    assert.deepEqual(said('list').split('\n').sort(), [other, ...keys].sort());
+    assert.deepEqual(readdirSync(folder).sort(), ['node.key', 'trusted']);
+    for (const key of keys) said('untrust', key);
   });
 
   test('what is wrong is said', () => {
