@@ -2,9 +2,10 @@
 // is not goes on where it was.
 import { createHash } from 'node:crypto';
 import type { Dirent } from 'node:fs';
-import { mkdir, readdir, readFile, rm, stat, writeFile } from 'node:fs/promises';
+import { readdir, readFile, rm, stat, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { type Manifest, manifestKey, readManifest, writeManifest } from '../../cluster/manifest.js';
+import { makeFolder } from '../folder.js';
 
 /** Begun, and done: both begin with a dot, so that they belong to no model. */
 const manifestFile = '.manifest.json';
@@ -32,7 +33,7 @@ export class Cache {
 
   async begin(manifest: Manifest): Promise<string> {
     const folder = this.folderOf(manifest);
-    await mkdir(folder, { recursive: true });
+    await makeFolder(folder);
     await writeFile(join(folder, manifestFile), writeManifest(manifest));
     return folder;
   }

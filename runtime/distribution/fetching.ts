@@ -1,10 +1,11 @@
 // Fetches one version out of the store: each part is looked at before it counts, what is there from before is kept, nodes that
 // share a folder take turns, and what goes wrong is said by name.
-import { type FileHandle, mkdir, open } from 'node:fs/promises';
+import { type FileHandle, open } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { bytesOf, type Manifest, type ManifestFile } from '../../cluster/manifest.js';
 import type { Parts } from '../../cluster/parts.js';
 import { after, pause } from '../clock.js';
+import { makeFolder } from '../folder.js';
 import type { Log } from '../log.js';
 import type { Cache } from './cache.js';
 import { Claim, type ClaimTimes } from './claim.js';
@@ -71,7 +72,7 @@ async function doneElsewhere({ manifest, cache, givenUp }: Fetch): Promise<boole
 
 async function fetchFile(fetch: Fetch, folder: string, told: ManifestFile): Promise<number> {
   const path = join(folder, told.path);
-  await mkdir(dirname(path), { recursive: true });
+  await makeFolder(dirname(path));
   const file = await openFile(path);
   try {
     if ((await file.stat()).size > told.sizeBytes) await file.truncate(told.sizeBytes);

@@ -1,10 +1,11 @@
 // The recorded answers to golden inputs, a small file each in the cache folder of this user. One holds for one content of
 // the model on one kind of device; other versions of a library differ by less than any tolerance that is of use.
 import { createHash, type Hash } from 'node:crypto';
-import { mkdir, open, readFile, rename, rm, utimes, writeFile } from 'node:fs/promises';
+import { open, readFile, rename, rm, utimes, writeFile } from 'node:fs/promises';
 import { cpus } from 'node:os';
 import { dirname, join } from 'node:path';
 import { wallTime } from '../clock.js';
+import { makeFolder } from '../folder.js';
 import type { Answer, OutputAnswer } from './golden-answer.js';
 import type { LoadOrder } from './order.js';
 import { trim } from './trim.js';
@@ -60,7 +61,7 @@ export class GoldenRecords {
     const draft = `${path}.${process.pid}.draft`;
     const outputs = answer.map((output) => ({ ...output, values: textOf(output.values) }));
     try {
-      await mkdir(dirname(path), { recursive: true, mode: 0o700 });
+      await makeFolder(dirname(path), 0o700);
       await writeFile(draft, JSON.stringify({ format, isBlank, outputs } satisfies Written));
       await rename(draft, path);
       await trim(dirname(path), '.json', goldenBytesMax);

@@ -1,10 +1,11 @@
 // Graphs that a library has optimised, kept in a folder of this user so that the next start is spared that. A kept file is
 // found by the hash of all that it was made from, and is not used unless it has its own hash at its end.
 import { createHash } from 'node:crypto';
-import { mkdir, readFile, rename, rm, utimes, writeFile } from 'node:fs/promises';
+import { readFile, rename, rm, utimes, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { threadId } from 'node:worker_threads';
 import { wallTime } from '../clock.js';
+import { makeFolder } from '../folder.js';
 import { trim } from './trim.js';
 
 /** For all graphs together: those that were used longest ago go first. */
@@ -52,7 +53,7 @@ export class KeptGraph {
   /** Where the library is to write it; undefined where nothing can be written. */
   async draft(): Promise<string | undefined> {
     try {
-      await mkdir(this.#folder, { recursive: true, mode: 0o700 });
+      await makeFolder(this.#folder, 0o700);
       // Found out here, for a library that can't write gives no model either.
       await writeFile(this.#draft, '');
       return this.#draft;

@@ -1,8 +1,9 @@
 // The measured costs of models, kept in one file of this user, so that the next start need not measure again. They hold
 // for one content of the model file on one device with so many threads.
-import { mkdir, readFile, rename, rm, stat, writeFile } from 'node:fs/promises';
+import { readFile, rename, rm, stat, writeFile } from 'node:fs/promises';
 import { dirname } from 'node:path';
 import { limits } from '../../proto/limits.js';
+import { makeFolder } from '../folder.js';
 import type { Cost } from './executor.js';
 import type { LoadOrder } from './order.js';
 
@@ -80,7 +81,7 @@ export class KeptCosts {
   async #write(entries: Entries): Promise<void> {
     const draft = `${this.#path}.${process.pid}`;
     try {
-      await mkdir(dirname(this.#path), { recursive: true });
+      await makeFolder(dirname(this.#path));
       await writeFile(draft, JSON.stringify({ format, costs: Object.fromEntries(entries) }));
       await rename(draft, this.#path);
     } catch (fault) {

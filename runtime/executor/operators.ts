@@ -1,8 +1,9 @@
 // Where the operators of a model really run, from the record of one run that ONNX Runtime writes: those that a device does
 // not have it gives to the CPU without a word.
-import { mkdir, mkdtemp, readdir, readFile, rm } from 'node:fs/promises';
+import { mkdtemp, readdir, readFile, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { makeFolder } from '../folder.js';
 import type { DeviceKind } from './device.js';
 import { runPrefix, trim } from './trim.js';
 
@@ -32,7 +33,7 @@ export class OperatorRecord {
   static async begin(cache: string): Promise<OperatorRecord> {
     if (cache === '') return new OperatorRecord(await mkdtemp(join(tmpdir(), 'signalbox-operators-')));
     const folder = join(cache, 'operators');
-    await mkdir(folder, { recursive: true, mode: 0o700 });
+    await makeFolder(folder, 0o700);
     await trim(folder, '.json', 0);
     return new OperatorRecord(await mkdtemp(join(folder, runPrefix)));
   }

@@ -1,6 +1,6 @@
 // The files that `node runtime infer` reads and writes: no more of them than fits, and never one in the place of what was given.
 import { createReadStream } from 'node:fs';
-import { mkdir, stat } from 'node:fs/promises';
+import { stat } from 'node:fs/promises';
 import { dirname } from 'node:path';
 import { ConfigError } from '../config/load.js';
 
@@ -51,14 +51,6 @@ export async function checkPlace(image: string, out: string, isFolder: boolean):
 /** What an animation is called while it is written. */
 export function partOf(file: string): string {
   return `${file}.part`;
-}
-
-export async function makeFolder(folder: string): Promise<void> {
-  try {
-    await mkdir(folder, { recursive: true });
-  } catch (fault) {
-    throw unwritable(folder, fault);
-  }
 }
 
 /** With the fault of the system, which may name no file. */

@@ -6,6 +6,7 @@ import { ConfigError } from '../config/load.js';
 import { ownKeysFolder } from '../config/places.js';
 import { environmentOf } from '../config/schema.js';
 import { readArguments } from '../flags.js';
+import { makeFolderNow } from '../folder.js';
 import { nearest } from '../nearest.js';
 import { trustedName } from './keeper.js';
 import { isKey, keyWanted, makePair, readPair, writePair } from './pair.js';
@@ -98,6 +99,7 @@ function made({ flags: given }: Given): string {
     );
   }
   const pair = makePair();
+  makeFolderNow(dirname(file), 0o700);
   inSentences(file, () => writePair(file, pair, given.has('--force')));
   return [
     `public key  ${pair.publicKey}`,

@@ -1,8 +1,7 @@
 // The keys of a node for its links to other machines: a secret in a file for its owner and, where it is mounted, his group, and the public key
 // that follows from it. Written as 64 hexadecimal digits, which no shell and no address has to quote.
 import { createPrivateKey, createPublicKey, generateKeyPairSync, type KeyObject } from 'node:crypto';
-import { mkdirSync, renameSync, rmSync, statSync, writeFileSync } from 'node:fs';
-import { dirname } from 'node:path';
+import { renameSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { readTextFile } from '../file.js';
 
 export interface KeyPair {
@@ -61,7 +60,6 @@ export function readPair(path: string): KeyPair {
 }
 
 export function writePair(path: string, { publicKey, secretKey }: KeyPair, force: boolean): void {
-  mkdirSync(dirname(path), { recursive: true, mode: 0o700 });
   const text = `# The secret key of a node of Signalbox: for nobody else. Its public key is ${publicKey}\n${secretKey}\n`;
   if (!force) return writeFileSync(path, text, { mode: 0o600, flag: 'wx' });
   // Beside it first: nobody who may read the old one sees the new one, and a node finds one or the other, whole.

@@ -1,11 +1,12 @@
 // The content of a version, in short: whoever has the same files calls them the same, on whatever machine. What was read once is
 // not read again as long as the file system says that nothing has changed.
 import { randomUUID } from 'node:crypto';
-import { mkdir, readFile, rename, rm, stat, writeFile } from 'node:fs/promises';
-import { join, resolve } from 'node:path';
+import { readFile, rename, rm, stat, writeFile } from 'node:fs/promises';
+import { dirname, join, resolve } from 'node:path';
 import { digestOf, type ManifestFile, shortDigest } from '../../cluster/manifest.js';
 import { filesOf, partBytes } from '../distribution/contents.js';
 import { digestFile } from '../distribution/digest.js';
+import { makeFolder } from '../folder.js';
 
 interface Kept {
   /** Size, times and place of the file when it was read. */
@@ -41,7 +42,7 @@ export class Contents {
     const all = new Map([...(await this.read()), ...this.kept]);
     const beside = `${this.path}.${randomUUID()}`;
     // Without it the next start takes longer, and nothing else.
-    await mkdir(join(this.path, '..'), { recursive: true })
+    await makeFolder(dirname(this.path))
       .then(() => writeFile(beside, JSON.stringify([...all].slice(-keptMax))))
       .then(() => rename(beside, this.path))
       .catch(() => rm(beside, { force: true }).catch(() => {}));

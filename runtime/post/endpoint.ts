@@ -1,9 +1,10 @@
 // Where a member listens: the two kinds of endpoints, what makes one unusable, and whether somebody is there already.
 // libzmq takes a unix socket away from its owner without a word, so that must be found out before it is asked.
-import { lstat, mkdir, rm } from 'node:fs/promises';
+import { lstat, rm } from 'node:fs/promises';
 import { connect } from 'node:net';
 import { dirname } from 'node:path';
 import { pause } from '../clock.js';
+import { makeFolder } from '../folder.js';
 
 export type Endpoint =
   | { readonly kind: 'ipc'; readonly path: string }
@@ -51,7 +52,7 @@ export function keyIn(endpoint: string): string {
 
 /** Makes way for a socket at the path: creates its folder for this user alone and clears away what a dead owner left. */
 export async function clearPath(path: string): Promise<void> {
-  await mkdir(dirname(path), { recursive: true, mode: 0o700 });
+  await makeFolder(dirname(path), 0o700);
   const found = await lstat(path).catch(() => undefined);
   if (found === undefined) return;
   if (!found.isSocket())

@@ -1,9 +1,10 @@
 // Where frames go: files of a folder under the names that they came with, or an animation that is written while they come.
 import { open, rename, rm, writeFile } from 'node:fs/promises';
 import { basename, extname, join } from 'node:path';
+import { makeFolder } from '../../folder.js';
 import { AnimationWriter } from '../../pipelines/image/animation.js';
 import type { MovingFormat } from '../../pipelines/image/formats.js';
-import { makeFolder, partOf, unwritable } from '../files.js';
+import { partOf, unwritable } from '../files.js';
 import type { Frame, PassedFrame } from './stream.js';
 
 export interface FrameSink {
