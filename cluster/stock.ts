@@ -1,6 +1,7 @@
 // What one node is to have of the models that its cluster shares: what it fetches and when again, what its workers are to have,
 // what it may let go, and whom it waits for. Decisions only: facts and the time come in, what is to be done goes out.
 import { type MemberId, modelKey } from '../proto/ids.js';
+import { Backlog } from './backlog.js';
 import { fail, type Held, newlyHeld } from './held.js';
 import { type Manifest, manifestKey, shortDigest } from './manifest.js';
 import { type Holding, holdersOf, isCovered, isUnderWay, type Place, whyNowhere } from './placement.js';
@@ -18,9 +19,17 @@ export type StockFact =
   /** What of it is complete on this node's disk. */
   | { readonly type: 'cache.read'; readonly complete: readonly Manifest[] }
   /** It is there, and its workers are told of it; with a reason it is not. */
-  | { readonly type: 'fetch.ended'; readonly turn: number; readonly reason?: string }
+  | {
+      readonly type: 'fetch.ended';
+      readonly turn: number;
+      readonly reason?: string;
+      /** The store did not answer: it may be there. */
+      readonly isUnreached?: boolean;
+    }
   /** Something was heard of other nodes or of its own workers, or time has gone by. */
   | { readonly type: 'tick' };
+
+type Ended = Extract<StockFact, { type: 'fetch.ended' }>;
 
 export type StockEffect =
   /** Of what the store tells: to be answered with `cache.read`, once. */
@@ -69,6 +78,8 @@ export interface StockOptions {
 const fetchesAtOnce = 2;
 const retryFirstMs = 2000;
 export const retryMostMs = 300_000;
+/** A store that does not answer may do so at any time. */
+const unreachedMostMs = 16_000;
 
 export class Stock {
   private readonly options: StockOptions;
@@ -85,9 +96,7 @@ export class Stock {
   private fetching = 0;
   private turns = 0;
   private knows: 'nothing' | 'store' | 'all' = 'nothing';
-  /** What was in the store at the start, is wanted here, and has not come yet: first of all what is on the disk. */
-  private readonly awaited = new Set<Held>();
-  private readonly atHand = new Set<Held>();
+  private readonly backlog = new Backlog();
   private effects: StockEffect[] = [];
 
   constructor(options: StockOptions) {
@@ -104,13 +113,12 @@ export class Stock {
 
   /** What was on the disk at the start is offered: what has to be fetched comes after that. */
   get hasStarted(): boolean {
-    return this.knows === 'all' && this.atHand.size === 0;
+    return this.backlog.isOffered;
   }
 
   /** Why this node does not know yet all that it is to answer for; empty when it does. */
   behind(): string {
-    const names = [...this.awaited].map(({ manifest }) => nameOf(manifest));
-    return names.length === 0 ? '' : `the node still fetches ${names.join(', ')}`;
+    return this.backlog.reason();
   }
 
   /** What this node tells the others of it. */
@@ -189,10 +197,11 @@ export class Stock {
         this.caughtUp();
         return this.keys();
       case 'cache.read':
-        this.begin(fact.complete, now);
+        this.knows = 'all';
+        this.backlog.begin(fact.complete);
         return this.keys();
       case 'fetch.ended':
-        return this.ended(fact.turn, fact.reason, now);
+        return this.ended(fact, now);
       case 'tick':
         return this.keys();
     }
@@ -216,33 +225,24 @@ export class Stock {
     this.effects.push({ type: 'readCache', manifests: [...this.manifests.values()] });
   }
 
-  /** What was told while the disk was read is among it. */
-  private begin(complete: readonly Manifest[], now: number): void {
-    this.knows = 'all';
-    const digests = new Map(complete.map((manifest) => [keyOf(manifest), manifest.digest]));
-    const sight = this.options.nodes();
-    for (const [key, manifest] of this.manifests) {
-      const held = this.consider(key, manifest, sight, now);
-      if (held.state !== 'waiting') continue;
-      if (digests.get(key) === manifest.digest) this.atHand.add(held);
-      else this.awaited.add(held);
-    }
-  }
-
   private review(keys: Iterable<string>, now: number): void {
     const sight = this.options.nodes();
-    for (const key of keys) {
+    const { isGathering } = this.backlog;
+    // What was told while the disk was read, or while nobody saw the others, is among it.
+    for (const key of isGathering ? this.keys() : keys) {
       const held = this.held.get(key);
       const manifest = this.manifests.get(key);
       if (manifest !== undefined) this.consider(key, manifest, sight, now);
       else if (held !== undefined) this.letGo(key, held);
     }
-    for (const held of this.atHand) this.fetch(held);
+    if (sight.isLive || this.options.routes || this.manifests.size === 0) this.backlog.gathered();
+    for (const held of this.backlog.atHand()) this.fetch(held);
     for (const held of this.held.values()) this.fetch(held);
   }
 
-  private consider(key: string, manifest: Manifest, sight: Sight, now: number): Held {
+  private consider(key: string, manifest: Manifest, sight: Sight, now: number): void {
     let held = this.held.get(key);
+    const isAwaited = held !== undefined && this.backlog.awaits(held);
     if (held?.manifest.digest !== manifest.digest) {
       held = newlyHeld(manifest, held && this.replaced(held));
       this.held.set(key, held);
@@ -252,9 +252,10 @@ export class Stock {
     const isWanted = held.isPlaced || this.options.routes;
     const isPutOff = held.state === 'failed' && now < held.retryAt;
     if (!isWanted) {
+      this.backlog.drop(held);
       if (held.before !== undefined && isCoveredIn(sight, manifest)) this.dropBefore(held);
       // Why it could not be had here stays, so that others go on passing this node by.
-      if (held.state === 'idle' || isPutOff) return held;
+      if (held.state === 'idle' || isPutOff) return;
       this.withdraw(held);
       held = newlyHeld(manifest, held.before);
       this.held.set(key, held);
@@ -262,8 +263,9 @@ export class Stock {
       this.look(held, now);
     } else if (held.state === 'idle' || (held.state === 'failed' && !isPutOff)) {
       held.state = 'waiting';
+      if (isAwaited) this.backlog.await(held);
+      else this.backlog.meet(held);
     }
-    return held;
   }
 
   /** The view of the others is needed for that. */
@@ -302,17 +304,18 @@ export class Stock {
     this.effects.push({ type: 'fetch', turn: held.turn, manifest: held.manifest });
   }
 
-  private ended(turn: number, reason: string | undefined, now: number): readonly string[] {
+  private ended({ turn, reason, isUnreached = false }: Ended, now: number): readonly string[] {
     this.fetching--;
     const held = [...this.held.values()].find((other) => other.turn === turn);
     // It was given up meanwhile.
     if (held === undefined) return [];
     const key = keyOf(held.manifest);
     held.turn = 0;
-    this.awaited.delete(held);
-    this.atHand.delete(held);
+    if (isUnreached) this.backlog.missed(held);
+    else this.backlog.drop(held);
     if (reason !== undefined) {
-      const againMs = Math.min(retryFirstMs * 2 ** held.failures++, retryMostMs);
+      const mostMs = isUnreached ? unreachedMostMs : retryMostMs;
+      const againMs = Math.min(retryFirstMs * 2 ** held.failures++, mostMs);
       this.effects.push({ type: 'putOff', manifest: held.manifest, reason, againMs });
       fail(held, reason, now + againMs);
       return [key];
@@ -360,8 +363,7 @@ export class Stock {
   /** Whatever comes of its fetch is not heard any more. */
   private abandon(held: Held, reason: string): void {
     if (held.turn !== 0) this.effects.push({ type: 'giveUp', turn: held.turn, reason });
-    this.awaited.delete(held);
-    this.atHand.delete(held);
+    this.backlog.drop(held);
   }
 }
 
@@ -378,8 +380,4 @@ function keyOf({ model, version }: Manifest): string {
 /** As every node calls it. */
 export function editionKeyOf({ model, version, digest }: Manifest): string {
   return modelKey(model, `${version}+${shortDigest(digest)}`);
-}
-
-function nameOf({ model, version }: Manifest): string {
-  return `${model}:${version}`;
 }

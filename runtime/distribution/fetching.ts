@@ -29,6 +29,9 @@ export interface Fetched {
   readonly fetchedParts: number;
 }
 
+/** The store did not answer: what it was asked for may be there. */
+export class Unreached extends Error {}
+
 interface Piece {
   readonly file: FileHandle;
   readonly path: string;
@@ -130,11 +133,11 @@ async function inPool(pieces: readonly Piece[], work: (piece: Piece) => Promise<
 
 async function fetchPiece(fetch: Fetch, piece: Piece): Promise<void> {
   const { manifest, log, givenUp } = fetch;
-  let reason = '';
+  let amiss = new Error();
   for (let tries = 1; tries <= triesMax; tries++) {
     stopIf(givenUp);
     const bytes = await bytesFor(fetch, piece).catch((fault: Error) => {
-      reason = fault.message;
+      amiss = fault;
     });
     stopIf(givenUp);
     if (bytes !== undefined) {
@@ -142,21 +145,27 @@ async function fetchPiece(fetch: Fetch, piece: Piece): Promise<void> {
       return;
     }
     const { model, version } = manifest;
+    const reason = amiss.message;
     log.warn('part.amiss', { model, version, file: piece.path, part: piece.name, reason, tries });
     if (tries < triesMax) await pause(againMs * 2 ** (tries - 1));
   }
-  throw new Error(`a part of ${piece.path} can't be had, tried ${triesMax} times: ${reason}`);
+  const told = `a part of ${piece.path} can't be had, tried ${triesMax} times: ${amiss.message}`;
+  throw amiss instanceof Unreached ? new Unreached(told) : new Error(told);
 }
 
 async function bytesFor({ parts, givenUp }: Fetch, { name, sizeBytes }: Piece): Promise<Uint8Array> {
   const store = parts();
-  if (store === undefined) throw new Error('NATS is away');
+  if (store === undefined) throw new Unreached('NATS is away');
   const late = new AbortController();
   const giveUp = (): void => late.abort(givenUp.reason);
   const timer = after(partLongestMs, () => late.abort(`it did not come within ${partLongestMs} ms`));
   givenUp.addEventListener('abort', giveUp);
   try {
-    const bytes = await store.get(name, late.signal);
+    const bytes = await store.get(name, late.signal).catch((fault: Error) => {
+      // It was there to be asked, and told of the part without ever sending it.
+      const isTold = late.signal.aborted && parts() === store;
+      throw isTold ? fault : new Unreached(fault.message);
+    });
     if (bytes === undefined) throw new Error(`the store does not have part ${name}: push the model again`);
     if (bytes.length === sizeBytes && (await digestBytes(bytes)) === name) return bytes;
     throw new Error(`part ${name} is corrupt in the store`);
@@ -178,6 +187,7 @@ function stopIf(givenUp: AbortSignal): void {
 }
 
 function toldOf(fault: unknown, manifest: Manifest, folder: string): Error {
+  if (fault instanceof Unreached) return fault;
   const { code, message } = fault as NodeJS.ErrnoException;
   if (code === 'ENOSPC' || code === 'EDQUOT') {
     const needed = Math.ceil(bytesOf(manifest) / 1e6);

@@ -23,14 +23,18 @@ export class Line {
   private readonly options: LineOptions;
   private connection: PartsConnection | undefined;
   private store: Parts | undefined;
-  /** Why it is away; empty while it is not. */
-  private trouble = '';
+  private why = '';
   private isStopped = false;
   private wake: (reason: string) => void = () => {};
   private timer: Timer | undefined;
 
   constructor(options: LineOptions) {
     this.options = options;
+  }
+
+  /** Why it is away; empty while it is not. */
+  get trouble(): string {
+    return this.why;
   }
 
   /** Undefined while NATS is away. */
@@ -52,8 +56,8 @@ export class Line {
       }
       this.store = undefined;
       if (this.isStopped) return;
-      if (reason !== this.trouble) log.warn('store.away', { reason });
-      this.trouble = reason;
+      if (reason !== this.why) log.warn('store.away', { reason });
+      this.why = reason;
       await this.rest(againMs);
       againMs = Math.min(2 * againMs, againMostMs);
     }
@@ -79,7 +83,7 @@ export class Line {
     const end = await manifests.watch({
       ...events,
       caughtUp: () => {
-        this.trouble = '';
+        this.why = '';
         events.caughtUp();
       },
       ended: (reason) => this.wake(reason),

@@ -18,7 +18,7 @@ import type { Log } from '../log.js';
 import { editionOf, type ModelEntry } from '../models/entry.js';
 import type { Shelf } from '../models/shelf.js';
 import { Cache } from './cache.js';
-import { fetchVersion } from './fetching.js';
+import { fetchVersion, Unreached } from './fetching.js';
 import { Line } from './line.js';
 
 export interface SupplyOptions {
@@ -61,7 +61,7 @@ export class Supply {
   private readonly hasStarted = new Promise<void>((resolve) => {
     this.started = resolve;
   });
-  private said = '[]';
+  private said = '';
 
   constructor(options: SupplyOptions) {
     this.options = options;
@@ -109,7 +109,9 @@ export class Supply {
 
   /** Why this node does not know yet all that it is to answer for; empty when it does. */
   behind(): string {
-    return this.stock.behind();
+    const behind = this.stock.behind();
+    const { trouble } = this.line;
+    return behind === '' || trouble === '' ? behind : `${behind}; the store is away: ${trouble}`;
   }
 
   /** Why no workers have it yet, for people; empty for what is not out of the store. */
@@ -165,7 +167,7 @@ export class Supply {
     if (this.isStopped) return;
     for (const effect of this.stock.hear(fact, now())) this.perform(effect);
     if (this.stock.hasStarted) this.started();
-    const said = JSON.stringify(this.holdings());
+    const said = JSON.stringify([this.stock.behind(), this.holdings()]);
     if (said === this.said) return;
     this.said = said;
     this.options.changed();
@@ -212,7 +214,7 @@ export class Supply {
     this.fetches.set(turn, givenUp);
     const amiss = await this.obtain(manifest, givenUp.signal).then(
       () => ({}),
-      (fault: Error) => ({ reason: fault.message }),
+      (fault: Error) => ({ reason: fault.message, isUnreached: fault instanceof Unreached }),
     );
     this.fetches.delete(turn);
     this.tell({ type: 'fetch.ended', turn, ...amiss });

@@ -7,65 +7,6 @@ const one = manifestOf('one');
 const two = manifestOf('two');
 const three = manifestOf('three');
 
-describe('at its start a node', () => {
-  test('fetches nothing before all has been told, and its disk was read', () => {
-    const stage = new Stage();
-    stage.open([one]);
-    stage.look();
-    assert.deepEqual(stage.fetches(), []);
-    assert.deepEqual(
-      stage.take('readCache').map(({ manifests }) => manifests),
-      [[one]],
-    );
-    stage.hear({ type: 'cache.read', complete: [] });
-    assert.deepEqual(stage.fetches(), ['one']);
-  });
-
-  test('offers first what is on its disk, and has started when that is there', () => {
-    const stage = Stage.begun([one, two, three, manifestOf('four')], [three]);
-    assert.deepEqual(
-      stage.take('fetch').map(({ turn, manifest }) => [turn, manifest.model]),
-      [
-        [1, 'three'],
-        [2, 'one'],
-      ],
-    );
-    assert.equal(stage.stock.hasStarted, false);
-    stage.end(1);
-    assert.equal(stage.stock.hasStarted, true);
-    assert.deepEqual(stage.fetches(), ['two'], 'two at once, the others after them');
-  });
-
-  test('is behind until what the store had has come, or could not be had', () => {
-    const stage = Stage.begun([one, two, three], [three]);
-    assert.equal(stage.stock.behind(), 'the node still fetches one:1, two:1');
-    for (const { turn, manifest } of stage.take('fetch'))
-      stage.end(turn, manifest === one ? 'no' : undefined);
-    assert.equal(stage.stock.behind(), 'the node still fetches two:1');
-    stage.settle();
-    assert.equal(stage.stock.behind(), '');
-    stage.put(manifestOf('late'));
-    assert.equal(stage.stock.behind(), '', 'what is pushed later holds up nobody');
-  });
-
-  test('counts what is pushed while its disk is read, once, and waits for nothing that is removed meanwhile', () => {
-    const stage = new Stage();
-    stage.open([one]);
-    stage.put(two);
-    stage.remove(one);
-    stage.hear({ type: 'store.opened' });
-    stage.put(two);
-    stage.hear({ type: 'store.caughtUp' });
-    assert.equal(stage.take('readCache').length, 1, 'its disk is read once');
-    stage.hear({ type: 'cache.read', complete: [one] });
-    assert.deepEqual(stage.fetches(), ['two']);
-    assert.equal(stage.stock.behind(), 'the node still fetches two:1');
-    stage.remove(two);
-    assert.equal(stage.stock.behind(), '');
-    assert.equal(stage.stock.hasStarted, true);
-  });
-});
-
 describe('what is fetched', () => {
   test('goes to nodes that are to have it, and to those with a router, whose workers are told to leave it', () => {
     const other = place('other');

@@ -11,7 +11,7 @@ import { Cache } from '../../runtime/distribution/cache.js';
 import type { ClaimTimes } from '../../runtime/distribution/claim.js';
 import { manifestOf, partBytes } from '../../runtime/distribution/contents.js';
 import { Depot } from '../../runtime/distribution/depot.js';
-import { type Fetched, fetchVersion } from '../../runtime/distribution/fetching.js';
+import { type Fetched, fetchVersion, Unreached } from '../../runtime/distribution/fetching.js';
 import { createLog } from '../../runtime/log.js';
 import { Scratch } from '../processes/harness.js';
 import { bytesLike, FileModel } from './file-model.js';
@@ -163,6 +163,18 @@ test('a part that comes corrupt is fetched again; one that stays so is told', as
     get: async (name: string, signal: AbortSignal) => (name === part ? undefined : parts.get(name, signal)),
   };
   await assert.rejects(fetch(newCache(), lost), /the store does not have part \w+: push the model again/);
+});
+
+test('a store that does not answer is told from one that does not have it', async () => {
+  const kindOf = (from: Partial<Parts>): Promise<boolean | undefined> =>
+    fetch(newCache(), from).then(
+      () => undefined,
+      (fault: Error) => fault instanceof Unreached,
+    );
+  assert.equal(await kindOf({ get: () => Promise.reject(new Error('it does not answer in time')) }), true);
+  assert.equal(await kindOf({ get: async () => undefined }), false);
+  const about = { manifest, cache: newCache(), log, givenUp: new AbortController().signal };
+  await assert.rejects(fetchVersion({ ...about, parts: () => undefined }), Unreached);
 });
 
 test('a file that was harmed on the disk is mended, the others stay', async () => {

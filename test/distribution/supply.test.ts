@@ -112,6 +112,39 @@ describe('the supply of a node with models of its own', () => {
   });
 });
 
+test('a node is behind from its start until it knows what the store has, and says when it does', async () => {
+  const scratch = new Scratch();
+  const log = { debug() {}, info() {}, error() {}, warn() {} } as unknown as Log;
+  const server = new MemoryStoreServer();
+  server.leave();
+  let changes = 0;
+  const supply: Supply = new Supply({
+    cluster: 'c',
+    cacheFolder: scratch.path('cache'),
+    log,
+    routes: true,
+    shelf: new Shelf(scratch.folder, log, new Contents()),
+    startMs: 1,
+    connect: async (events) => server.connect(events),
+    nodes: () => ({ own: node('a', []), others: [], isLive: true }),
+    offer: async () => [],
+    faringOf: () => ({ state: 'loading', reason: '' }),
+    announce: () => {},
+    changed: () => {
+      changes++;
+    },
+  });
+  await supply.start();
+  const unknown = 'the node does not know yet which models its cluster shares';
+  await until('why is known', () => supply.behind() === `${unknown}; the store is away: the store is away`);
+  const before = changes;
+  server.comeBack();
+  await until('it knows', () => supply.behind() === '');
+  assert.ok(changes > before, 'whoever waits for that hears of it');
+  await supply.stop();
+  scratch.remove();
+});
+
 test('a start that waits for a store that does not answer is over when the node stops', {
   timeout: 20_000,
 }, async () => {

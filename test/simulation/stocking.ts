@@ -88,7 +88,14 @@ class StockNode {
     const { timeline, random } = this.town;
     const { life } = this;
     const end = (turn: number, reason?: string): void =>
-      this.hear({ type: 'fetch.ended', turn, ...(reason === undefined ? {} : { reason }) }, life);
+      this.hear(
+        {
+          type: 'fetch.ended',
+          turn,
+          ...(reason === undefined ? {} : { reason, isUnreached: turn % 2 === 0 }),
+        },
+        life,
+      );
     if (effect.type === 'readCache') {
       const complete = effect.manifests.filter((manifest) => this.disk.has(editionKeyOf(manifest)));
       timeline.after(random.between(0.1, 50), () => this.hear({ type: 'cache.read', complete }, life));
