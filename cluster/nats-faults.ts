@@ -35,6 +35,10 @@ export function codeOf(fault: unknown): number | undefined {
   return (fault as Fault | undefined)?.api_error?.err_code;
 }
 
+export function notInTime(): Error {
+  return Object.assign(new Error('not in time'), { code: 'TIMEOUT' });
+}
+
 /** These credentials will never do. */
 export function isForbidden(fault: unknown): boolean {
   return forbidden.test((fault as Fault | undefined)?.message ?? '');

@@ -1,5 +1,6 @@
 // The store in NATS: a JetStream bucket of keys and values, and the connection to it. The only file that knows the library;
 // what it throws leaves here as sentences.
+import { randomInt } from 'node:crypto';
 import {
   type ConnectionOptions,
   connect,
@@ -17,7 +18,9 @@ import {
   StorageType,
 } from 'nats';
 import { type Adding, Copies } from './copies.js';
-import { codeOf, inSentences, isForbidden, sentenceOf, unlessChanged } from './nats-faults.js';
+import { enter } from './nats-entry.js';
+import { codeOf, inSentences, isForbidden, notInTime, sentenceOf, unlessChanged } from './nats-faults.js';
+import { natsIdentity } from './nats-identity.js';
 import type { Parts } from './parts.js';
 import type { ConnectionEvents, Entry, PartsConnection, Store, StoreOptions, WatchEvents } from './store.js';
 
@@ -41,6 +44,8 @@ const askMs = 1000;
 /** What is large may take its time. */
 const partMs = 20_000;
 const reconnectMs = 250;
+/** The library gives up in the turn after the second that was refused. */
+const turnsMore = 2;
 const pingMs = 2000;
 const pingsMissedMax = 2;
 const replicasWanted = 3;
@@ -53,17 +58,13 @@ const madeOtherwise = 10058;
 const noStream = 10059;
 const unshown = '; does it want a certificate of this node, which has none?';
 
-/** One try at each of the servers. Rejects with a sentence; once connected it connects again by itself. */
+/** One try at each of the servers. Rejects with a sentence; once connected it connects again by itself, unless it is refused. */
 export async function connectNats(options: NatsOptions, events: ConnectionEvents): Promise<PartsConnection> {
-  let connection: NatsConnection;
-  try {
-    connection = await connect(optionsOf(options));
-  } catch (fault) {
-    // Under TLS a server hangs up on whoever it wants a certificate of, and the library waits on.
-    const isBare = options.tls !== undefined && options.tls.cert === undefined;
-    const more = isBare && (fault as NatsError).code === 'TIMEOUT' ? unshown : '';
-    throw new Error(sentenceOf(fault) + more);
-  }
+  const connection = await enter(options.servers, {
+    dial: (servers, isAlone) => dial({ ...options, servers }, isAlone),
+    close: (entered) => entered.close(),
+    reasonOf: (fault) => whyNotIn(options, fault),
+  });
   const copies = new Copies(
     (stream) => addCopies(connection, stream),
     (reason) => events.lacks?.(reason),
@@ -87,6 +88,28 @@ export async function connectNats(options: NatsOptions, events: ConnectionEvents
   };
 }
 
+/** A server that refuses names its peers, which the library tries as well, and then the first again: of itself it need not end. */
+async function dial(options: NatsOptions, isAlone: boolean): Promise<NatsConnection> {
+  let turnsLeft = options.servers.length + turnsMore;
+  let isIn = false;
+  const connection = await connect({
+    ...optionsOf(options),
+    ignoreClusterUpdates: isAlone,
+    reconnectDelayHandler: () => {
+      if (!isIn && turnsLeft-- === 0) throw notInTime();
+      return reconnectMs + randomInt(reconnectMs);
+    },
+  });
+  isIn = true;
+  return connection;
+}
+
+/** Under TLS a server hangs up on whoever it wants a certificate of, and the library waits on. */
+function whyNotIn({ tls }: NatsOptions, fault: unknown): string {
+  const isBare = tls !== undefined && tls.cert === undefined;
+  return sentenceOf(fault) + (isBare && (fault as NatsError).code === 'TIMEOUT' ? unshown : '');
+}
+
 /** Where NATS answers to: under the name of the user, so that its rights can be bounded to what is meant for it. */
 function inboxOf({ user, nkeySeed }: NatsOptions): string {
   const proof = nkeySeed === '' ? undefined : nkeyAuthenticator(new TextEncoder().encode(nkeySeed))('');
@@ -103,16 +126,13 @@ function optionsOf(given: NatsOptions): ConnectionOptions {
     timeout: connectMs,
     inboxPrefix: inboxOf(given),
     maxReconnectAttempts: -1,
-    reconnectTimeWait: reconnectMs,
-    reconnectJitter: reconnectMs,
-    ignoreAuthErrorAbort: true,
     pingInterval: pingMs,
     maxPingOut: pingsMissedMax,
     ...(user === '' ? {} : { user, pass: password }),
     ...(token === '' ? {} : { token }),
     ...(credentials === '' ? {} : { authenticator: credsAuthenticator(bytes(credentials)) }),
     ...(nkeySeed === '' ? {} : { authenticator: nkeyAuthenticator(bytes(nkeySeed)) }),
-    ...(tls === undefined ? {} : { tls }),
+    ...(tls === undefined ? {} : { tls: { ...tls, ...natsIdentity } }),
   };
 }
 

@@ -2,6 +2,7 @@
 // refused in a sentence.
 import assert from 'node:assert/strict';
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { createServer, type Server } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, describe, test } from 'node:test';
@@ -10,7 +11,8 @@ import { loadConfig } from '../../runtime/config/load.js';
 import { natsOptions } from '../../runtime/membership/access.js';
 import { executable, skip } from '../nats/at-hand.js';
 import { decentral, newCertificates, newNkey, noOpenssl } from '../nats/identities.js';
-import { NatsServers } from '../nats/servers.js';
+import { freePort } from '../nats/server.js';
+import { NatsServers, type NodeCount } from '../nats/servers.js';
 
 const silent = { away: () => {}, back: () => {}, closed: () => {} };
 
@@ -28,9 +30,12 @@ describe('ways into NATS', { skip, concurrency: true }, () => {
     return path;
   };
   async function server(...lines: string[]): Promise<string> {
-    const servers = await NatsServers.start(executable, { lines });
+    return (await serversOf(1, ...lines)).urls;
+  }
+  async function serversOf(nodes: NodeCount, ...lines: string[]): Promise<NatsServers> {
+    const servers = await NatsServers.start(executable, { nodes, lines });
     running.push(servers);
-    return servers.urls;
+    return servers;
   }
   /** As a node with these flags would. */
   async function enter(url: string, ...flags: string[]): Promise<void> {
@@ -53,6 +58,42 @@ describe('ways into NATS', { skip, concurrency: true }, () => {
     await enter(url, '--nats-user', 'me', '--nats-password', 'p w');
     await assert.rejects(enter(url, '--nats-user', 'me', '--nats-password', 'q'), refused);
     await assert.rejects(enter(url), refused);
+  });
+
+  test('who is refused by a server that has peers hears that at once, whichever were named', async () => {
+    const { servers, urls } = await serversOf(3, 'authorization { user: me, password: right }');
+    const [one] = servers;
+    assert.ok(one);
+    const [right, wrong] = ['right', 'wrong'].map((word) => [
+      '--nats-user',
+      'me',
+      '--nats-password',
+      word,
+    ]) as [string[], string[]];
+    await enter(one.url, ...right);
+    await assert.rejects(enter(one.url, ...wrong), refused);
+    await assert.rejects(enter(urls, ...wrong), refused);
+    await assert.rejects(
+      enter(`${one.url},nats://127.0.0.1:1`, ...wrong),
+      new RegExp(`${one.url}: it refuses the credentials.*; nats://127.0.0.1:1: nobody listens there$`),
+    );
+  });
+
+  test('servers that say nothing after their first word, which names more of them, end in time', async () => {
+    const mute: Server[] = [];
+    const ports = await Promise.all([freePort(), freePort()]);
+    const addresses = ports.map((port) => `127.0.0.1:${port}`);
+    const about = JSON.stringify({ server_id: 'X', version: '2.10.0', proto: 1, connect_urls: addresses });
+    for (const port of ports) {
+      const listener = createServer((socket) => socket.on('error', () => {}).write(`INFO ${about}\r\n`));
+      mute.push(listener);
+      await new Promise<void>((resolve) => listener.listen(port, '127.0.0.1', resolve));
+    }
+    try {
+      await assert.rejects(enter(`nats://${addresses[0]}`), /^Error: it does not answer in time$/);
+    } finally {
+      for (const listener of mute) listener.close();
+    }
   });
 
   test('each is answered under its own name, where no other listens', async () => {
@@ -103,5 +144,22 @@ describe('ways into NATS', { skip, concurrency: true }, () => {
     await assert.rejects(enter(url), /signed by nobody whom this node trusts/);
     const plain = await server();
     await assert.rejects(enter(plain, '--nats-tls-ca', ours.ca), /it speaks no TLS/);
+  });
+
+  test('a certificate is for the address that was dialled', { skip: noOpenssl }, async () => {
+    const at = async (name: string, addresses: string): Promise<[string, string]> => {
+      const { ca, cert, key } = newCertificates(folder, name, addresses);
+      return [await server(`tls { cert_file: "${cert}", key_file: "${key}" }`), ca];
+    };
+    const another = /its certificate is for another address than this one/;
+    const [numbered, numberedCa] = await at('numbered', 'IP:127.0.0.1');
+    await enter(numbered, '--nats-tls-ca', numberedCa);
+    await assert.rejects(
+      enter(numbered.replace('127.0.0.1', 'localhost'), '--nats-tls-ca', numberedCa),
+      another,
+    );
+    const [named, namedCa] = await at('named', 'DNS:localhost');
+    await enter(named.replace('127.0.0.1', 'localhost'), '--nats-tls-ca', namedCa);
+    await assert.rejects(enter(named, '--nats-tls-ca', namedCa), another);
   });
 });

@@ -111,8 +111,12 @@ function hasOpenssl(): boolean {
   }
 }
 
-/** An authority of its own, and one certificate that it has signed, for 127.0.0.1: paths of PEM files. */
-export function newCertificates(folder: string, name: string): Certificates {
+/** An authority of its own, and one certificate that it has signed, for these addresses: paths of PEM files. */
+export function newCertificates(
+  folder: string,
+  name: string,
+  addresses = 'IP:127.0.0.1,DNS:localhost',
+): Certificates {
   const path = (end: string): string => join(folder, `${name}${end}`);
   const openssl = (...args: string[]): void => {
     execFileSync('openssl', args, { stdio: ['ignore', 'ignore', 'pipe'] });
@@ -121,7 +125,7 @@ export function newCertificates(folder: string, name: string): Certificates {
   const authority = ['-x509', '-days', '2', '-subj', `/CN=authority of ${name}`];
   openssl('req', ...curve, ...authority, '-keyout', path('-ca.key'), '-out', path('-ca.pem'));
   openssl('req', ...curve, '-subj', `/CN=${name}`, '-keyout', path('.key'), '-out', path('.csr'));
-  writeFileSync(path('.ext'), 'subjectAltName=IP:127.0.0.1,DNS:localhost\n');
+  writeFileSync(path('.ext'), `subjectAltName=${addresses}\n`);
   const signer = ['-CA', path('-ca.pem'), '-CAkey', path('-ca.key'), '-CAcreateserial'];
   openssl(
     'x509',
