@@ -115,6 +115,7 @@ describe('the sample cluster', () => {
       Service: 'v1',
       Deployment: 'apps/v1',
       PodDisruptionBudget: 'policy/v1',
+      NetworkPolicy: 'networking.k8s.io/v1',
     };
     for (const { apiVersion, kind } of manifests) assert.equal(apiVersion, versions[kind], kind);
     assert.deepEqual(
@@ -203,7 +204,7 @@ describe('the sample cluster', () => {
   });
 
   test('Kubernetes: manifests are by its schemas', { skip: noValidator }, async () => {
-    const files = ['settings', 'router', 'scheduler', 'worker'].map((name) =>
+    const files = ['settings', 'router', 'scheduler', 'worker', 'network'].map((name) =>
       join(at, `kubernetes/${name}.yaml`),
     );
     await run('kubernetes-validate', ['--strict', ...files]);
@@ -368,7 +369,7 @@ describe('the sample cluster', () => {
   test('the commands of its README are such', async () => {
     const readme = read('README.md');
     const commands = [...readme.matchAll(/```sh\n([\s\S]*?)```/g)].flatMap(([, block = '']) =>
-      block.trim().split('\n'),
+      block.replaceAll('\\\n', '').trim().split('\n'),
     );
     assert.ok(commands.length > 10);
     for (const text of commands) {
