@@ -48,6 +48,7 @@ const unsigned = 'its certificate is signed by nobody whom this node trusts in c
 
 const sentences: Readonly<Record<string, string>> = {
   CONNECTION_REFUSED: 'nobody listens there',
+  CONNECTION_CLOSED: 'the connection to NATS was closed',
   TIMEOUT: 'it does not answer in time',
   AUTHORIZATION_VIOLATION: 'it refuses the credentials, or wants some',
   AUTHENTICATION_EXPIRED: 'the credentials have expired',

@@ -31,11 +31,13 @@ export interface Waits {
   /** Between two tries to open the store, at first and at most. */
   readonly againFirstMs: number;
   readonly againMostMs: number;
+  /** At most between two tries of a node that serves to get in at all: many may be refused at once, and nobody waits for it. */
+  readonly inMostMs: number;
   /** Who leaves waits so long for its word to get there. */
   readonly goodbyeMs: number;
 }
 
-const usualWaits: Waits = { againFirstMs: 250, againMostMs: 1000, goodbyeMs: 1000 };
+const usualWaits: Waits = { againFirstMs: 250, againMostMs: 1000, inMostMs: 5000, goodbyeMs: 1000 };
 const warnings: readonly Note['event'][] = ['cluster.frozen', 'member.refused'];
 
 export class Upkeep {
@@ -49,6 +51,7 @@ export class Upkeep {
   private turn = 0;
   private wanted: { readonly key: string; readonly text: string } | undefined;
   private isWriting = false;
+  private hasStarted = false;
   private isStopped = false;
   private ticking: Timer | undefined;
   private deadline: Timer | undefined;
@@ -77,6 +80,7 @@ export class Upkeep {
     });
     try {
       await Promise.race([this.known, late]);
+      this.hasStarted = true;
     } catch (fault) {
       await this.abandon();
       throw fault;
@@ -147,9 +151,14 @@ export class Upkeep {
         this.tell({ type: 'write.failed', reason: `NATS at ${tried} can't be used: ${this.amiss}` });
         log.warn('nats.unreachable', { tried, reason: this.amiss, tries: this.tries, againMs });
         await this.clock.pause(againMs);
-        againMs = Math.min(2 * againMs, this.waits.againMostMs);
+        againMs = Math.min(2 * againMs, this.mostMs());
       }
     }
+  }
+
+  private mostMs(): number {
+    const { againMostMs, inMostMs } = this.waits;
+    return this.hasStarted && this.connection === undefined ? inMostMs : againMostMs;
   }
 
   private async tryToOpen(turn: number): Promise<void> {

@@ -28,7 +28,7 @@ process.on('exit', () => {
 });
 
 export class NatsServer {
-  readonly options: ServerOptions;
+  options: ServerOptions;
   private process: ChildProcess | undefined;
   private output = '';
   private ended: Promise<void> = Promise.resolve();
@@ -50,9 +50,7 @@ export class NatsServer {
   async start(): Promise<void> {
     const { executable, folder } = this.options;
     mkdirSync(folder, { recursive: true });
-    const file = join(folder, 'nats.conf');
-    writeFileSync(file, configurationOf(this.options));
-    this.output = '';
+    const file = this.configure();
     const child = spawn(executable, ['-c', file], { stdio: ['ignore', 'pipe', 'pipe'] });
     this.process = child;
     started.add(this);
@@ -76,6 +74,21 @@ export class NatsServer {
       });
     });
     await this.says(/Server is ready/);
+  }
+
+  /** Goes by these lines from now on, while it runs. */
+  async reload(lines: readonly string[]): Promise<void> {
+    this.options = { ...this.options, lines };
+    this.configure();
+    this.signal('SIGHUP');
+    await this.says(/Reloaded server configuration/);
+  }
+
+  private configure(): string {
+    const file = join(this.options.folder, 'nats.conf');
+    writeFileSync(file, configurationOf(this.options));
+    this.output = '';
+    return file;
   }
 
   /** Resolves when its log has had this since it was started. */

@@ -18,7 +18,7 @@ import type { Process } from './process.js';
 import type { Town } from './town.js';
 
 const ticksPerBeat = 4;
-const waits = { againFirstMs: 4, againMostMs: 16, goodbyeMs: 16 };
+const waits = { againFirstMs: 4, againMostMs: 16, inMostMs: 80, goodbyeMs: 16 };
 const handOverMostMs = 20;
 const quiet: readonly string[] = ['nats.unreachable', 'owners.unreachable'];
 export const ownersStore = 'owners';
