@@ -39,13 +39,25 @@ const shownLength = 10;
 /** A node has a few parts in memory while it fetches. */
 const partBytesMax = 16 * 2 ** 20;
 
+export const modelNameWanted =
+  '1 to 128 letters, digits, dots, - or _, the first neither a dot nor -, with which flags of commands begin';
+
+/** By which one may be put into the store. One that was put there before is read, whatever it begins with. */
 export function isModelName(name: string): boolean {
-  return namePattern.test(name);
+  return namePattern.test(name) && !name.startsWith('-');
 }
 
 /** Names of models may hold dots, which part the words of a key. */
 export function manifestKey(model: string, version: string): string {
   return `${model.replaceAll('.', '=')}.${version}`;
+}
+
+/** The model and the version that a key is of; undefined for a key of another form. */
+export function ofKey(key: string): { readonly model: string; readonly version: string } | undefined {
+  const [word = '', version = '', ...more] = key.split('.');
+  const model = word.replaceAll('=', '.');
+  const isKey = more.length === 0 && namePattern.test(model) && versionPattern.test(version);
+  return isKey ? { model, version } : undefined;
 }
 
 export function writeManifest(manifest: Manifest): string {
@@ -109,7 +121,7 @@ function amissIn({
   files,
   spread,
 }: Partial<Manifest>): string | undefined {
-  if (typeof model !== 'string' || !isModelName(model)) return 'model';
+  if (typeof model !== 'string' || !namePattern.test(model)) return 'model';
   if (typeof version !== 'string' || !versionPattern.test(version)) return 'version';
   if (!isDigest(digest)) return 'digest';
   if (!isCount(partBytes) || partBytes === 0) return 'partBytes';

@@ -7,7 +7,7 @@ export interface GivenArguments {
   readonly flags: ReadonlyMap<string, string>;
 }
 
-/** `known` are flags with the values that they take; empty for none. `-h` is `--help`. */
+/** `known` are flags with the values that they take; empty for none. `-h` is `--help`, and after `--` all are words. */
 export function readArguments(
   command: string,
   known: Readonly<Record<string, string>>,
@@ -17,6 +17,10 @@ export function readArguments(
   const words: string[] = [];
   for (let at = 0; at < args.length; at++) {
     const argument = args[at] as string;
+    if (argument === '--') {
+      words.push(...args.slice(at + 1));
+      break;
+    }
     if (!argument.startsWith('-')) {
       words.push(argument);
       continue;

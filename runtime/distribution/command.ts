@@ -1,7 +1,14 @@
 // `node runtime models push`, `stored`, `remove` and `sweep`: what is done with the store of a cluster, straight at NATS.
 import { readdir, stat } from 'node:fs/promises';
 import { basename, dirname, join, resolve } from 'node:path';
-import { bytesOf, isModelName, type Manifest, shortDigest } from '../../cluster/manifest.js';
+import {
+  bytesOf,
+  isModelName,
+  type Manifest,
+  modelNameWanted,
+  ofKey,
+  shortDigest,
+} from '../../cluster/manifest.js';
 import type { PartsConnection } from '../../cluster/store.js';
 import { SignalboxError } from '../../proto/errors.js';
 import type { Environment } from '../ask.js';
@@ -16,7 +23,7 @@ import { configFile, modelFile, versionPattern } from '../models/folders.js';
 import { isTerminal, printError } from '../print.js';
 import { refusalText, refusedOf } from '../refusal.js';
 import { manifestOf } from './contents.js';
-import { Depot, type Pushed } from './depot.js';
+import { Depot, type Pushed, wayOut } from './depot.js';
 import { spreadOf } from './spread.js';
 import type { DepotVerb } from './verbs.js';
 
@@ -202,8 +209,7 @@ async function namesIn(folder: string): Promise<string[]> {
 function named(folder: string): string {
   if (isModelName(basename(folder))) return folder;
   throw new ConfigError(
-    `${folder} can't be pushed: its folder's name is the model's, which is 1 to 128 letters, digits, dots, - or _, ` +
-      'the first no dot; rename it',
+    `${folder} can't be pushed: its folder's name is the model's, which is ${modelNameWanted}; rename it`,
   );
 }
 
@@ -254,14 +260,15 @@ async function remove({ words, flags, config }: Asked): Promise<Said> {
   const [version = '', ...others] = versionsIn(flags.get('--version')) ?? [];
   if (others.length > 0) throw new ConfigError('models remove takes one --version, or none for all of them');
   return withDepot(config, async (depot) => {
-    const { versions, parts } = await depot.remove(model, version);
-    if (versions.length > 0)
+    const { names, versions, unread, parts } = await depot.remove(model, version);
+    const rest = unread === 0 ? '' : '; of which parts it was made nobody knows: models sweep takes them out';
+    if (names.length > 0)
       return said(
         flags,
         { model, versions, parts },
-        `${model}:${versions.join(', ')} is taken out of the store`,
+        `${versions.length === 0 ? model : `${model}:${versions.join(', ')}`} is taken out of the store${rest}`,
       );
-    const known = [...new Set((await depot.list()).map(({ manifest }) => nameOf(manifest)))].join(', ');
+    const known = (await depot.list()).map(({ key, manifest }) => nameOf(key, manifest)).join(', ');
     const what = version === '' ? `model ${model}` : `version ${version} of ${model}`;
     throw new SignalboxError('MODEL_UNKNOWN', `the store has no ${what}; it has ${known || 'nothing'}`);
   });
@@ -274,22 +281,26 @@ function stored(kept: Awaited<ReturnType<Depot['list']>>, asJson: boolean): Said
     return { model, version, digest, bytes: bytesOf(manifest), files: files.length, ...spread };
   });
   if (asJson) return { text: JSON.stringify(rows, null, 2), isGood: true };
-  const lines = kept.map(({ manifest }) => (typeof manifest === 'string' ? manifest : storedLine(manifest)));
+  const lines = kept.map(({ key, manifest }) =>
+    typeof manifest === 'string' ? wayOut(key, manifest) : storedLine(key, manifest),
+  );
   return { text: lines.join('\n') || 'the store has no models', isGood: true };
 }
 
-function storedLine(manifest: Manifest): string {
+function storedLine(key: string, manifest: Manifest): string {
   const { digest, spread, files } = manifest;
   const where = [
     spread.replicas === 0 ? 'on every node' : `on ${count(spread.replicas, 'node')}`,
     ...(spread.needs.length === 0 ? [] : [`with ${spread.needs.join(', ')}`]),
   ];
   const size = `${count(files.length, 'file')}, ${megabytes(bytesOf(manifest))}`;
-  return `${nameOf(manifest)}  ${shortDigest(digest)}  ${size}  ${where.join(' ')}`;
+  return `${nameOf(key, manifest)}  ${shortDigest(digest)}  ${size}  ${where.join(' ')}`;
 }
 
-function nameOf(manifest: Manifest | string): string {
-  return typeof manifest === 'string' ? manifest : `${manifest.model}:${manifest.version}`;
+/** By which it can be taken out, also where it can't be read. */
+function nameOf(key: string, manifest: Manifest | string): string {
+  const of = typeof manifest === 'string' ? ofKey(key) : manifest;
+  return of === undefined ? key : `${of.model}:${of.version}`;
 }
 
 function nothingElse(verb: DepotVerb, words: readonly string[]): void {

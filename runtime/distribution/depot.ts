@@ -6,6 +6,7 @@ import {
   bytesOf,
   type Manifest,
   manifestKey,
+  ofKey,
   partsOf,
   readManifest,
   shortDigest,
@@ -38,6 +39,22 @@ export interface Pushed {
   /** The others were there. */
   readonly sentParts: number;
   readonly sentBytes: number;
+}
+
+export interface Removed {
+  /** As people call them. */
+  readonly names: string[];
+  readonly versions: string[];
+  /** How many of them nobody could read: their parts stay until they are swept out. */
+  readonly unread: number;
+  readonly parts: number;
+}
+
+/** Why a manifest can't be read, and what to do about it. */
+export function wayOut(key: string, amiss: string): string {
+  const { model, version } = ofKey(key) ?? { model: key, version: '' };
+  const name = model.startsWith('-') ? `-- ${model}` : model;
+  return `${amiss}; take it out with: models remove ${version === '' ? '' : `--version ${version} `}${name}`;
 }
 
 /** Both buckets, made where there are none. */
@@ -145,34 +162,38 @@ export class Depot {
     }
   }
 
-  /** Takes a version out, or all of a model, with the parts of which nothing else is made. */
-  async remove(
-    model: string,
-    version = '',
-  ): Promise<{ readonly versions: string[]; readonly parts: number }> {
+  /** Takes a version out, or all of a model, with the parts of which nothing else is made. What can't be read goes by its key. */
+  async remove(model: string, version = ''): Promise<Removed> {
+    const names: string[] = [];
     const versions: string[] = [];
     const parts = new Set<string>();
+    let unread = 0;
     for (const { key, revision, manifest } of await this.list()) {
-      if (typeof manifest === 'string' || manifest.model !== model) continue;
-      if (version !== '' && manifest.version !== version) continue;
+      const of = typeof manifest === 'string' ? (ofKey(key) ?? { model: key, version: '' }) : manifest;
+      if (of.model !== model || (version !== '' && of.version !== version)) continue;
+      const name = of.version === '' ? key : `${model}:${of.version}`;
       if (!(await this.manifests.remove(key, revision)))
         throw new SignalboxError(
           'STORE_CONFLICT',
-          `${model}:${manifest.version} was changed in the store meanwhile: remove it again`,
+          `${name} was changed in the store meanwhile: remove it again`,
         );
-      versions.push(manifest.version);
-      for (const part of partsOf(manifest)) parts.add(part);
+      names.push(name);
+      if (of.version !== '') versions.push(of.version);
+      if (typeof manifest === 'string') unread++;
+      else for (const part of partsOf(manifest)) parts.add(part);
     }
-    return { versions, parts: parts.size === 0 ? 0 : await this.drop(parts) };
+    return { names, versions, unread, parts: parts.size === 0 ? 0 : await this.drop(parts) };
   }
 
   /** All of which nothing is made: of pushes that never came to an end. Those of one that is under way it sends again. */
   async sweep(): Promise<number> {
-    const unread = (await this.list()).find(({ manifest }) => typeof manifest === 'string');
-    if (unread !== undefined)
+    const unread = (await this.list()).flatMap(({ key, manifest }) =>
+      typeof manifest === 'string' ? [wayOut(key, manifest)] : [],
+    );
+    if (unread.length > 0)
       throw new SignalboxError(
         'STORE_CONFLICT',
-        `nothing is taken out while nobody knows which parts are needed: ${String(unread.manifest)}`,
+        `nothing is taken out while nobody knows which parts are needed: ${unread.join('; ')}`,
       );
     return (await this.drop(await this.parts.list())) + (await this.parts.sweep(quietMs));
   }

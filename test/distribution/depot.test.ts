@@ -10,6 +10,7 @@ import { MemoryStoreServer } from '../../cluster/memory.js';
 import { connectNats } from '../../cluster/nats.js';
 import type { Parts } from '../../cluster/parts.js';
 import type { ConnectionEvents, PartsConnection } from '../../cluster/store.js';
+import { loadConfig } from '../../runtime/config/load.js';
 import { manifestOf, partBytes } from '../../runtime/distribution/contents.js';
 import { Depot } from '../../runtime/distribution/depot.js';
 import { modelsText } from '../../runtime/models/command.js';
@@ -44,7 +45,7 @@ function contract(connect: () => Promise<PartsConnection>): void {
 
   test('an empty one has nothing', async () => {
     assert.deepEqual(await depot.list(), []);
-    assert.deepEqual(await depot.remove('large'), { versions: [], parts: 0 });
+    assert.deepEqual(await depot.remove('large'), { names: [], versions: [], unread: 0, parts: 0 });
     assert.equal(await depot.sweep(), 0);
   });
 
@@ -106,9 +107,24 @@ function contract(connect: () => Promise<PartsConnection>): void {
     await manifests.put('odd.1', '{"format":9}');
     await assert.rejects(
       depot.sweep(),
-      /nobody knows which parts are needed: the manifest odd\.1 is of format 9/,
+      /nobody knows which parts are needed: the manifest odd\.1 is of format 9, .*; take it out with: models remove --version 1 odd$/,
     );
-    await manifests.erase('odd.1');
+    await manifests.put('od=d.2', 'x');
+    await manifests.put('rubbish', 'x');
+    assert.deepEqual((await depot.remove('odd', '2')).names, []);
+    assert.deepEqual(await depot.remove('odd', '1'), {
+      names: ['odd:1'],
+      versions: ['1'],
+      unread: 1,
+      parts: 0,
+    });
+    await assert.rejects(
+      depot.sweep(),
+      /od=d\.2 is not JSON; .* remove --version 2 od\.d; .* remove rubbish$/,
+    );
+    assert.deepEqual((await depot.remove('od.d')).versions, ['2'], 'with all of its model');
+    assert.deepEqual((await depot.remove('rubbish')).names, ['rubbish']);
+    assert.equal(await depot.sweep(), 0);
   });
 
   test('a push that ends while a sweep takes what it counts on is told, and pushing it again mends it', async () => {
@@ -150,7 +166,12 @@ function contract(connect: () => Promise<PartsConnection>): void {
 
   test('what is removed leaves nothing that others do not need, and a sweep takes what pushes have left', async () => {
     const third = await manifestOf(model.wanted('3'));
-    assert.deepEqual(await depot.remove('large', '3'), { versions: ['3'], parts: partsOf(third).size - 1 });
+    assert.deepEqual(await depot.remove('large', '3'), {
+      names: ['large:3'],
+      versions: ['3'],
+      unread: 0,
+      parts: partsOf(third).size - 1,
+    });
     const store = await connection.parts('signalbox-contract-models');
     await store.put('f'.repeat(64), bytesLike(6, 10));
     assert.equal(await depot.sweep(), 1);
@@ -246,6 +267,27 @@ describe('a store of models in NATS', { skip }, () => {
       assert.equal((await run('sweep')).text, 'nothing was left there');
     });
 
+    test('what can not be read and what was pushed under the name of a flag can be taken out', async () => {
+      const connection = await connectNats({ ...nobody, servers: [servers.urls], name: 'vandal' }, silent);
+      const { cluster } = loadConfig([], {}).config;
+      const manifests = await connection.open({ name: `signalbox-${cluster}-manifests`, keepMs: 0 });
+      await manifests.put('torn.1', '{');
+      const dash = new FileModel(scratch.path('flags'), '-dash').version('1', bytesLike(1, 10));
+      const depot = await Depot.open(connection, cluster);
+      await depot.push(await manifestOf(dash.wanted('1')), dash.folder, { mayReplace: false });
+      await connection.close();
+      const way = 'the manifest torn.1 is not JSON; take it out with: models remove --version 1 torn';
+      assert.ok((await run('stored')).text.split('\n').includes(way));
+      await assert.rejects(run('sweep'), (fault: Error) => fault.message.endsWith(way));
+      await assert.rejects(run('remove', 'none'), /has no model none; it has -dash:1, torn:1$/);
+      assert.equal(
+        (await run('remove', 'torn', '--version', '1')).text,
+        'torn:1 is taken out of the store; of which parts it was made nobody knows: models sweep takes them out',
+      );
+      assert.equal((await run('remove', '--', '-dash')).text, '-dash:1 is taken out of the store');
+      assert.equal((await run('stored')).text, 'the store has no models');
+    });
+
     test('wrong use and bad models are told', async () => {
       await assert.rejects(
         modelsText(['push', model.folder], {}),
@@ -300,6 +342,11 @@ describe('a store of models in NATS', { skip }, () => {
       const said = /my model can't be pushed: its folder's name is the model's, .*; rename it/;
       await assert.rejects(run('push', odd.folder), said);
       await assert.rejects(run('push', scratch.path('odd')), said);
+      const dash = new FileModel(scratch.path('dashed'), '-dash').version('1', bytesLike(1, 10));
+      await assert.rejects(
+        run('push', dash.folder),
+        /-dash can't be pushed: .*, the first neither a dot nor -, with which flags of commands begin; rename it$/,
+      );
       writeFileSync(join(model.folder, '1', 'model.onnx'), '');
       await assert.rejects(
         run('push', join(model.folder, '1')),
