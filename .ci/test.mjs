@@ -11,12 +11,21 @@ import { fileURLToPath } from 'node:url';
 const root = dirname(dirname(fileURLToPath(import.meta.url)));
 const built = join(root, 'dist', 'test');
 const fileTimeoutMs = 240_000;
-const timed = /^test\/processes\/(batching|cluster|deadline|failover|fuzz|overload|partitions|rolling)\.test/;
-/** Each file is run with the first kind that has it, so many at a time: those of processes not beside what takes a whole core. */
+const timed = /^test\/processes\/(batching|cluster|deadline|failover|fuzz|overload|rolling)\.test/;
+/** Each file is run with the first kind that has it, so many at a time. */
 const kinds = [
   { has: timed, atOnce: 1 },
-  { has: /^test\/processes\//, atOnce: 2 },
   { has: /^/, atOnce: 2 },
+];
+/** These begin first, in this order: what takes longest is not to be left alone at the end. */
+const longest = [
+  'processes/readme',
+  'processes/partitions',
+  'processes/distribution',
+  'processes/sharpening',
+  'processes/stop',
+  'processes/',
+  'simulation/',
 ];
 const summaryLine = /^(tests|suites|pass|fail|cancelled|skipped|todo|duration_ms) ([\d.]+)$/;
 const usage = 'Usage: npm test -- [part of a path ...] [--name PATTERN] [--tap]\n';
@@ -46,6 +55,11 @@ function listTests() {
 
 function place(path) {
   return relative(join(root, 'dist'), path).split(sep).join('/');
+}
+
+function rank(path) {
+  const at = longest.findIndex((begin) => place(path).startsWith(`test/${begin}`));
+  return at < 0 ? longest.length : at;
 }
 
 /** Lets a run's events through to the one reporter, and keeps back its closing counts to be added up. */
@@ -82,7 +96,9 @@ async function main() {
   events.compose(options.reporter).pipe(process.stdout);
   const atOnceMost = availableParallelism();
   for (const { has, atOnce } of kinds) {
-    const files = chosen.filter((path) => kinds.find((kind) => kind.has.test(place(path)))?.has === has);
+    const files = chosen
+      .filter((path) => kinds.find((kind) => kind.has.test(place(path)))?.has === has)
+      .sort((one, other) => rank(one) - rank(other));
     if (files.length > 0) await follow(files, Math.min(atOnce, atOnceMost), options, events, totals);
   }
   for (const [name, count] of totals) {

@@ -165,15 +165,15 @@ describe('nodes that find each other by NATS', { skip }, () => {
 
   test('a start without NATS ends in time with what was tried', async () => {
     const lost = group.start('worker', 'lost', { nats: 'nats://127.0.0.1:1', 'nats-wait-ms': 2000 });
+    const waiting = group.start('worker', 'waiting', { nats: 'nats://127.0.0.1:1' });
+    const both = group.start('worker', 'both', { join: 'ipc:///tmp/x' });
     assert.equal((await lost.ended).code, 1);
     assert.match(
       lost.output,
       /NATS can't be used at nats:\/\/127\.0\.0\.1:1, tried \d times in 2 s: nobody listens there/,
     );
-    const waiting = group.start('worker', 'waiting', { nats: 'nats://127.0.0.1:1' });
     await waiting.event('nats.unreachable');
     assert.equal((await waiting.stop()).code, 0, 'whoever does not want to wait need not');
-    const both = group.start('worker', 'both', { join: 'ipc:///tmp/x' });
     assert.equal((await both.ended).code, 2);
     assert.match(both.output, /--nats and --join are two ways to find the other nodes/);
   });

@@ -1,9 +1,10 @@
-// A fresh start as a user has it: the sample models answer rightly through both doors, a second node's workers take load,
-// and stopping it is not felt.
+// A fresh start as a user has it: sample models answer rightly through both doors, a second node's workers take load, and
+// stopping it is not felt. That all of the samples serve is seen where the README's commands are run.
 import assert from 'node:assert/strict';
-import { readFileSync } from 'node:fs';
+import { cpSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { after, before, describe, test } from 'node:test';
+import { samples } from '../models/places.js';
 import { GrpcClient, http } from './client.js';
 import { apart, RunningNode, root, Scratch, until } from './harness.js';
 
@@ -14,6 +15,7 @@ interface HeldOut {
   readonly labels: string;
 }
 
+const asked = ['digits', 'srcnn'];
 const accuracyLeast = 0.95;
 const pixels = 64;
 const classes = 10;
@@ -34,7 +36,9 @@ describe('a fresh start', () => {
   let node: RunningNode;
   let client: GrpcClient;
   before(async () => {
-    flags = apart(scratch, 'examples/models');
+    const models = scratch.path('models');
+    for (const name of asked) cpSync(join(samples, name), join(models, name), { recursive: true });
+    flags = apart(scratch, models);
     node = await new RunningNode({ flags: { ...flags, role: 'all' } }).ready();
     client = new GrpcClient(node.grpcPort);
   });

@@ -73,7 +73,8 @@ describe('the sharpening models', () => {
       writeFileSync(join(scratch.folder, 'models', `tiles-of-${side}`, 'config.yaml'), tiled);
     }
     const flags = apart(scratch, join(scratch.folder, 'models'));
-    node = await new RunningNode({ flags: { ...flags, role: 'all' } }).ready();
+    // One has all that is asked here: a second would load all of it once more.
+    node = await new RunningNode({ flags: { ...flags, role: 'all', 'worker-count': 1 } }).ready();
     client = new GrpcClient(node.grpcPort);
     const pictures = await Promise.all(
       heldOutPictures.map((name) => luminanceOf(pictureFile(`${name}.jpg`))),

@@ -112,7 +112,7 @@ describe('the end of a node', () => {
 
   test('when the node is killed while its workers start, they end too', async (t) => {
     const delaysMs = [0, 30, 60, 120];
-    for (const delayMs of delaysMs) {
+    const killed = async (delayMs: number): Promise<void> => {
       const flags = apart(scratch, models);
       const node = new RunningNode({ flags });
       t.after(() => node.dispose());
@@ -121,7 +121,8 @@ describe('the end of a node', () => {
       node.signal('SIGKILL');
       const gone = (): boolean => processesWith(String(flags.endpoint)).length === 0;
       await until('nobody of it is left', gone, goneWithinMs);
-    }
+    };
+    await Promise.all(delaysMs.map(killed));
   });
 
   test('a second signal after a while ends it at once', async (t) => {
