@@ -43,6 +43,8 @@ export class OwnersUpkeep {
   private endWatch: () => void = () => {};
   /** Of two that try to open the store the later one goes on. */
   private turn = 0;
+  /** The turn that opens it at present. */
+  private opening = 0;
   private amiss = '';
   private isStopped = false;
   private ticking: Timer | undefined;
@@ -85,6 +87,15 @@ export class OwnersUpkeep {
   /** Tries until it has the store and a watch of it. */
   private async open(firstMs = 0): Promise<void> {
     const turn = ++this.turn;
+    this.opening = turn;
+    try {
+      await this.openIn(turn, firstMs);
+    } finally {
+      if (this.opening === turn) this.opening = 0;
+    }
+  }
+
+  private async openIn(turn: number, firstMs: number): Promise<void> {
     if (firstMs > 0) await this.clock.pause(firstMs);
     while (turn === this.turn && this.connection !== undefined) {
       try {
@@ -134,7 +145,9 @@ export class OwnersUpkeep {
       case 'write':
         return void this.write(effect);
       case 'reopen':
-        return void this.open();
+        // One that is under way is not begun anew, however slow the store is: it would never be there.
+        if (this.opening !== this.turn) void this.open();
+        return;
       case 'told':
         return this.options.told(effect.list);
       case 'note': {

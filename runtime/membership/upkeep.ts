@@ -49,6 +49,8 @@ export class Upkeep {
   private endWatch: () => void = () => {};
   /** Of two that try to open the store the later one goes on. */
   private turn = 0;
+  /** The turn that opens it at present. */
+  private opening = 0;
   private wanted: { readonly key: string; readonly text: string } | undefined;
   private isWriting = false;
   private hasStarted = false;
@@ -138,6 +140,15 @@ export class Upkeep {
   /** Tries until it has the store and a watch of it. */
   private async open(firstMs = 0): Promise<void> {
     const turn = ++this.turn;
+    this.opening = turn;
+    try {
+      await this.openIn(turn, firstMs);
+    } finally {
+      if (this.opening === turn) this.opening = 0;
+    }
+  }
+
+  private async openIn(turn: number, firstMs: number): Promise<void> {
     const { where: tried, log } = this.options;
     let againMs = this.waits.againFirstMs;
     if (firstMs > 0) await this.clock.pause(firstMs);
@@ -237,7 +248,8 @@ export class Upkeep {
         });
         return;
       case 'reopen':
-        void this.open();
+        // One that is under way is not begun anew, however slow the store is: it would never be there.
+        if (this.opening !== this.turn) void this.open();
         return;
       case 'note': {
         const { event, ...fields } = effect.note;
