@@ -1,5 +1,7 @@
 // What NATS says of a fault, as sentences for people: the library throws codes, and words of its own.
 
+import { StoreFault } from './store.js';
+
 /** As far as it is looked at. */
 interface Fault {
   readonly code?: string;
@@ -10,13 +12,18 @@ interface Fault {
 
 /** err_codes of JetStream: the entry is not at the revision that was expected. */
 const wrongRevision = [10071, 10164];
+/** No server has the room, or none has it for this account. */
+const noRoom = [10002, 10023, 10047];
+const full =
+  'it is full: give NATS more room for files (max_file_store, or the limits of the account), or take out what is not needed ' +
+  'any more (node runtime models remove, or sweep)';
 const forbidden = /Permissions Violation for (\w+) to "([^"]*)"/i;
 
 export async function inSentences<T>(ask: () => Promise<T>): Promise<T> {
   try {
     return await ask();
   } catch (fault) {
-    throw new Error(sentenceOf(fault));
+    throw new StoreFault(sentenceOf(fault));
   }
 }
 
@@ -63,6 +70,7 @@ const sentences: Readonly<Record<string, string>> = {
 
 export function sentenceOf(fault: unknown): string {
   const { code, message, chainedError, api_error } = fault as Fault;
+  if (noRoom.includes(api_error?.err_code ?? 0)) return full;
   if (api_error?.description !== undefined) return api_error.description;
   const known = sentences[code ?? ''];
   if (known !== undefined) return known;

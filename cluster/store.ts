@@ -3,6 +3,9 @@
 
 import type { Parts } from './parts.js';
 
+/** What such a store rejects with where it can't do what it was asked for: its message is a sentence. */
+export class StoreFault extends Error {}
+
 export interface Entry {
   readonly text: string;
   readonly revision: number;

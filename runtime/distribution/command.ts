@@ -9,7 +9,7 @@ import {
   ofKey,
   shortDigest,
 } from '../../cluster/manifest.js';
-import type { PartsConnection } from '../../cluster/store.js';
+import { type PartsConnection, StoreFault } from '../../cluster/store.js';
 import { SignalboxError } from '../../proto/errors.js';
 import type { Environment } from '../ask.js';
 import { ConfigError, loadConfig } from '../config/load.js';
@@ -111,6 +111,12 @@ async function withDepot(config: Config, work: (depot: Depot) => Promise<Said>):
       throw unusable(config, fault);
     });
     return await work(depot);
+  } catch (fault) {
+    if (!(fault instanceof StoreFault)) throw fault;
+    throw new SignalboxError(
+      'STORE_UNREACHABLE',
+      `the store of models in NATS at ${config.nats} can't be used: ${fault.message}`,
+    );
   } finally {
     await connection.close();
   }

@@ -230,6 +230,26 @@ describe('a store of models in NATS', { skip }, () => {
     await connection.close();
   });
 
+  test('a push into one that has no room says so', async () => {
+    const scratch = new Scratch();
+    const small = await NatsServers.start(executable, { more: { fileBytesMax: 200_000 } });
+    try {
+      const model = new FileModel(scratch.path('models'), 'large').version('1', bytesLike(1, 400_000));
+      const { text, isGood } = await modelsText(['push', model.folder, '--json'], {
+        SIGNALBOX_NATS: small.urls,
+      });
+      const { code, error } = JSON.parse(text) as { code: string; error: string };
+      assert.deepEqual([isGood, code], [false, 'STORE_UNREACHABLE']);
+      assert.match(
+        error,
+        /^the store of models in NATS at nats:.* can't be used: it is full: .*max_file_store/,
+      );
+    } finally {
+      await small.remove();
+      scratch.remove();
+    }
+  });
+
   describe('by its commands', () => {
     const scratch = new Scratch();
     const model = new FileModel(scratch.path('models'), 'small');

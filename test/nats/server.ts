@@ -17,6 +17,8 @@ export interface ServerOptions {
   readonly host?: string;
   /** More lines of its configuration, such as who may come in. */
   readonly lines?: readonly string[];
+  /** Room for what JetStream keeps; all of the disk where nothing is said. */
+  readonly fileBytesMax?: number;
   /** As a node of a cluster: where it meets the others. */
   readonly cluster?: { readonly port: number; readonly routes: readonly number[] };
 }
@@ -133,12 +135,13 @@ export class NatsServer {
 }
 
 function configurationOf(options: ServerOptions): string {
-  const { name, folder, port, host = '127.0.0.1', cluster, lines = [] } = options;
+  const { name, folder, port, host = '127.0.0.1', cluster, lines = [], fileBytesMax } = options;
+  const room = fileBytesMax === undefined ? '' : `, max_file_store: ${fileBytesMax}`;
   const routes = cluster?.routes.map((route) => `nats://127.0.0.1:${route}`).join(', ');
   return [
     `server_name: ${name}`,
     `listen: "${host}:${port}"`,
-    `jetstream { store_dir: ${JSON.stringify(join(folder, 'jetstream'))} }`,
+    `jetstream { store_dir: ${JSON.stringify(join(folder, 'jetstream'))}${room} }`,
     ...(cluster === undefined
       ? []
       : [`cluster { name: signalbox, listen: "127.0.0.1:${cluster.port}", routes: [${routes}] }`]),

@@ -2,7 +2,7 @@
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { freePort, isFree, NatsServer } from './server.js';
+import { freePort, isFree, NatsServer, type ServerOptions } from './server.js';
 
 export const nodeCounts = [1, 3] as const;
 export type NodeCount = (typeof nodeCounts)[number];
@@ -27,7 +27,14 @@ export class NatsServers {
       firstPort = 0,
       lines = [] as readonly string[],
       host = '127.0.0.1',
-    }: { nodes?: NodeCount; firstPort?: number; lines?: readonly string[]; host?: string } = {},
+      more = {} as Pick<ServerOptions, 'fileBytesMax'>,
+    }: {
+      nodes?: NodeCount;
+      firstPort?: number;
+      lines?: readonly string[];
+      host?: string;
+      more?: Pick<ServerOptions, 'fileBytesMax'>;
+    } = {},
   ): Promise<NatsServers> {
     const ports = await Promise.all(
       Array.from({ length: nodes }, (_, index) => (firstPort === 0 ? freePort() : firstPort + index)),
@@ -46,6 +53,7 @@ export class NatsServers {
           port,
           host,
           lines,
+          ...more,
           ...(nodes === 1 ? {} : { cluster: { port: routes[index] as number, routes } }),
         }),
     );
