@@ -9,8 +9,8 @@ const oneDevice = devicePattern.source.slice(1, -1);
 const deviceList = new RegExp(`^${oneDevice}(?:,${oneDevice}){0,63}$`);
 const endpoint = /^(ipc:\/\/\/.+|tcp:\/\/.+:\d+)?$/;
 const anyText = /^.{0,4000}$/s;
-const servers =
-  /^((nats|tls):\/\/)?(\[[0-9a-fA-F:]+\]|[A-Za-z0-9._-]+)(:\d{1,5})?(,((nats|tls):\/\/)?(\[[0-9a-fA-F:]+\]|[A-Za-z0-9._-]+)(:\d{1,5})?)*$|^$/;
+const oneServer = /(?:nats|tls):\/\/(?:\[[0-9a-fA-F:]+\]|[A-Za-z0-9._-]+)(?::\d{1,5})?/.source;
+const servers = new RegExp(`^(?:${oneServer}(?:,${oneServer})*)?$`);
 const nameText = /^[A-Za-z0-9_-]{1,40}$/;
 
 export const settings = {

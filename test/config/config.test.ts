@@ -150,16 +150,21 @@ test('with NATS a node founds nothing and joins nobody, and tells where it is re
     /--nats-user says how to reach NATS, and --nats does not say where/,
   );
   assert.throws(() => loadConfig(['--nats', 'http://x:1'], {}), /--nats is "http:\/\/x:1"; allowed is nats:/);
+  for (const bare of ['foo', 'foo:4222', 'nats://foo:4222,bar:4222'])
+    assert.throws(
+      () => loadConfig(['--nats', bare], {}),
+      /--nats is ".*"; allowed is nats:\/\/host:port or tls:/,
+    );
   assert.throws(() => loadConfig(['--nats', 'nats://me:pass@x:1'], {}), /allowed is nats:/);
 });
 
 test('what a node shows to NATS is read from its files, and must go together', () => {
   const options = (...args: string[]) =>
-    natsOptions(loadConfig(['--nats', 'a:1,tls://b:2', ...args], {}).config, 'me');
+    natsOptions(loadConfig(['--nats', 'nats://a:1,tls://b:2', ...args], {}).config, 'me');
   const text = `SU${'A'.repeat(56)}`;
   const seed = file(`${text}\n`);
   assert.deepEqual(options('--nats-nkey', seed), {
-    servers: ['a:1', 'tls://b:2'],
+    servers: ['nats://a:1', 'tls://b:2'],
     name: 'me',
     user: '',
     password: '',
