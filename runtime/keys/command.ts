@@ -132,7 +132,13 @@ function untrust({ word, trustFile }: Given): string {
   return `not trusted any more: ${key}${name === '' ? '' : ` (${name})`}, in ${trustFile}`;
 }
 
+/** Where a list was named there is to be one; of a node that trusts nobody yet there is none. */
 function list({ flags: given, trustFile }: Given): string {
+  if (given.has('--trust-file') && !existsSync(trustFile)) {
+    throw new ConfigError(
+      `--trust-file ${trustFile} is not there; keys trust PUBLIC_KEY --trust-file ${trustFile} begins such a list`,
+    );
+  }
   const trusted = inSentences(trustFile, () => readTrusted(trustFile));
   if (given.has('--json')) return JSON.stringify(trusted, null, 2);
   if (trusted.length === 0) return `nobody is trusted in ${trustFile}`;

@@ -124,6 +124,7 @@ describe('node runtime keys', () => {
     assert.throws(() => said('trust', someKey, '--trust-file', astray), /the folder .*etcc is not there/);
     assert.ok(!existsSync(join(folder, 'etcc')));
     assert.throws(() => said('trust'), /keys trust needs a public key/);
+    assert.throws(() => said('list', '--trust-file', astray, '--json'), /--trust-file .* is not there/);
     assert.throws(() => said('list', 'all'), /keys list takes no words; all is too many/);
     assert.throws(() => said('list', '--force'), /keys list takes no --force/);
     assert.throws(() => said('trusst'), /keys trusst is not known; did you mean trust\?/);
