@@ -45,6 +45,7 @@ export async function cutInTurn(rounds: number, say: (line: string) => void): Pr
       if (kind === 'worker')
         await until(`${place.name} works`, () => losses.lastAnswerOf(place.name) > at, healMs);
       healedMs.push(performance.now() - at);
+      await losses.read(fleet.of('router'));
       say(`  cut off ${place.name} for ${lastsMs} ms; healed in ${Math.round(healedMs.at(-1) as number)} ms`);
     }
     const { errors, lost, doubles } = await clients.stop();

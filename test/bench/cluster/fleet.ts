@@ -60,6 +60,8 @@ export const models = ['north', 'east', 'south', 'west'] as const;
 /** Long enough that whoever is struck holds something, and so short that nobody waits long for a worker that runs. */
 const cost = { alphaMs: 12, betaMs: 1, rowsMax: 4 };
 const startMs = 60_000;
+/** An eighth of them ended well: more than in the longest time between two looks at them. */
+const jobsKept = 40_000;
 /** Clients look ten times as often who is ready. */
 const lameDuckMs = 1000;
 let fleets = 0;
@@ -100,6 +102,7 @@ export class Fleet {
       'worker-count': 1,
       'restarts-max': 10_000,
       'nats-wait-ms': startMs,
+      'jobs-kept-max': jobsKept,
       ...more,
     };
     const counts = { router: size.routers, scheduler: size.schedulers, worker: size.workers };

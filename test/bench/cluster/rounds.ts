@@ -48,6 +48,7 @@ export async function kill(stage: Stage, place: Place): Promise<void> {
   await fleet.again(place);
   await fleet.whole();
   losses.over(place);
+  await losses.read(fleet.of('router'));
   forgive(stage, place);
   stage.say(`  killed ${place.name}; whole after ${Math.round(performance.now() - at)} ms`);
 }
@@ -59,6 +60,7 @@ export async function freeze(stage: Stage, place: Place): Promise<void> {
   await pause(frozenMs);
   fleet.strike(place, 'SIGCONT');
   losses.over(place);
+  await losses.read(fleet.of('router'));
   stage.say(`  froze ${place.name} for ${frozenMs} ms`);
 }
 
