@@ -1,9 +1,7 @@
 // The doors of a node, as one: opened together, and left in an order in which no client is sent away that could be answered.
 import type { Config } from '../config/schema.js';
 import type { Door } from '../doors/door.js';
-import { createGrpcDoor } from '../doors/grpc/door.js';
 import { type Condition, createHealthDoor } from '../doors/health.js';
-import { createRestDoor } from '../doors/rest/door.js';
 import type { Log } from '../log.js';
 import type { NodeEngine } from './engine.js';
 import { doorOptions } from './wiring.js';
@@ -23,6 +21,11 @@ export class Entrance {
   async open(engine: NodeEngine): Promise<void> {
     const { config, log } = this;
     const options = doorOptions(config);
+    // Loaded only by who opens them: what a process has in memory is what the others wait for when it is killed.
+    const [{ createRestDoor }, { createGrpcDoor }] = await Promise.all([
+      import('../doors/rest/door.js'),
+      import('../doors/grpc/door.js'),
+    ]);
     const named = [
       { name: 'rest', door: createRestDoor(engine, { ...options, port: config.httpPort }, log) },
       { name: 'grpc', door: createGrpcDoor(engine, { ...options, port: config.grpcPort }, log) },
