@@ -56,6 +56,8 @@ async function main(): Promise<void> {
   };
   process.on('SIGINT', stop);
   process.on('SIGTERM', stop);
+  // Whoever read what it says is gone, as after `| head`.
+  process.stdout.on('error', stop);
   const servers = await starting;
   say(
     `nats-server ${version} with JetStream, ${nodes === 1 ? 'one node' : `${nodes} nodes`}; Ctrl-C ends it`,
