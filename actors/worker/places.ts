@@ -16,11 +16,13 @@ export class Places {
     return this.running.inline === undefined && this.isFree('thread');
   }
 
-  runsAny(which: (held: Held) => boolean): boolean {
-    return places.some((place) => {
-      const held = this.running[place];
-      return held !== undefined && which(held);
-    });
+  /** What runs, be it that its answer counts for nothing by now. */
+  runs(): Held[] {
+    return places.flatMap((place) => this.running[place] ?? []);
+  }
+
+  runOf(key: string): Held | undefined {
+    return this.runs().find((held) => held.key === key);
   }
 
   add(held: Held): void {
@@ -65,14 +67,6 @@ export class Places {
   ran(held: Held): boolean {
     if (this.running[held.place] !== held) return false;
     this.running[held.place] = undefined;
-    return true;
-  }
-
-  /** The end of one of which nothing else is known here any more; false when it was not running. */
-  leave(key: string): boolean {
-    const place = places.find((one) => this.running[one]?.key === key);
-    if (place === undefined) return false;
-    this.running[place] = undefined;
     return true;
   }
 

@@ -101,7 +101,7 @@ export class Runs {
   uses({ listed: { model, version } }: WorkerShare): boolean {
     const isOf = ({ run }: Held): boolean => run.model === model && run.version === version;
     for (const held of this.held.values()) if (isOf(held)) return true;
-    return this.places.runsAny(isOf);
+    return this.places.runs().some(isOf);
   }
 
   load(share: WorkerShare, now: number): void {
@@ -176,13 +176,12 @@ export class Runs {
     this.handBack(() => true, now);
   }
 
-  /** Its answers count for nothing: whatever was begun is to be run elsewhere. */
+  /** Its answers count for nothing: whatever was begun is to be run elsewhere, but keeps its place here until it is over. */
   withhold(now: number): void {
     for (const held of [...this.held.values()]) {
       if (held.startedAt === undefined) continue;
       for (const member of held.alive()) held.codes[member] = 'withheld';
       held.result = undefined;
-      if (held.place === 'thread') this.wants.disarm(`run ${held.key}`);
       this.finish(held, now);
     }
   }
@@ -211,7 +210,7 @@ export class Runs {
   timer(timer: string, now: number): void {
     if (timer === 'quiet') return this.endQuiet(now);
     const [kind, key] = [timer.slice(0, timer.indexOf(' ')), timer.slice(timer.indexOf(' ') + 1)];
-    const held = this.held.get(key);
+    const held = this.held.get(key) ?? this.places.runOf(key);
     if (held === undefined) return;
     if (kind === 'run' && held.startedAt !== undefined)
       this.hanging.overdue(held, held.startedAt, this.runMaxMs(held), now);
@@ -224,12 +223,14 @@ export class Runs {
   }
 
   excuse(lateMs: number): void {
-    this.hanging.excuse(this.held.values(), lateMs);
+    this.hanging.excuse(this.places.runs(), lateMs);
   }
 
   /** It was withheld: nobody is told how it ended, but others may begin in its place. */
   private ranUnheard(key: string, now: number): void {
-    if (!this.places.leave(key)) return;
+    const held = this.places.runOf(key);
+    if (held === undefined || !this.places.ran(held)) return;
+    this.wants.disarm(`run ${key}`);
     this.wants.add({ type: 'forget', key });
     this.pump(now);
   }

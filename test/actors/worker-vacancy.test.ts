@@ -10,6 +10,20 @@ const back = { type: 'return.requested' } as const;
 const inline = { ...listed, model: 'tiny' };
 const passed = { type: 'device.probed', failed: false, reason: '' } as const;
 
+/** While one run was still under way another one's answer was garbage, and then its node was drained. */
+function leftInDoubt(): WorkerStage {
+  const stage = WorkerStage.ready('thread', {}, 'passed');
+  stage.hear({ type: 'models.listed', models: [listed, inline] });
+  const tiny = { model: inline.model, version: inline.version };
+  const costs = { rowsMax: 4, runMs: 1, costs: [], golden: 'passed' } as const;
+  stage.hear({ type: 'model.loaded', ...tiny, place: 'inline', ...costs });
+  stage.run();
+  stage.run(tiny);
+  stage.ran(2, { code: 'RESULT_INVALID', reason: 'output y is NaN' });
+  assert.deepEqual(codes(stage.hear(leave)), ['withheld']);
+  return stage;
+}
+
 describe('standing by', () => {
   test('finishes all that it has, takes nothing that comes, and tells when it is empty', () => {
     const stage = WorkerStage.ready();
@@ -114,15 +128,7 @@ describe('coming back', () => {
   });
 
   test('who left in doubt takes its place again as soon as a run is over whose answer counts for nothing', () => {
-    const stage = WorkerStage.ready('thread', {}, 'passed');
-    stage.hear({ type: 'models.listed', models: [listed, inline] });
-    const tiny = { model: inline.model, version: inline.version };
-    const costs = { rowsMax: 4, runMs: 1, costs: [], golden: 'passed' } as const;
-    stage.hear({ type: 'model.loaded', ...tiny, place: 'inline', ...costs });
-    stage.run();
-    stage.run(tiny);
-    stage.ran(2, { code: 'RESULT_INVALID', reason: 'output y is NaN' });
-    assert.deepEqual(codes(stage.hear(leave)), ['withheld']);
+    const stage = leftInDoubt();
     stage.hear(passed);
     stage.hear(back);
     stage.hear(passed);
@@ -135,5 +141,19 @@ describe('coming back', () => {
       [{ type: 'forget', key: stage.key(1) }],
       'nobody asks for its outputs',
     );
+  });
+
+  test('is ended when a run hangs whose answer counts for nothing, for it keeps its thread', () => {
+    const stage = leftInDoubt();
+    stage.now = listed.runMaxMs;
+    const [end] = only(stage.fire(`run ${stage.key(1)}`), 'abort');
+    assert.equal(end?.cause, 'hung');
+  });
+
+  test('gives such a run as much time again as it was held up itself', () => {
+    const stage = leftInDoubt();
+    stage.now = 300;
+    const armed = only(stage.fire('report'), 'arm').find(({ timer }) => timer.startsWith('run '));
+    assert.deepEqual(armed, { type: 'arm', timer: `run ${stage.key(1)}`, at: listed.runMaxMs + 200 });
   });
 });
