@@ -11,7 +11,7 @@ import { fileURLToPath } from 'node:url';
 const root = dirname(dirname(fileURLToPath(import.meta.url)));
 const built = join(root, 'dist', 'test');
 const fileTimeoutMs = 240_000;
-const timed = /^test\/processes\/(batching|cluster|deadline|failover|fuzz|overload|rolling)\.test/;
+const timed = /^test\/processes\/(batching|cluster|deadline|failover|fuzz|overload|partitions|rolling)\.test/;
 /** Each file is run with the first kind that has it, so many at a time. */
 const kinds = [
   { has: timed, atOnce: 1 },
@@ -20,7 +20,6 @@ const kinds = [
 /** These begin first, in this order: what takes longest is not to be left alone at the end. */
 const longest = [
   'processes/readme',
-  'processes/partitions',
   'processes/distribution',
   'processes/sharpening',
   'processes/stop',
