@@ -3,6 +3,7 @@
 import { type MemberId, modelKey } from '../proto/ids.js';
 import { Backlog } from './backlog.js';
 import { fail, type Held, newlyHeld } from './held.js';
+import { lostOf } from './lost.js';
 import { type Manifest, manifestKey, shortDigest } from './manifest.js';
 import { type Holding, holdersOf, isCovered, isUnderWay, type Place, whyNowhere } from './placement.js';
 import { type Takers, takersOf } from './takers.js';
@@ -140,6 +141,13 @@ export class Stock {
     if (!isLive) return 0;
     const ready = [...this.held.values()].filter((held) => held.isPlaced && held.state === 'ready');
     return ready.filter(({ manifest }) => isUnderWay(manifest, others)).length;
+  }
+
+  /** What is served, here or elsewhere, and not in the store any more. Nothing before all is told. */
+  lost(): readonly string[] {
+    if (this.isTold || this.knows !== 'all') return [];
+    const { own, others } = this.options.nodes();
+    return lostOf([own, ...others], (key) => this.told.has(key) || this.removed.has(key));
   }
 
   /** Workers of other nodes have it: those of this one are not to load it. */

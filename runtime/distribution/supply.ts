@@ -119,6 +119,11 @@ export class Supply {
     return this.options.shelf.hasOwn(model, version) ? '' : this.stock.whyNowhere(model, version);
   }
 
+  /** What is served and not in the store any more. */
+  lost(): readonly string[] {
+    return this.stock.lost();
+  }
+
   /** Who else could take it; undefined for what is not out of the store. */
   takers(model: string, version: string, without: ReadonlySet<MemberId>): Takers | undefined {
     return this.options.shelf.hasOwn(model, version) ? undefined : this.stock.takers(model, version, without);

@@ -18,6 +18,8 @@ export interface ClusterView {
   readonly members: readonly MemberView[];
   /** Others that have no link to this node for want of a key, and are no members that it knows; missing where there are none. */
   readonly strangers?: readonly Barred[];
+  /** Models, by version, that nodes serve out of the store, which no longer has them; missing where there are none. */
+  readonly lost?: readonly string[];
   /** Which scheduler has which model; missing where no list of that is kept. */
   readonly owners?: OwnersView;
 }

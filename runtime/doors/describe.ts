@@ -9,7 +9,7 @@ import { versionPolicy } from '../models/versions.js';
 import type { Engine, ModelStatus, Sum } from './engine.js';
 import { type Models, statusOf } from './models.js';
 import { portsOf, tensorModelOf } from './outer.js';
-import { whereabouts } from './whereabouts.js';
+import { lostIn, lostReason, whereabouts } from './whereabouts.js';
 
 type Fields = Record<string, unknown>;
 
@@ -105,11 +105,14 @@ export function describeStatistics(models: Models, engine: Engine, name: string,
 /** The repository as a bare list, with where each model is. */
 export function describeIndex(engine: Engine, readyOnly: boolean): Fields[] {
   const where = whereabouts(engine);
+  const lost = lostIn(engine);
   return engine
     .models()
     .map((entry) => {
-      const nodes = where.get(modelKey(entry.name, entry.version));
-      return { ...statusOf(engine, entry), content: entry.content, nodes };
+      const key = modelKey(entry.name, entry.version);
+      const status = statusOf(engine, entry);
+      const reason = status.reason || (lost.has(key) ? lostReason : '');
+      return { ...status, reason, content: entry.content, nodes: where.get(key) };
     })
     .filter((status) => !readyOnly || status.state === 'READY')
     .map(({ content, nodes, name, version, state, reason, runsOn = [], workers, memoryMb }) => ({

@@ -11,6 +11,14 @@ export interface Whereabouts {
   readonly reason?: string;
 }
 
+/** Why it may be gone with the nodes that have it. */
+export const lostReason = 'it is served, and no longer in the store: push it again';
+
+/** Those, by model and version. */
+export function lostIn(engine: Engine): ReadonlySet<string> {
+  return new Set(viewOf(engine)?.lost);
+}
+
 /** By model and version. Empty where nodes say nothing of themselves. */
 export function whereabouts(engine: Engine): Map<string, Whereabouts[]> {
   const found = new Map<string, Whereabouts[]>();
@@ -19,7 +27,8 @@ export function whereabouts(engine: Engine): Map<string, Whereabouts[]> {
     if (there === undefined) found.set(key, [where]);
     else there.push(where);
   };
-  const nodes = clusterOf(engine).flatMap(({ id, node }) => (node === undefined ? [] : [{ id, node }]));
+  const members = viewOf(engine)?.members ?? [];
+  const nodes = members.flatMap(({ id, node }) => (node === undefined ? [] : [{ id, node }]));
   for (const { id, node } of nodes) {
     for (const { model, version, state, content, reason } of node.holdings ?? [])
       add(`${model}:${version}`, { node: id, state, content, ...(reason === '' ? {} : { reason }) });
@@ -32,10 +41,10 @@ export function whereabouts(engine: Engine): Map<string, Whereabouts[]> {
   return found;
 }
 
-function clusterOf(engine: Engine): ClusterView['members'] {
+function viewOf(engine: Engine): ClusterView | undefined {
   try {
-    return engine.cluster().members;
+    return engine.cluster();
   } catch {
-    return [];
+    return undefined;
   }
 }

@@ -26,7 +26,8 @@ Asks a running node how it sees the cluster, or has it give an order to one of t
 
 status: who is there in numbers, by role, whether the list is kept or is only the last that the node had, whom the node that
 was asked can't reach or does not hear, with what to do, and which scheduler owns which model, since which epoch. Ends with 1
-where the list is not kept now; with --check also where a member has no link to that node, is doubted by it, or is kept out by keys.
+where the list is not kept now; with --check also where a member has no link to that node, is doubted by it, or is kept out by keys, and where a model is
+served that the store no longer has.
 members: every node and worker process, with its roles, its address, its state by its own last word, how the node that was
 asked sees it, where that is otherwise, and what it has.
 drain: the node takes no work and finishes what it has, without ending; a router says that it is not ready, and answers
@@ -71,6 +72,8 @@ interface Status {
   readonly doubted: readonly Trouble[];
   /** Those that keys keep apart from it, with what to do. */
   readonly barred: readonly (Barred & { readonly id?: string })[];
+  /** Models that are served and no longer in the store. */
+  readonly lost: readonly string[];
   readonly owners?: OwnersView;
 }
 
@@ -129,20 +132,20 @@ function verbOf([verb, ...more]: readonly string[]): (typeof verbs)[number] {
   return known;
 }
 
-function isAmiss({ unlinked, doubted, barred }: Status): boolean {
+function isAmiss({ unlinked, doubted, barred, lost }: Status): boolean {
   // Who is no member may be anybody: a scan of ports is no fault of the cluster.
   const kept = barred.filter(({ id }) => id !== undefined);
-  return unlinked.length + doubted.length + kept.length > 0;
+  return unlinked.length + doubted.length + kept.length + lost.length > 0;
 }
 
 function statusOf(view: ClusterView): Status {
-  const { cluster, self, by, state, reason, members, owners, strangers = [] } = view;
+  const { cluster, self, by, state, reason, members, owners, strangers = [], lost = [] } = view;
   const roles: Record<string, number> = {};
   for (const role of members.flatMap((member) => member.roles)) roles[role] = (roles[role] ?? 0) + 1;
   const unlinked = members.filter(({ linked }) => !linked).map(({ id }) => id);
   const doubted = members.filter(({ doubtedBy }) => doubtedBy !== undefined).map(troubleOf);
   const kept = members.flatMap(({ id, barred }) => (barred === undefined ? [] : [{ id, ...barred }]));
-  const amiss = { unlinked, doubted, barred: [...kept, ...strangers] };
+  const amiss = { unlinked, doubted, barred: [...kept, ...strangers], lost };
   const status = { cluster, asked: self, by, state, reason, members: members.length, roles, ...amiss };
   return owners === undefined ? status : { ...status, owners };
 }
@@ -152,7 +155,8 @@ function troubleOf({ id, silentMs, doubtedBy = [] }: MemberView): Trouble {
 }
 
 function statusText(status: Status): string {
-  const { cluster, asked, by, state, reason, members, roles, unlinked, doubted, barred, owners } = status;
+  const { cluster, asked, by, state, reason, members, roles, unlinked, doubted, barred, lost, owners } =
+    status;
   const kept = by === 'nats' ? 'NATS' : 'the node that founded it';
   const counts = Object.entries(roles).map(([role, count]) => `${count} ${role}`);
   const lines = [
@@ -163,6 +167,10 @@ function statusText(status: Status): string {
   if (unlinked.length > 0) lines.push(`  no link  to ${unlinked.join(', ')}`);
   for (const one of doubted) lines.push(`  in doubt ${one.id}: ${silenceText(one)}`);
   for (const one of barred) lines.push(`  no key   ${one.id ?? one.at}: ${barredText(one)}`);
+  if (lost.length > 0)
+    lines.push(
+      `  lost     ${lost.join(', ')}: served, no longer in the store, gone with who serves it; push it again`,
+    );
   if (owners !== undefined) lines.push(...ownersLines(owners));
   return lines.join('\n');
 }

@@ -67,7 +67,8 @@ export class NodeEngine implements Engine {
   private look: (() => ClusterView) | undefined;
   private orders: Orders | undefined;
   /** Of the models that its cluster shares. */
-  supply: Pick<Supply, 'behind' | 'whyNowhere' | 'takers'> = {
+  supply: Pick<Supply, 'behind' | 'whyNowhere' | 'takers' | 'lost'> = {
+    lost: () => [],
     behind: () => '',
     whyNowhere: () => '',
     takers: () => undefined,

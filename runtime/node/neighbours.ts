@@ -5,6 +5,7 @@ import type { NodeRecord } from '../../cluster/record.js';
 import type { MemberId } from '../../proto/ids.js';
 import type { Said } from '../../proto/messages.js';
 import { compareEpochs, noEpoch } from '../../proto/ownership.js';
+import type { Supply } from '../distribution/supply.js';
 import type { ClusterView, MemberView, OwnedView } from '../doors/cluster.js';
 import type { MemberProcess } from './member.js';
 import { type Eyes, seenOf, strangersOf } from './sight.js';
@@ -35,6 +36,12 @@ export function clusterView(
   const view = { cluster, self, by, ...member.standing(), members, ...more } as const;
   const { epoch } = router.ownership;
   return compareEpochs(epoch, noEpoch) === 0 ? view : { ...view, owners: { epoch, models: owned(router) } };
+}
+
+/** Nothing where the store has all that is served. */
+export function lostIn(supply: Pick<Supply, 'lost'>): Pick<ClusterView, 'lost'> {
+  const lost = supply.lost();
+  return lost.length === 0 ? {} : { lost };
 }
 
 function owned(router: Router): OwnedView[] {

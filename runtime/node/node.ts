@@ -27,7 +27,7 @@ import { watchJoining } from './joining.js';
 import { Keeper } from './keeper.js';
 import { listedModels } from './listed.js';
 import { MemberProcess } from './member.js';
-import { clusterView } from './neighbours.js';
+import { clusterView, lostIn } from './neighbours.js';
 import { incarnation, type Plan } from './plan.js';
 import { conditionOf } from './readiness.js';
 import { readCatalogue, shelfOf } from './reading.js';
@@ -204,7 +204,7 @@ export class Node {
     engine.attachCluster(() => {
       const { health, keys } = this;
       const eyes = { warden, presence, health, keys: keys.ring };
-      return clusterView(this.config.cluster, self.id, member, router, eyes);
+      return { ...clusterView(this.config.cluster, self.id, member, router, eyes), ...lostIn(engine.supply) };
     }, orders);
     this.pipelines = createPipelines(engine, this.config, doorOptions(this.config));
     engine.attachPipelines(this.pipelines);

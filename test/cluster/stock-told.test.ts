@@ -1,7 +1,7 @@
 // What a node makes of a store that tells all of its models again, or has lost some of them.
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
-import { manifestOf, place, Stage } from './stock-stage.js';
+import { holds, manifestOf, place, Stage } from './stock-stage.js';
 
 const one = manifestOf('one');
 const two = manifestOf('two');
@@ -21,6 +21,24 @@ describe('a store that has lost what it had', () => {
     assert.equal(stage.stock.isSpare(one), false);
     stage.open([one, two]);
     assert.deepEqual(stage.take('forgotten'), []);
+  });
+
+  test('names what is served and not in it, also to who began after that, until it is pushed again or removed', () => {
+    const stage = Stage.begun([one, two]);
+    stage.settle();
+    assert.deepEqual(stage.stock.lost(), []);
+    stage.open([two]);
+    assert.deepEqual(stage.stock.lost(), ['one:1']);
+    const late = Stage.begun([two], [], true);
+    late.others = [place('other', { holdings: [holds(one, 'ready'), holds(two, 'ready')] })];
+    assert.deepEqual(late.stock.lost(), ['one:1']);
+    late.hear({ type: 'store.opened' });
+    assert.deepEqual(late.stock.lost(), [], 'all is being told');
+    late.hear({ type: 'store.caughtUp' });
+    assert.deepEqual(late.stock.lost(), ['one:1', 'two:1']);
+    late.put(one);
+    late.remove(two);
+    assert.deepEqual(late.stock.lost(), []);
   });
 
   test('that tells what this node can not read has not lost it', () => {

@@ -329,6 +329,14 @@ describe('models that a cluster shares', { skip }, () => {
     assert.ok((keys as string[]).includes('torn.1'), String(keys));
     await answers('torn');
     assert.equal(await command('stored'), 'the store has no models');
+    const environment = { SIGNALBOX_HTTP_PORT: String(core.httpPort) };
+    const { text, isGood } = await clusterText(['status', '--check'], environment);
+    assert.match(text, /^ {2}lost {5}.*\btorn:1\b.*: served, no longer in the store, .*push it again$/m);
+    assert.equal(isGood, false);
+    assert.match(
+      (await modelsText(['list'], environment)).text,
+      /^torn:1 .*no longer in the store: push it again$/m,
+    );
   });
 });
 
