@@ -119,7 +119,7 @@ describe('models that a cluster shares', { skip }, () => {
     await answers('own');
     await until('one says so', async () => (await holders('1')).length === 1);
     const { text } = await modelsText(['list'], { SIGNALBOX_HTTP_PORT: String(core.httpPort) });
-    assert.match(text, /^shared:1 {2}READY on cpu in 1 worker; ready at (one|two)\.\w+ \[\w{10}\]$/m);
+    assert.match(text, /^shared:1 {2}READY on cpu in 1 worker; ready at (one|two)\.[\w.]+ \[\w{10}\]$/m);
     assert.match(text, /^own:1 .*; of their own at (one|two)\.\w+, (one|two)\.\w+ \[\w{10}\]$/m);
   });
 
