@@ -23,6 +23,14 @@ export interface Holding {
 
 export type Place = Pick<NodeRecord, 'member' | 'state' | 'labels' | 'machine' | 'workers' | 'holdings'>;
 
+/** What a node holds is asked of it for each model in turn: with many of both a search of the list is what takes the time. */
+const indexes = new WeakMap<readonly Holding[], ReadonlyMap<string, Holding>>();
+
+interface Ranked {
+  readonly place: Place;
+  readonly weight: number;
+}
+
 export interface Wanted {
   readonly model: string;
   readonly version: string;
@@ -32,17 +40,34 @@ export interface Wanted {
 
 /** Nodes that are to have it, the first choice first. */
 export function holdersOf(wanted: Wanted, places: readonly Place[]): MemberId[] {
+  return holdingPlaces(wanted, places).map(({ member }) => member.id);
+}
+
+function holdingPlaces(wanted: Wanted, places: readonly Place[]): Place[] {
   const { spread } = wanted;
   const fit = places.filter((place) => fits(spread, place));
   // Whoever could not load it is passed by, unless nobody else is left.
   const able = fit.filter((place) => holdingOf(wanted, place)?.state !== 'failed');
-  const ranked = (able.length === 0 ? fit : able)
-    .map((place) => ({ place, weight: rankOf(wanted, place) }))
-    .sort(
-      (one, other) => other.weight - one.weight || (one.place.member.id < other.place.member.id ? -1 : 1),
-    );
-  const count = spread.replicas === 0 ? ranked.length : spread.replicas;
-  return ranked.slice(0, count).map(({ place }) => place.member.id);
+  const ranked = (able.length === 0 ? fit : able).map((place) => ({ place, weight: rankOf(wanted, place) }));
+  const { replicas } = spread;
+  return (replicas === 0 ? ranked.sort(byRank) : firstOf(ranked, replicas)).map(({ place }) => place);
+}
+
+/** Of very many a few: without sorting them all. */
+function firstOf(ranked: readonly Ranked[], count: number): Ranked[] {
+  const first: Ranked[] = [];
+  for (const one of ranked) {
+    const last = first[count - 1];
+    if (last !== undefined && byRank(last, one) < 0) continue;
+    let at = Math.min(first.length, count - 1);
+    for (; at > 0 && byRank(one, first[at - 1] as Ranked) < 0; at--) first[at] = first[at - 1] as Ranked;
+    first[at] = one;
+  }
+  return first;
+}
+
+function byRank(one: Ranked, other: Ranked): number {
+  return other.weight - one.weight || (one.place.member.id < other.place.member.id ? -1 : 1);
 }
 
 /** Whether a node that is not to have it any more may let it go: everybody who is to have it has it ready. */
@@ -56,9 +81,8 @@ export function isCovered(wanted: Wanted, holders: readonly MemberId[], places: 
 
 /** Whether somebody of them is to have it and does not have it yet, and may still get it. */
 export function isUnderWay(wanted: Wanted, places: readonly Place[]): boolean {
-  return holdersOf(wanted, places).some((holder) => {
-    const place = places.find(({ member }) => member.id === holder);
-    const state = place && holdingOf(wanted, place)?.state;
+  return holdingPlaces(wanted, places).some((place) => {
+    const state = holdingOf(wanted, place)?.state;
     return state !== 'ready' && state !== 'failed';
   });
 }
@@ -80,17 +104,25 @@ export function whyNowhere(wanted: Wanted, places: readonly Place[]): string {
 /** Whether a worker of it has, or may come to have, every tag that is needed; one that drains takes nothing new. */
 export function fits({ needs }: Spread, { state, labels, machine, workers }: Place): boolean {
   if (state === 'draining' || state === 'drained' || workers.length === 0) return false;
+  if (needs.length === 0) return true;
   return workers.some(({ device }) => {
     const tags = tagsOf(labels, device, machine);
     return needs.every((tag) => tags.includes(tag));
   });
 }
 
-export function holdingOf({ model, version, digest }: Wanted, { holdings = [] }: Place): Holding | undefined {
-  const content = shortDigest(digest);
-  return holdings.find(
-    (holding) => holding.model === model && holding.version === version && holding.content === content,
-  );
+export function holdingOf({ model, version, digest }: Wanted, { holdings }: Place): Holding | undefined {
+  if (holdings === undefined || holdings.length === 0) return undefined;
+  let versions = indexes.get(holdings);
+  if (versions === undefined) {
+    versions = new Map(holdings.map((holding) => [keyOf(holding, holding.content), holding]));
+    indexes.set(holdings, versions);
+  }
+  return versions.get(keyOf({ model, version }, shortDigest(digest)));
+}
+
+function keyOf({ model, version }: Pick<Holding, 'model' | 'version'>, content: string): string {
+  return `${model}:${version}+${content}`;
 }
 
 /** By machine and name, not by id: a node that is started again finds what it had. */

@@ -10,10 +10,12 @@ import { type Effect, note, nothing, send } from '../effects.js';
 /** While it drains, what is left to do; while it serves, only its workers that are not back yet. */
 export interface Left extends Omit<Said<'node.reported'>, 'type' | 'state'> {
   /** Models that its workers have and that others, who are to have them after it, have not yet. */
-  readonly uncovered?: number;
+  readonly uncovered?: () => number;
 }
 
 const lookMs = 25;
+/** That takes a look at all nodes and models. */
+const uncoveredEveryMs = 250;
 
 export class Duty implements Actor {
   readonly hears: ReadonlySet<Heard['type']> = new Set<Heard['type']>([
@@ -35,6 +37,7 @@ export class Duty implements Actor {
   private readonly patienceMs: number;
   /** So long its workers go on with what others do not have yet. */
   private patientUntil = 0;
+  private askedUncoveredAt = Number.NEGATIVE_INFINITY;
 
   constructor(chart: Chart, left: () => Left, patienceMs = 0) {
     this.chart = chart;
@@ -82,6 +85,7 @@ export class Duty implements Actor {
     if (!this.chart.can(event)) return this.look(now);
     this.chart.move(event);
     this.patientUntil = now + this.patienceMs;
+    this.askedUncoveredAt = Number.NEGATIVE_INFINITY;
     const effects: Effect[] = [note('info', 'node.ordered', { order, by }), { type: 'moved' }];
     if (event === 'return' && this.areAway) {
       this.areAway = false;
@@ -92,11 +96,10 @@ export class Duty implements Actor {
 
   private look(now: number): Effect[] {
     const effects: Effect[] = [];
-    const { requests, waiting, workers, uncovered = 0 } = this.left();
+    const { requests, waiting, workers, uncovered } = this.left();
     if (this.chart.state === 'vacating') {
       const isDone = requests + waiting === 0;
-      const isCovered = uncovered === 0 || now >= this.patientUntil;
-      if (!this.areAway && (isDone || !this.isLast) && isCovered) {
+      if (!this.areAway && (isDone || !this.isLast) && this.isCovered(uncovered, now)) {
         this.areAway = true;
         effects.push({ type: 'vacate', away: true });
       } else if (this.areAway && isDone && workers === 0) {
@@ -113,6 +116,14 @@ export class Duty implements Actor {
       this.chart.state === 'vacating' || (this.state === 'serving' && this.left().workers > 0);
     if (isUnderWay) effects.push({ type: 'arm', timer: 'duty', at: now + lookMs });
     return effects;
+  }
+
+  /** Others have what its workers have, or are not waited for any longer. */
+  private isCovered(uncovered: Left['uncovered'], now: number): boolean {
+    if (uncovered === undefined || now >= this.patientUntil) return true;
+    if (now - this.askedUncoveredAt < uncoveredEveryMs) return false;
+    this.askedUncoveredAt = now;
+    return uncovered() === 0;
   }
 
   /** All routers, where there is something new. */

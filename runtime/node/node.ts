@@ -97,7 +97,7 @@ export class Node {
       left: () => ({
         requests: (this.engine?.liveJobs ?? 0) + (this.pipelines?.live ?? 0),
         waiting: this.scheduler?.waitingJobs ?? 0,
-        uncovered: this.company.uncovered,
+        uncovered: () => this.company.uncovered,
       }),
       patienceMs: config.drainMs,
     });

@@ -39,6 +39,16 @@ class Stage {
   }
 }
 
+/** It looks as often as it asks to. */
+function pass(stage: Stage, ms: number): Effect[] {
+  const effects: Effect[] = [];
+  for (const until = stage.now + ms; stage.now < until; ) {
+    stage.now += 25;
+    effects.push(...stage.look());
+  }
+  return effects;
+}
+
 const aways = (effects: readonly Effect[]): boolean[] => only(effects, 'vacate').map(({ away }) => away);
 
 describe('a drain', () => {
@@ -73,12 +83,24 @@ describe('a drain', () => {
 
   test('of one that has what others do not have yet: its workers go on until they have it', () => {
     const stage = Stage.serving();
-    stage.left = { requests: 0, waiting: 0, workers: 1, uncovered: 2 };
+    let left = 2;
+    let asked = 0;
+    const uncovered = (): number => {
+      asked++;
+      return left;
+    };
+    stage.left = { requests: 0, waiting: 0, workers: 1, uncovered };
     assert.deepEqual(aways(stage.order('drain')), []);
-    const looked = stage.look({ uncovered: 1 });
-    assert.deepEqual([aways(looked).length, only(looked, 'arm').length], [0, 1]);
+    left = 1;
+    const looked = pass(stage, 500);
+    assert.deepEqual([aways(looked), only(looked, 'arm').length], [[], 20]);
+    assert.ok(asked > 1 && asked <= 5, `for that all nodes and models are looked at, ${asked} times`);
     assert.equal(stage.duty.state, 'draining');
-    assert.deepEqual(aways(stage.look({ uncovered: 0 })), [true]);
+    left = 0;
+    assert.deepEqual(aways(pass(stage, 400)), [true]);
+    const before = asked;
+    pass(stage, 400);
+    assert.equal(asked, before, 'what was passed on is passed on');
     stage.look({ workers: 0 });
     assert.equal(stage.duty.state, 'drained');
   });
@@ -86,7 +108,7 @@ describe('a drain', () => {
   test('waits for others no longer than its patience', () => {
     const stage = Stage.serving();
     stage.now = 5000;
-    stage.left = { requests: 0, waiting: 0, workers: 1, uncovered: 1 };
+    stage.left = { requests: 0, waiting: 0, workers: 1, uncovered: () => 1 };
     assert.deepEqual(aways(stage.order('drain')), []);
     stage.now += patienceMs - 1;
     assert.deepEqual(aways(stage.look()), []);
