@@ -3,11 +3,12 @@ import { skip } from '../nats/at-hand.js';
 import { type Args, say } from './figures.js';
 import { membersFigures } from './growth/members.js';
 import { schedulersShare } from './growth/schedulers.js';
+import { sizesFigures } from './growth/sizes.js';
 import { workersShare } from './growth/workers.js';
 
 export const about = 'more workers, more schedulers, a thousand members: what is lost on the way to linear';
 export const flags = {
-  only: 'only these parts: workers, schedulers, members (all)',
+  only: 'only these parts: workers, schedulers, sizes, members (all)',
   workers: 'how many workers are held against one (8)',
   schedulers: 'how many schedulers are held against one (4)',
   members: 'how many members the cluster has (1000)',
@@ -15,7 +16,7 @@ export const flags = {
   rounds: 'how many rounds (5)',
 };
 
-const parts = ['workers', 'schedulers', 'members'] as const;
+const parts = ['workers', 'schedulers', 'sizes', 'members'] as const;
 
 export async function run(args: Args): Promise<Record<string, number>> {
   const wanted = partsOf(args.text('only', parts.join()));
@@ -27,6 +28,7 @@ export async function run(args: Args): Promise<Record<string, number>> {
     const count = args.number('schedulers', 4);
     figures['schedulers4VsLinear'] = await schedulersShare(count, rounds, args.number('jobs', 100_000));
   }
+  if (wanted.has('sizes')) Object.assign(figures, await sizesFigures(rounds));
   if (!wanted.has('members')) return figures;
   if (skip !== false) {
     say(`  no figures of many members: ${skip}`);
