@@ -80,9 +80,9 @@ export interface MemberView extends Seen {
   readonly state?: NodeState;
   /** While it drains what is left, and after that the workers that have yet to come back. */
   readonly left?: LeftThere;
-  /** What it says of itself, where nodes do. */
+  /** What it says of itself, where nodes do; `beat` counts how often it has said it. */
   readonly node?: Pick<
     NodeRecord,
-    'state' | 'machine' | 'build' | 'models' | 'labels' | 'workers' | 'jobs' | 'holdings'
+    'state' | 'machine' | 'build' | 'models' | 'labels' | 'workers' | 'jobs' | 'beat' | 'holdings'
   >;
 }

@@ -27,8 +27,8 @@ export function clusterView(
     const told = stateOf(record, report);
     const seen = { ...other, linked, ...told, ...seenOf(other, linked, self, eyes) };
     if (record === undefined) return seen;
-    const { state, machine, build, models, labels, workers, jobs, holdings = [] } = record;
-    return { ...seen, node: { state, machine, build, models, labels, workers, jobs, holdings } };
+    const { state, machine, build, models, labels, workers, jobs, beat, holdings = [] } = record;
+    return { ...seen, node: { state, machine, build, models, labels, workers, jobs, beat, holdings } };
   });
   const by = presence === undefined ? 'founder' : 'nats';
   const strangers = strangersOf(listed, self, keys);

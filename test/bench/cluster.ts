@@ -81,9 +81,12 @@ function figuresOf(
   restarts: Restarts | undefined,
 ): Record<string, number> {
   const least = Math.min(...outages.map(({ goodput }) => goodput));
+  const rate = Math.min(...outages.map(({ rateToBefore }) => rateToBefore));
+  const longest = Math.max(...outages.map(({ longestMs }) => longestMs));
   const slowest = Math.max(...outages.map(({ convergenceMs }) => convergenceMs));
   const electing = Math.max(...outages.map(({ electionMs }) => electionMs));
   say(`  re-dispatched: ${killMs.length} jobs after a kill, ${stopMs.length} after a freeze`);
+  say(`  second answers are looked for in ${tally.streamed} of ${tally.sent} requests: those by stream`);
   return {
     clientErrors: tally.errors,
     doubleAnswers: tally.doubles,
@@ -92,7 +95,13 @@ function figuresOf(
     ...(stopMs.length === 0 ? {} : { redispatchStopP99Ms: quantile(stopMs, 0.99) }),
     ...(outages.length === 0
       ? {}
-      : { natsOutageGoodput: least, convergenceMs: slowest, natsElectionMs: electing }),
+      : {
+          natsOutageGoodput: least,
+          natsOutageRate: rate,
+          natsOutageLongestMs: longest,
+          convergenceMs: slowest,
+          natsElectionMs: electing,
+        }),
     ...(restarts === undefined
       ? {}
       : {
@@ -102,6 +111,7 @@ function figuresOf(
         }),
     moved: tally.moved,
     requests: tally.sent,
+    streamedRequests: tally.streamed,
   };
 }
 

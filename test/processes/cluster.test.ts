@@ -70,8 +70,9 @@ describe('a cluster of two routers, two schedulers and two workers under load', 
     await server?.kill();
     await serves();
     server?.loseData();
+    const before = await stage.fleet.beats();
     await server?.start();
-    await stage.fleet.whole();
+    await stage.fleet.whole(undefined, before);
     await serves();
   });
 });

@@ -20,9 +20,18 @@ export interface Tally {
   errors: number;
   /** Requests that came to no end at all. */
   lost: number;
+  /** Answers after the one: only a stream can carry one, so only those are looked at. */
   doubles: number;
+  /** Of those sent, by stream. */
+  streamed: number;
   /** Those that had to ask the other router. */
   moved: number;
+}
+
+export interface Found extends Tally {
+  readonly perSecond: number;
+  /** The longest that somebody waited for an answer, asking another router included. */
+  readonly longestMs: number;
 }
 
 /**
@@ -70,13 +79,14 @@ interface Door {
 }
 
 export class Clients {
-  readonly tally: Tally = { sent: 0, answered: 0, errors: 0, lost: 0, doubles: 0, moved: 0 };
+  readonly tally: Tally = { sent: 0, answered: 0, errors: 0, lost: 0, doubles: 0, streamed: 0, moved: 0 };
   readonly errors: string[] = [];
   private readonly doors: readonly Door[];
   private readonly options: Options;
   private readonly loops: Promise<void>[] = [];
   private isStopping = false;
   private number = 1000;
+  private readonly looks = new Set<{ longestMs: number }>();
 
   constructor(routers: readonly Place[], options: Options) {
     this.options = options;
@@ -93,7 +103,7 @@ export class Clients {
   start(): this {
     const { unary, rest, streamed } = this.options.counts;
     for (const home of this.doors) {
-      this.loops.push(this.look(home));
+      this.loops.push(this.keepLooking(home));
       for (let n = 0; n < unary; n++) this.loops.push(this.loop(home, this.byGrpc));
       for (let n = 0; n < rest; n++) this.loops.push(this.loop(home, byRest));
       for (let n = 0; n < streamed; n++) this.loops.push(this.loop(home, this.byStream));
@@ -105,6 +115,20 @@ export class Clients {
   since(before: Tally): Tally {
     const keys = Object.keys(before) as (keyof Tally)[];
     return Object.fromEntries(keys.map((key) => [key, this.tally[key] - before[key]])) as unknown as Tally;
+  }
+
+  /** From now on; the answer is what has come since. */
+  look(): () => Found {
+    const before = this.now();
+    const begunAt = performance.now();
+    const look = { longestMs: 0 };
+    this.looks.add(look);
+    return () => {
+      this.looks.delete(look);
+      const tally = this.since(before);
+      const perSecond = (tally.answered / (performance.now() - begunAt)) * 1000;
+      return { ...tally, ...look, perSecond };
+    };
   }
 
   now(): Tally {
@@ -122,7 +146,7 @@ export class Clients {
     return this.now();
   }
 
-  private async look(door: Door): Promise<void> {
+  private async keepLooking(door: Door): Promise<void> {
     while (!this.isStopping) {
       // A machine without time for an answer is not one that goes.
       door.isReady = (await door.place.node.isReady().catch(() => undefined)) ?? door.isReady;
@@ -142,6 +166,8 @@ export class Clients {
     const value = ++this.number;
     const model = models[value % models.length] as string;
     tally.sent++;
+    if (ask === this.byStream) tally.streamed++;
+    const sentAt = performance.now();
     let door = this.fit(home, ask);
     for (let tries = 1; ; tries++) {
       const before = this.options.forgives(door.place);
@@ -153,6 +179,8 @@ export class Clients {
       if (outcome.type === 'answered') {
         if (outcome.value !== value) return this.fail(`${value} was answered with ${outcome.value}`);
         tally.answered++;
+        const tookMs = performance.now() - sentAt;
+        for (const look of this.looks) look.longestMs = Math.max(look.longestMs, tookMs);
         return;
       }
       const isForgiven = [before, this.options.forgives(door.place)].some((by) => bears(by, outcome));

@@ -53,6 +53,9 @@ export interface Place {
   node: RunningNode;
 }
 
+/** How often each node had written its entry in the list, as far as routers had heard. */
+export type Beats = ReadonlyMap<string, number>;
+
 type Flags = Readonly<Record<string, string | number>>;
 
 const kinds = ['router', 'scheduler', 'worker'] as const;
@@ -140,23 +143,36 @@ export class Fleet {
     await place.node.event('node.serving', startMs);
   }
 
-  /** Every router is ready and has a link to all others, which are those that run now. */
-  async whole(withinMs = startMs): Promise<void> {
+  /** Every router is ready, and has a link to all others, which are those that run now, and their entries. */
+  async whole(withinMs = startMs, past: Beats = new Map()): Promise<void> {
     await Promise.all(this.places.map(({ node }) => node.event('node.serving', withinMs)));
-    await until('every router sees all others', () => this.isWhole(), withinMs, 25).catch(async (fault) => {
-      const views = await Promise.all(this.of('router').map(viewOf));
-      throw new Error(`${(fault as Error).message}: ${JSON.stringify(views.map(shortly))}`);
-    });
+    await until('every router sees all others', () => this.isWhole(past), withinMs, 25).catch(
+      async (fault) => {
+        const views = await Promise.all(this.of('router').map(viewOf));
+        throw new Error(`${(fault as Error).message}: ${JSON.stringify(views.map(shortly))}`);
+      },
+    );
+  }
+
+  /** What the list of members says of a node stays in the memory of the others while nobody keeps it: what has been written since tells. */
+  async beats(): Promise<Beats> {
+    const beats = new Map<string, number>();
+    for (const router of this.of('router'))
+      for (const { id, node } of (await viewOf(router))?.members ?? [])
+        beats.set(id, Math.max(beats.get(id) ?? 0, node?.beat ?? 0));
+    return beats;
   }
 
   /** Who was killed may be listed still: its lease runs on. */
-  async isWhole(): Promise<boolean> {
+  async isWhole(past: Beats = new Map()): Promise<boolean> {
     const nodes = this.places.map(({ node }) => idOf(node));
     const workers = this.of('worker').flatMap(({ node }) => node.workers().map(({ member }) => member));
     for (const router of this.of('router')) {
       const view = await viewOf(router);
       const linked = new Set(view?.members.flatMap(({ id, linked }) => (linked ? [id] : [])));
       if (view?.state !== 'live' || ![...nodes, ...workers].every((id) => linked.has(id))) return false;
+      const beats = new Map(view.members.map(({ id, node }) => [id, node?.beat ?? 0]));
+      if (!nodes.every((id) => (beats.get(id) ?? 0) > (past.get(id) ?? 0))) return false;
       if (!(await router.node.isReady())) return false;
     }
     return true;

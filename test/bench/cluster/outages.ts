@@ -9,7 +9,11 @@ import type { Stage } from './rounds.js';
 export interface Outage {
   /** The share of requests that were answered rightly and in time. */
   readonly goodput: number;
-  /** From when NATS could take writes again until every node was on every list and linked. */
+  /** Answers per second to those before: who waits for an answer asks nothing else meanwhile, so a stall shows here. */
+  readonly rateToBefore: number;
+  /** The longest that somebody waited for an answer. */
+  readonly longestMs: number;
+  /** From when NATS could take writes again until every router had a new word of every node by the list, and links to all. */
   readonly convergenceMs: number;
   /** From when its servers ran again until it could. */
   readonly electionMs: number;
@@ -25,6 +29,8 @@ interface Plan {
 const leaderGoneMs = 8000;
 const dataLostMs = 3000;
 const electionMs = 60_000;
+const soundMs = 4000;
+const wholeMs = 60_000;
 
 export async function loseNats(stage: Stage, lastsMs: number): Promise<Outage[]> {
   const { servers } = stage.fleet.nats;
@@ -50,7 +56,10 @@ async function lose(
   { fleet, clients, say }: Stage,
   { what, servers, lastsMs, loses }: Plan,
 ): Promise<Outage> {
-  const before = clients.now();
+  const sound = clients.look();
+  await pause(soundMs);
+  const { perSecond: before } = sound();
+  const sick = clients.look();
   await Promise.all(servers.map((server) => server.kill()));
   await pause(lastsMs);
   for (const server of loses) server.loseData();
@@ -58,17 +67,22 @@ async function lose(
   const backAt = performance.now();
   await leaderOf(fleet);
   const ledAt = performance.now();
-  await fleet.whole();
+  await fleet.whole(wholeMs, await fleet.beats());
   const wholeAt = performance.now();
   await pause(500);
-  const { answered, errors, lost } = clients.since(before);
+  const { answered, errors, lost, perSecond, longestMs } = sick();
   const outage = {
     goodput: answered / (answered + errors + lost),
+    rateToBefore: perSecond / before,
+    longestMs,
     convergenceMs: wholeAt - ledAt,
     electionMs: ledAt - backAt,
   };
   const after = `${Math.round(outage.electionMs)} ms without a leader, whole ${Math.round(outage.convergenceMs)} ms later`;
   say(`  NATS: ${what}: ${answered} of ${answered + errors + lost} answered; once back ${after}`);
+  say(
+    `    ${perSecond.toFixed(0)} answers per second, ${before.toFixed(0)} before; the slowest after ${Math.round(longestMs)} ms`,
+  );
   return outage;
 }
 
