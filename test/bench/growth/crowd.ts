@@ -3,7 +3,16 @@
 import { writeRecord } from '../../../cluster/record.js';
 import type { Store } from '../../../cluster/store.js';
 import { protocolVersion } from '../../../proto/limits.js';
-import { type CrowdOrder, type CrowdWord, connectTo, crowdId, membersStore } from './store.js';
+import { holdingOf, manifestOf } from './models.js';
+import {
+  type CrowdOrder,
+  type CrowdWord,
+  connectTo,
+  crowdId,
+  membersStore,
+  storedEach,
+  storedModels,
+} from './store.js';
 
 await begin(JSON.parse(process.argv[2] ?? '{}') as CrowdOrder);
 
@@ -40,12 +49,24 @@ function tell(word: CrowdWord): void {
   process.send?.(word);
 }
 
-/** As large as that of a node with a few models and workers. */
+/** As large as that of a node with a few models, its own and of the store, and workers. */
 function recordOf(number: number, cluster: string, beat: number): string {
   const workers = [1, 2].map((worker) => ({ id: `node-${number}-worker-${worker}.k3f9x2ab`, device: 'cpu' }));
+  const holdings = Array.from({ length: storedEach }, (_, at) =>
+    holdingOf(manifestOf((number * storedEach + at) % storedModels, storedEach)),
+  );
   const models = ['digits:1', 'minilm:1', 'super_resolution:1', 'fraud:3'];
   const endpoint = `tcp://10.0.${number >> 8}.${number & 255}:8003`;
   const member = { id: crowdId(number), roles: ['host'], endpoint, host: '' } as const;
   const about = { cluster, protocol: protocolVersion, build: '0.1.0', machine: `host-${number}`, member };
-  return writeRecord({ ...about, state: 'serving', models, labels: ['zone-a'], workers, jobs: 0, beat });
+  return writeRecord({
+    ...about,
+    state: 'serving',
+    models,
+    labels: ['zone-a'],
+    workers,
+    jobs: 0,
+    beat,
+    holdings,
+  });
 }

@@ -1,17 +1,21 @@
 // A cluster of many members on a real NATS: the entries of all are written by a crowd in another process, and some members
-// here have the whole view, as nodes do. How soon they agree after somebody joins or leaves, how soon one that has just come
+// here have the whole view, with the list of who owns what and the look at who is to have which model of the store that nodes
+// keep by it; only links to the others they have none. How soon they agree after somebody joins or leaves, how soon one that has just come
 // knows all, and what that costs each of them.
 import { type ChildProcess, fork } from 'node:child_process';
 import { fileURLToPath } from 'node:url';
 import { setFlagsFromString } from 'node:v8';
 import { runInNewContext } from 'node:vm';
-import { StoredMembership } from '../../../cluster/stored.js';
-import { Upkeep } from '../../../runtime/membership/upkeep.js';
+import type { NodeRecord } from '../../../cluster/record.js';
+import { Stock, type StockFact } from '../../../cluster/stock.js';
+import { loadConfig } from '../../../runtime/config/load.js';
+import { Presence } from '../../../runtime/membership/presence.js';
 import { executable } from '../../nats/at-hand.js';
 import { NatsServers } from '../../nats/servers.js';
 import { pause, until } from '../../processes/harness.js';
 import { median, say } from '../figures.js';
-import { bucketOf, type CrowdOrder, type CrowdWord, connectTo, crowdId, keepMs } from './store.js';
+import { manifestOf } from './models.js';
+import { type CrowdOrder, type CrowdWord, crowdId, storedEach, storedModels } from './store.js';
 
 export interface MembersFigures {
   /** The longest until all that look on agree. */
@@ -27,15 +31,12 @@ const cluster = 'growth';
 const beatMs = 3000;
 const leaseMs = 4 * beatMs;
 const viewers = 10;
+/** As often as nodes do. */
+const stockTickMs = 1000;
 const watchedMs = 8000;
 const waitMs = 60_000;
 const idle = { state: 'serving', models: [], labels: [], workers: [], jobs: 0 } as const;
 const silent = { debug() {}, info() {}, warn() {}, error() {}, takes: () => false };
-
-interface Viewer {
-  readonly membership: StoredMembership;
-  readonly upkeep: Upkeep;
-}
 
 export async function membersFigures(count: number, rounds: number): Promise<MembersFigures> {
   const servers = await NatsServers.start(executable);
@@ -49,10 +50,10 @@ export async function membersFigures(count: number, rounds: number): Promise<Mem
     const heapBefore = process.memoryUsage().heapUsed;
     for (let number = 0; number < viewers; number++) {
       const begunAt = performance.now();
-      const viewer = viewerOf(servers.urls, number);
+      const viewer = new Viewer(servers.urls, number);
       all.push(viewer);
-      await viewer.upkeep.start();
-      await until('it knows all', () => seenBy(viewer) >= count, waitMs, 1);
+      await viewer.start();
+      await until('it knows all', () => viewer.crowd().length >= count, waitMs, 1);
       freshMs.push(performance.now() - begunAt);
     }
     collect();
@@ -67,7 +68,7 @@ export async function membersFigures(count: number, rounds: number): Promise<Mem
     );
     return { convergenceMs: Math.max(...tookMs), freshMs: median(freshMs), heapKbPerMember, cpuPerMember };
   } finally {
-    for (const { upkeep } of all) await upkeep.abandon();
+    for (const viewer of all) await viewer.stop();
     crowd?.end();
     await servers.remove();
   }
@@ -81,8 +82,8 @@ async function turn(
   count: number,
 ): Promise<number> {
   const last = crowdId(count - 1);
-  const isSeen = ({ membership }: Viewer): boolean =>
-    membership.nodes().some(({ member }) => member.id === last) === (word === 'join');
+  const isSeen = (viewer: Viewer): boolean =>
+    viewer.crowd().some(({ member }) => member.id === last) === (word === 'join');
   const at = crowd.tell(word);
   await until(`all see it ${word}`, () => all.every(isSeen), waitMs, 1);
   const seenAt = performance.timeOrigin + performance.now();
@@ -98,26 +99,58 @@ async function cpuShare(): Promise<number> {
   return (user + system) / 1000 / (performance.now() - begunAt) / viewers;
 }
 
-function seenBy({ membership }: Viewer): number {
-  return membership.nodes().filter(({ member }) => member.id.startsWith('node-')).length;
-}
+class Viewer {
+  private readonly presence: Presence;
+  private readonly stock: Stock;
+  private readonly ticking: NodeJS.Timeout;
 
-function viewerOf(url: string, number: number): Viewer {
-  const self = { id: `viewer-${number}.aaaaaa`, roles: ['router'], endpoint: '', host: '' } as const;
-  const about = { self, cluster, build: '0.1.0', machine: 'here', condition: () => idle };
-  const membership = new StoredMembership({ ...about, beatMs, leaseMs });
-  const upkeep = new Upkeep({
-    membership,
-    connect: (events) => connectTo(url, self.id, events),
-    store: { name: bucketOf(cluster), keepMs },
-    where: url,
-    startMs: waitMs,
-    tickMs: beatMs / 4,
-    log: silent,
-    take: () => {},
-    changed: () => {},
-  });
-  return { membership, upkeep };
+  constructor(url: string, number: number) {
+    const { config } = loadConfig(['--nats', url, '--cluster', cluster, '--lease-ms', String(leaseMs)], {});
+    const roles = ['router', 'scheduler'] as const;
+    this.presence = new Presence({
+      config,
+      self: { id: `viewer-${number}.aaaaaa`, roles, endpoint: '', host: '' },
+      log: silent,
+      condition: () => ({ ...idle, holdings: this.stock.holdings() }),
+      isLinked: () => true,
+      take: () => {},
+      changed: () => this.hear({ type: 'tick' }),
+      owned: () => {},
+    });
+    this.stock = new Stock({
+      routes: true,
+      nodes: () => {
+        const [own, ...others] = this.presence.nodes();
+        return { own: own as NodeRecord, others, isLive: this.presence.isLive };
+      },
+      faringOf: () => ({ state: 'ready', reason: '' }),
+    });
+    this.ticking = setInterval(() => this.hear({ type: 'tick' }), stockTickMs);
+  }
+
+  async start(): Promise<void> {
+    await this.presence.start();
+    this.hear({ type: 'store.opened' });
+    for (let number = 0; number < storedModels; number++)
+      this.hear({ type: 'manifest.put', manifest: manifestOf(number, storedEach) });
+    this.hear({ type: 'store.caughtUp' });
+    this.hear({ type: 'cache.read', complete: [] });
+  }
+
+  crowd(): NodeRecord[] {
+    return this.presence.nodes().filter(({ member }) => member.id.startsWith('node-'));
+  }
+
+  stop(): Promise<void> {
+    clearInterval(this.ticking);
+    return this.presence.stop();
+  }
+
+  /** All that it wants is there at once. */
+  private hear(fact: StockFact): void {
+    for (const effect of this.stock.hear(fact, performance.now()))
+      if (effect.type === 'fetch') this.hear({ type: 'fetch.ended', turn: effect.turn });
+  }
 }
 
 function collector(): () => void {

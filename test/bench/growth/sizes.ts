@@ -3,13 +3,14 @@
 // which model of the store. Costs are per piece, so that what grows faster than the cluster shows as a ratio.
 import type { Heard } from '../../../actors/actor.js';
 import { Scheduler } from '../../../actors/scheduler/scheduler.js';
-import { type Manifest, shortDigest } from '../../../cluster/manifest.js';
+import type { Manifest } from '../../../cluster/manifest.js';
 import { holdersOf, type Place } from '../../../cluster/placement.js';
 import { Stock, type StockFact } from '../../../cluster/stock.js';
 import { batchingDefaults } from '../../../proto/batching.js';
 import type { MemberId } from '../../../proto/ids.js';
 import type { Said, ShareState } from '../../../proto/messages.js';
 import { interleave, say, saySpread } from '../figures.js';
+import { holdingOf, manifestOf } from './models.js';
 
 const scheduler = 'scheduler-1.bbbbbb';
 const router = 'router-1.aaaaaa';
@@ -139,9 +140,7 @@ class Shelf {
       for (const holder of holdersOf(manifest, empty)) held.get(holder)?.push(manifest);
     const places = empty.map((place) => ({
       ...place,
-      holdings: (held.get(place.member.id) ?? []).map(({ model, version, digest }) => {
-        return { model, version, content: shortDigest(digest), state: 'ready', reason: '' } as const;
-      }),
+      holdings: (held.get(place.member.id) ?? []).map(holdingOf),
     }));
     const [own, ...others] = places;
     this.own = own as Place;
@@ -181,12 +180,6 @@ function placeOf(number: number): Place {
   const member = { id: `node-${number}.k3f9x2ab`, roles: ['host'], endpoint: '', host: '' } as const;
   const workers = [{ id: `node-${number}-worker-1.k3f9x2ab`, device: 'cpu' }];
   return { member, state: 'serving', labels: ['zone-a'], machine: `host-${number}`, workers, holdings: [] };
-}
-
-function manifestOf(number: number, replicas: number): Manifest {
-  const digest = number.toString(16).padEnd(64, '0');
-  const spread = { replicas, needs: [] };
-  return { model: `model-${number}`, version: '1', digest, partBytes: 1, files: [], spread };
 }
 
 /** Of a core's time, collecting garbage included. */

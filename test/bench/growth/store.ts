@@ -6,6 +6,10 @@ const nobody = { user: '', password: '', token: '', credentials: '', nkeySeed: '
 const unheard: ConnectionEvents = { away: () => {}, back: () => {}, closed: () => {} };
 
 export const keepMs = 3_600_000;
+/** That the cluster shares. */
+export const storedModels = 100;
+/** So many a node has of them, and so many nodes are to have each. */
+export const storedEach = 3;
 
 export function connectTo(url: string, name: string, events = unheard): Promise<Connection> {
   return connectNats({ ...nobody, servers: url.split(','), name }, events);
