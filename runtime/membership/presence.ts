@@ -1,6 +1,7 @@
 // A node's presence in a cluster that finds itself by NATS: what it says of itself there, whom it is told of, and what its
 // worker processes are told, who ask nobody themselves.
 import { hostname } from 'node:os';
+import { handOver } from '../../cluster/handover.js';
 import { listedOf } from '../../cluster/local.js';
 import type { Member, Step } from '../../cluster/membership.js';
 import type { Condition, NodeRecord } from '../../cluster/record.js';
@@ -9,7 +10,7 @@ import type { ConnectionEvents } from '../../cluster/store.js';
 import { StoredMembership } from '../../cluster/stored.js';
 import type { Said } from '../../proto/messages.js';
 import type { Ownership } from '../../proto/ownership.js';
-import { after, now, pause, type Timer } from '../clock.js';
+import { after, realClock, type Timer } from '../clock.js';
 import type { Config } from '../config/schema.js';
 import type { Log } from '../log.js';
 import { keyIn } from '../post/endpoint.js';
@@ -117,15 +118,18 @@ export class Presence {
   /** Resolves when others own what this node did, or when nobody takes it. */
   async handedOver(): Promise<void> {
     const { self, log } = this.options;
-    const until = now() + handOverMostMs;
-    const held = (): number => this.steward.list().owners.filter(([, owner]) => owner === self.id).length;
-    const models = held();
-    const canMove = (): boolean =>
-      this.membership.standing().state === 'live' &&
-      this.nodes().some(({ member, state }) => state === 'serving' && member.roles.includes('scheduler'));
-    while (held() > 0 && canMove() && now() < until) await pause(handOverLookMs);
-    if (held() > 0)
-      log.info('owners.kept', { models: held(), hint: 'nobody took them before this node goes' });
+    const { models, kept } = await handOver(
+      {
+        self: self.id,
+        list: () => this.steward.list(),
+        nodes: () => this.nodes(),
+        standing: () => this.membership.standing().state,
+        mostMs: handOverMostMs,
+        lookMs: handOverLookMs,
+      },
+      realClock,
+    );
+    if (kept > 0) log.info('owners.kept', { models: kept, hint: 'nobody took them before this node goes' });
     else if (models > 0) log.info('owners.handedOver', { models });
   }
 

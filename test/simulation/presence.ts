@@ -2,6 +2,7 @@
 // real upkeep of it, its workers hear from it who else is there.
 import type { Actor, Heard } from '../../actors/actor.js';
 import type { Effect } from '../../actors/effects.js';
+import { handOver } from '../../cluster/handover.js';
 import { LocalMembership, listedOf } from '../../cluster/local.js';
 import type { Member, Membership, Step } from '../../cluster/membership.js';
 import { Steward } from '../../cluster/steward.js';
@@ -164,9 +165,19 @@ export class NodePresence extends Presence {
   /** Gives away what it owns, then says goodbye, in the store and over its links. */
   async leave(): Promise<void> {
     this.turn('draining');
-    const until = this.clock.now() + handOverMostMs;
-    const owns = (): boolean => this.steward.list().owners.some(([, owner]) => owner === this.member.id);
-    while (owns() && this.clock.now() < until) await this.clock.pause(1);
+    const { clock, membership, steward } = this;
+    const { kept } = await handOver(
+      {
+        self: this.member.id,
+        list: () => steward.list(),
+        nodes: () => membership.nodes(),
+        standing: () => membership.standing().state,
+        mostMs: handOverMostMs,
+        lookMs: 1,
+      },
+      clock,
+    );
+    if (kept > 0) this.town.happened(`${this.member.id} goes with ${kept} models that nobody took`);
     this.owners.stop();
     await this.upkeep.stop();
     this.town.sayGoodbye(this.process);
