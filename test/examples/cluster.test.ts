@@ -304,12 +304,11 @@ describe('the sample cluster', () => {
 
   test('NATS takes its configuration', { skip: noNats || noOpenssl }, async () => {
     const env = Object.fromEntries(
-      [...read('nats/permissions.conf').matchAll(/\$(SIGNALBOX_\w+_PASSWORD)/g)].map(([, name]) => [
-        name,
-        'x',
-      ]),
+      [...read('nats/permissions.conf').matchAll(/\$(NATS_\w+_PASSWORD)/g)].map(([, name]) => [name, 'x']),
     );
     assert.equal(Object.keys(env).length, 4);
+    // A shell that has them starts nodes as well: they are no settings of those.
+    loadConfig([], env);
     const folder = scratch.path('nats');
     mkdirSync(folder);
     const { ca, cert, key } = newCertificates(folder, 'own');

@@ -120,7 +120,7 @@ describe('models that a cluster shares', { skip }, () => {
     await until('one says so', async () => (await holders('1')).length === 1);
     const { text } = await modelsText(['list'], { SIGNALBOX_HTTP_PORT: String(core.httpPort) });
     assert.match(text, /^shared:1 {2}READY on cpu in 1 worker; ready at (one|two)\.[\w.]+ \[\w{10}\]$/m);
-    assert.match(text, /^own:1 .*; of their own at (one|two)\.\w+, (one|two)\.\w+ \[\w{10}\]$/m);
+    assert.match(text, /^own:1 .*; of their own at (one|two)\.[\w.]+, (one|two)\.[\w.]+ \[\w{10}\]$/m);
   });
 
   test('what nodes have of their own changes on all of them, in files of their own, and they agree what it is', async () => {

@@ -55,7 +55,7 @@ describe('the rights of roles in NATS', { skip }, () => {
   before(async () => {
     let text = readFileSync(`${root}examples/cluster/nats/permissions.conf`, 'utf8');
     for (const user of roles) {
-      text = text.replaceAll(`$SIGNALBOX_${user.toUpperCase()}_PASSWORD`, JSON.stringify(password(user)));
+      text = text.replaceAll(`$NATS_${user.toUpperCase()}_PASSWORD`, JSON.stringify(password(user)));
     }
     servers = await NatsServers.start(executable, { lines: [text] });
     const models = new ModelFolder(scratch).simulated('steady').folder;

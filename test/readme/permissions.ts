@@ -100,7 +100,7 @@ function userText(name: string, user: User): string {
   const lines = [
     ...user.about.map((line) => `# ${line}`),
     '{',
-    `  user: ${name}, password: $SIGNALBOX_${name.toUpperCase()}_PASSWORD`,
+    `  user: ${name}, password: $NATS_${name.toUpperCase()}_PASSWORD`,
     '  permissions {',
     `    subscribe: ["_INBOX.${name}.>"]`,
     '    publish: [',
