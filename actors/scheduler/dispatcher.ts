@@ -292,6 +292,7 @@ export class Dispatcher {
       if (hasCredit && !isSoonFree) this.wakeAt = Math.min(this.wakeAt, freeAt - leadMs);
       const rows = Math.min(rowsWaiting, rowsMax);
       const { cost, runs } = worker.outlook(lane.key, head.shapeKey);
+      const runMs = cost.mean(rows);
       const option: Option = {
         worker,
         share,
@@ -300,8 +301,8 @@ export class Dispatcher {
         preferred,
         rowsHeld: worker.rowsHeld,
         freeAt,
-        costMs: cost.mean(rows) + worker.handicapMs,
-        detourMs: detourMs(worker.transport.latestMs(now), nearestMs),
+        costMs: runMs + worker.handicapMs,
+        detourMs: detourMs(worker.transport.latestMs(now), nearestMs, worker.credits[place] * runMs),
         warm: worker === this.last && this.inARow < warmMost,
         tired: worker === this.last && this.inARow >= tiredFrom,
         untried: runs < triesLeast,
@@ -321,8 +322,9 @@ function nearestOf(crew: readonly Member[], now: number): number {
   return nearestMs;
 }
 
-function detourMs(wayMs: number, nearestMs: number): number {
-  const moreMs = wayMs - nearestMs;
+/** `heldMs`: it may have waited there for what another scheduler had given the worker, which is no matter of the way. */
+function detourMs(wayMs: number, nearestMs: number, heldMs: number): number {
+  const moreMs = wayMs - nearestMs - heldMs;
   return moreMs < nearestMs ? 0 : moreMs;
 }
 

@@ -8,6 +8,7 @@ import type { Said, ShareState, Verdict } from '../../proto/messages.js';
 import { Directory } from '../directory.js';
 import { type Effect, note, send } from '../effects.js';
 import { Numbered } from '../numbered.js';
+import { Attention } from './attention.js';
 import { crewOf, loadersOf, type Member } from './crew.js';
 import { isAtRest } from './shares.js';
 import { type Batch, Shapes, WorkerRecord } from './workers.js';
@@ -18,6 +19,7 @@ const reportsToMiss = 2;
 
 export class Registry {
   readonly links = new Directory();
+  readonly attention = new Attention();
   private readonly costShapes = new Shapes();
   private readonly workers = new Map<MemberId, WorkerRecord>();
   /** By model the names of workers that had it ready: should they have ended, they may have it again. */
@@ -152,7 +154,7 @@ export class Registry {
     if (batch === undefined) return false;
     this.stamp++;
     this.holders.delete(released.batch);
-    worker.learn(batch, released, now);
+    worker.learn(batch, released, now, this.attention.awayMs(batch.assignedAt));
     return true;
   }
 

@@ -84,6 +84,7 @@ export class Scheduler implements Actor {
   }
 
   receive(heard: Heard, from: MemberId, now: number): Effect[] {
+    this.registry.attention.hear(now);
     this.hear(heard, from, now);
     const effects = this.out;
     if (effects.length === 0) return nothing;

@@ -237,13 +237,13 @@ export class WorkerRecord {
     return batch;
   }
 
-  /** What the end of a batch teaches; `rows` is 0 when it had no good end. */
-  learn(batch: Batch, { rows, computeMs, fault }: Said<'batch.released'>, now: number): void {
+  /** What the end of a batch teaches; `rows` is 0 when it had no good end. `awayMs`: for so long nobody listened here meanwhile. */
+  learn(batch: Batch, { rows, computeMs, fault }: Said<'batch.released'>, now: number, awayMs: number): void {
     if (fault) this.failures = Math.min(this.failures + 1, failuresCounted);
     if (rows === 0) return;
     this.failures = 0;
     batch.cost.learn(rows, computeMs);
     batch.outlook.runs++;
-    if (batch.first) this.transport.learn(now - batch.assignedAt - computeMs, now);
+    if (batch.first) this.transport.learn(now - batch.assignedAt - computeMs - awayMs, now);
   }
 }

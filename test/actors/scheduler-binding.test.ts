@@ -35,15 +35,23 @@ describe('late binding', () => {
   });
 
   /** Of a client that asks again each time that it is answered, by whom it was served. */
-  function served(stage: Stage, lastsMs: number, wayMs: (member: string) => number): string[] {
+  function served(stage: Stage, lastsMs: number, wayMs: (member: string) => number, computeMs = 1): string[] {
     const by: string[] = [];
     for (const endAt = stage.now + lastsMs; stage.now < endAt; ) {
       const assign = stage.place() as Said<'batch.assign'>;
       by.push(assign.worker);
-      stage.now += wayMs(assign.worker) + 1;
-      stage.release(assign);
+      listen(stage, wayMs(assign.worker) + computeMs);
+      stage.release(assign, assign.worker, assign.epoch, computeMs);
     }
     return by;
+  }
+
+  /** Time goes by, in which workers report as they do. */
+  function listen(stage: Stage, lastsMs: number): void {
+    for (const until = stage.now + lastsMs; stage.now < until; ) {
+      stage.now = Math.min(until, stage.now + 200);
+      stage.settle();
+    }
   }
 
   test('a worker that has come to be behind a long way gets a job now and then, and its share once the way is short', () => {
@@ -58,6 +66,37 @@ describe('late binding', () => {
     served(stage, 5000, () => 1);
     const share = shareOfFar(served(stage, 2000, () => 1));
     assert.ok(share > 0.4 && share < 0.6, `${share}`);
+  });
+
+  /** Two that take 20 ms and two batches at once. */
+  function slower(): Stage {
+    const stage = new Stage({ choice: 'earliest-finish' });
+    for (const [index, member] of [worker, otherWorker].entries()) {
+      stage.join(member, 2);
+      stage.hear({ type: 'costs.measured', epoch: index + 1, ...digits, runs: [[1, 20]] }, member);
+    }
+    return stage;
+  }
+
+  test('what another scheduler gave a worker makes it no far one', () => {
+    const stage = slower();
+    const shareOfOther = (wayMs: number): number => {
+      const by = served(stage, 4000, (member) => (member === otherWorker ? wayMs : 1), 20);
+      return by.filter((member) => member === otherWorker).length / by.length;
+    };
+    assert.ok(shareOfOther(35) > 0.3, 'two batches of others were before it');
+    assert.ok(shareOfOther(200) < 0.1, 'no two batches take so long');
+  });
+
+  test('while it did not listen itself, nothing that it hears late was far', () => {
+    const stage = slower();
+    served(stage, 1000, () => 1, 20);
+    const assign = stage.place() as Said<'batch.assign'>;
+    stage.now += 700;
+    stage.release(assign, assign.worker, assign.epoch, 20);
+    const by = served(stage, 400, () => 1, 20);
+    const share = by.filter((member) => member === assign.worker).length / by.length;
+    assert.ok(share > 0.3, `${share}`);
   });
 
   test('a worker with a credit to spare gets its next batch only when it is about to be free', () => {

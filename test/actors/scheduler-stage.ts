@@ -77,9 +77,9 @@ export class SchedulerStage {
     return this.settle()[0];
   }
 
-  release(assign: Said<'batch.assign'>, from = assign.worker, epoch = assign.epoch): Effect[] {
+  release(assign: Said<'batch.assign'>, from = assign.worker, epoch = assign.epoch, computeMs = 1): Effect[] {
     return this.hear(
-      { type: 'batch.released', batch: assign.batch, epoch, rows: 1, computeMs: 1, fault: false },
+      { type: 'batch.released', batch: assign.batch, epoch, rows: 1, computeMs, fault: false },
       from,
     );
   }
