@@ -23,7 +23,7 @@ export async function inSentences<T>(ask: () => Promise<T>): Promise<T> {
   try {
     return await ask();
   } catch (fault) {
-    throw new StoreFault(sentenceOf(fault));
+    throw new StoreFault(sentenceOf(fault), { cause: fault });
   }
 }
 

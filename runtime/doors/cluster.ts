@@ -5,6 +5,7 @@ import type { NodeRecord } from '../../cluster/record.js';
 import type { MemberId, Role } from '../../proto/ids.js';
 import type { NodeState, Said } from '../../proto/messages.js';
 import type { Epoch } from '../../proto/ownership.js';
+import type { RefusalKind } from '../keys/ring.js';
 
 export interface ClusterView {
   readonly cluster: string;
@@ -54,6 +55,8 @@ export interface Barred {
   /** The address of the other side. */
   readonly at: string;
   readonly key?: string;
+  /** Of which kind the reason is, for programs. */
+  readonly kind: RefusalKind;
   readonly reason: string;
   /** What to do, and where; empty where that can't be told. */
   readonly mend: string;

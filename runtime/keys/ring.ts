@@ -9,13 +9,21 @@ export interface KeysKnown {
   readonly trusted: readonly string[];
 }
 
+/** By which it is known what mends it: whose list lacks whose key, or who has none. */
+export type RefusalKind = 'unlistedHere' | 'unlistedThere' | 'keylessHere' | 'keylessThere' | 'other';
+
+export interface Refusal {
+  readonly kind: RefusalKind;
+  /** For people. */
+  readonly reason: string;
+}
+
 /** What is told of each of them once in a while: strangers must not fill the log. */
-export interface Turned {
+export interface Turned extends Refusal {
   /** The address of the other side, or the one that it called. */
   readonly at: string;
   /** Missing where it showed none, or is called as one that has none. */
   readonly key?: string;
-  readonly reason: string;
 }
 
 const toldMax = 1024;

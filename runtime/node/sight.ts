@@ -44,32 +44,35 @@ export function strangersOf(members: readonly Member[], self: MemberId, keys: Ke
     .filter((turned) => !isKnown(turned))
     .map((turned) => ({
       ...turned,
-      mend: isUnlisted(turned) ? unknownMend : mendOf(turned, self, 'the other node', keys),
+      mend: turned.kind === 'unlistedHere' ? unknownMend : mendOf(turned, self, 'the other node', keys),
     }));
 }
 
 function barredOf({ id, endpoint }: Member, self: MemberId, keys: KeyRing): Barred | undefined {
   const at = withoutKey(endpoint);
   const place = parseEndpoint(endpoint);
-  const reason = typeof place === 'string' ? undefined : barredBy(place, keys);
+  const refusal = typeof place === 'string' ? undefined : barredBy(place, keys);
   const key = keyIn(endpoint);
   const known = keys.barred().find((one) => at !== '' && (one.at === at || (key !== '' && one.key === key)));
-  const turned = reason === undefined ? known : { at, ...(key === '' ? {} : { key }), reason };
+  const turned = refusal === undefined ? known : { at, ...(key === '' ? {} : { key }), ...refusal };
   return turned && { ...turned, mend: mendOf(turned, self, id, keys) };
 }
 
-function isUnlisted({ reason }: Turned): boolean {
-  return /not listed here/.test(reason);
-}
-
-function mendOf(turned: Turned, self: MemberId, other: MemberId, { pair }: KeyRing): string {
-  const { key, reason } = turned;
+function mendOf({ kind, key }: Turned, self: MemberId, other: MemberId, { pair }: KeyRing): string {
   const trust = (where: MemberId, whose: string | undefined, name: MemberId): string =>
     `on ${where}: node runtime keys trust ${whose ?? 'ITS_PUBLIC_KEY'} --name ${nameOf(name).replace(/ /g, '-')}`;
-  if (isUnlisted(turned)) return trust(self, key, other);
-  if (/does not list the key of this node/.test(reason)) return trust(other, pair?.publicKey, self);
-  if (/this node has none/.test(reason))
-    return `on ${self}: node runtime keys new, and start it with --key-file`;
-  if (/has no keys/.test(reason)) return `on ${other}: node runtime keys new, and start it with --key-file`;
-  return '';
+  const makeKeys = (where: MemberId): string =>
+    `on ${where}: node runtime keys new, and start it with --key-file`;
+  switch (kind) {
+    case 'unlistedHere':
+      return trust(self, key, other);
+    case 'unlistedThere':
+      return trust(other, pair?.publicKey, self);
+    case 'keylessHere':
+      return makeKeys(self);
+    case 'keylessThere':
+      return makeKeys(other);
+    case 'other':
+      return '';
+  }
 }

@@ -1,7 +1,7 @@
 // Links that are encrypted and only for those whose keys are listed (CURVE of ZeroMQ): what its sockets are told of keys,
 // and why a member at an address can't be called as things are.
 import type { KeyPair } from '../keys/pair.js';
-import type { KeyRing } from '../keys/ring.js';
+import type { KeyRing, Refusal } from '../keys/ring.js';
 import type { Endpoint } from './endpoint.js';
 import { whoElse } from './owned.js';
 
@@ -34,23 +34,33 @@ export function clientKeys(place: Endpoint, pair: KeyPair | undefined): ClientKe
 }
 
 /** Why nobody is to be called there; nothing when it may be tried. */
-export function barred(place: Endpoint, ring: KeyRing | undefined): string | undefined {
+export function barred(place: Endpoint, ring: KeyRing | undefined): Refusal | undefined {
   const pair = ring?.pair;
   if (place.kind === 'ipc') return pair === undefined ? undefined : foreign(place.path);
   if (pair === undefined) {
     return place.key === ''
       ? undefined
-      : 'it talks to nodes with keys only, and this node has none: --key-file';
+      : {
+          kind: 'keylessHere',
+          reason: 'it talks to nodes with keys only, and this node has none: --key-file',
+        };
   }
-  if (place.key === '') return 'it has no keys, and over tcp this node talks to nodes with keys only';
+  if (place.key === '') {
+    const reason = 'it has no keys, and over tcp this node talks to nodes with keys only';
+    return { kind: 'keylessThere', reason };
+  }
   return ring?.trusts(place.key) === true
     ? undefined
-    : 'its key is not listed here: `node runtime keys trust`';
+    : { kind: 'unlistedHere', reason: 'its key is not listed here: `node runtime keys trust`' };
 }
 
-function foreign(path: string): string | undefined {
-  const reason = whoElse(path);
-  return reason && `${reason}, and with keys this node calls only sockets that are its own user's`;
+function foreign(path: string): Refusal | undefined {
+  const why = whoElse(path);
+  if (why === undefined) return undefined;
+  return {
+    kind: 'other',
+    reason: `${why}, and with keys this node calls only sockets that are its own user's`,
+  };
 }
 
 /** Why two that are connected can't agree, from what the library says of it; nothing where it is not about keys. */
@@ -58,12 +68,17 @@ export function handshakeFault(
   event: string,
   code: string | undefined,
   hasKeys: boolean,
-): string | undefined {
-  if (event === 'handshake:error:auth') return 'it does not list the key of this node';
+): Refusal | undefined {
+  if (event === 'handshake:error:auth')
+    return { kind: 'unlistedThere', reason: 'it does not list the key of this node' };
   if (code === 'ERR_ZMTP_MECHANISM_MISMATCH') {
-    return hasKeys ? 'it has no keys, and this node has' : 'it has keys, and this node has none: --key-file';
+    return hasKeys
+      ? { kind: 'keylessThere', reason: 'it has no keys, and this node has' }
+      : { kind: 'keylessHere', reason: 'it has keys, and this node has none: --key-file' };
   }
-  return hasKeys ? 'one of the two has another key than the other side takes it to have' : undefined;
+  return hasKeys
+    ? { kind: 'other', reason: 'one of the two has another key than the other side takes it to have' }
+    : undefined;
 }
 
 /** As ZeroMQ writes keys: five of its digits for four bytes. */

@@ -1,7 +1,7 @@
 // The links that a member dials, each with a socket of its own: called again after every loss and after every handshake
 // that failed, and only where the keys of both sides allow it.
 import { after, settle, type Timer } from '../clock.js';
-import type { KeyRing } from '../keys/ring.js';
+import type { KeyRing, Refusal } from '../keys/ring.js';
 import { barred, handshakeFault } from './curve.js';
 import { type Endpoint, withoutKey } from './endpoint.js';
 import {
@@ -98,8 +98,8 @@ export class DialledLinks {
   #call(dialled: Dialled): void {
     const { keys, newDealer } = this.#options;
     const { link, place } = dialled;
-    const reason = barred(place, keys);
-    if (reason !== undefined) return this.#turnedAway(dialled, reason);
+    const refusal = barred(place, keys);
+    if (refusal !== undefined) return this.#turnedAway(dialled, refusal);
     const dealer = newDealer(place);
     dialled.dealer = dealer;
     // Settled first, so that what came in before an event is read before it.
@@ -138,20 +138,20 @@ export class DialledLinks {
     const isFinal = event !== 'handshake:error:other';
     if (!isFinal && dialled.broken < brokenMost) return;
     const { keys } = this.#options;
-    const reason = handshakeFault(event, error?.code, keys?.pair !== undefined);
-    if (reason !== undefined) this.#turnedAway(dialled, reason);
+    const refusal = handshakeFault(event, error?.code, keys?.pair !== undefined);
+    if (refusal !== undefined) this.#turnedAway(dialled, refusal);
     if (!isFinal) return;
     // Its last connection may have ended in this very turn, and word of that would find another socket.
-    this.#lose(dialled, reason ?? 'its connection ended');
+    this.#lose(dialled, refusal?.reason ?? 'its connection ended');
     dialled.looking?.cancel();
     dialled.dealer = undefined;
     after(callAgainMs, () => this.#callAgain(dialled), false);
     settle(() => dealer.close());
   }
 
-  #turnedAway({ link, place }: Dialled, reason: string): void {
+  #turnedAway({ link, place }: Dialled, refusal: Refusal): void {
     const key = place.kind === 'tcp' && place.key !== '' ? { key: place.key } : {};
-    this.#options.keys?.turnedAway({ at: withoutKey(link), ...key, reason });
+    this.#options.keys?.turnedAway({ at: withoutKey(link), ...key, ...refusal });
   }
 
   #callAgain(dialled: Dialled): void {
@@ -161,13 +161,13 @@ export class DialledLinks {
   /** Whom the keys allow has changed. */
   #review(): void {
     for (const dialled of this.#links.values()) {
-      const reason = barred(dialled.place, this.#options.keys);
-      if (reason === undefined) this.#callAgain(dialled);
+      const refusal = barred(dialled.place, this.#options.keys);
+      if (refusal === undefined) this.#callAgain(dialled);
       else if (dialled.dealer !== undefined) {
         dialled.dealer.close();
         dialled.dealer = undefined;
         dialled.looking?.cancel();
-        this.#lose(dialled, reason);
+        this.#lose(dialled, refusal.reason);
       }
     }
   }

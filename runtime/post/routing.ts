@@ -44,6 +44,6 @@ export class Routes {
 
   /** Told with what it says of itself. */
   turnAway(routingId: string, reason: string): void {
-    this.ring.turnedAway({ at: (routingId.split(between)[0] ?? '').slice(0, 100), reason });
+    this.ring.turnedAway({ at: (routingId.split(between)[0] ?? '').slice(0, 100), kind: 'other', reason });
   }
 }

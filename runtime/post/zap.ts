@@ -85,6 +85,7 @@ export function answerTo(
     ring?.turnedAway({
       at: address?.toString() ?? '',
       ...(key === '' ? {} : { key }),
+      kind: 'unlistedHere',
       reason: 'its key is not listed here',
     });
   }

@@ -276,8 +276,8 @@ class ZeromqTransport implements Transport {
     const { keys } = this.#options;
     // Of those whose key is not listed more is known where they are turned away.
     if (event !== 'handshake:error:protocol') return;
-    const reason = handshakeFault(event, error?.code, keys?.pair !== undefined);
-    if (reason !== undefined) keys?.turnedAway({ at: 'somebody who called here', reason });
+    const refusal = handshakeFault(event, error?.code, keys?.pair !== undefined);
+    if (refusal !== undefined) keys?.turnedAway({ at: 'somebody who called here', ...refusal });
   }
 
   #oneIsGone(): void {

@@ -2,8 +2,10 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { makePair } from '../../runtime/keys/pair.js';
-import { KeyRing } from '../../runtime/keys/ring.js';
+import { KeyRing, type RefusalKind } from '../../runtime/keys/ring.js';
 import { strangersOf } from '../../runtime/node/sight.js';
+
+const kind = 'unlistedHere';
 
 test('who called once is forgotten after some minutes, who goes on calling is not', () => {
   let nowMs = 0;
@@ -14,9 +16,9 @@ test('who called once is forgotten after some minutes, who goes on calling is no
   );
   const reason = 'its key is not listed here';
   const key = makePair().publicKey;
-  ring.turnedAway({ at: '203.0.113.9', key, reason });
-  ring.turnedAway({ at: '203.0.113.10', key, reason });
-  for (; nowMs < 600_000; nowMs += 60_000) ring.turnedAway({ at: '203.0.113.10', key, reason });
+  ring.turnedAway({ at: '203.0.113.9', key, kind, reason });
+  ring.turnedAway({ at: '203.0.113.10', key, kind, reason });
+  for (; nowMs < 600_000; nowMs += 60_000) ring.turnedAway({ at: '203.0.113.10', key, kind, reason });
   nowMs += 1;
   assert.deepEqual(told, ['203.0.113.9', '203.0.113.10']);
   assert.deepEqual(
@@ -30,8 +32,27 @@ test('who called once is forgotten after some minutes, who goes on calling is no
 test('a key that a stranger showed is in no command', () => {
   const ring = new KeyRing();
   const key = makePair().publicKey;
-  ring.turnedAway({ at: '203.0.113.9', key, reason: 'its key is not listed here' });
+  ring.turnedAway({ at: '203.0.113.9', key, kind, reason: 'its key is not listed here' });
   const [stranger] = strangersOf([], 'front.aa', ring);
   assert.equal(stranger?.key, key);
   assert.equal(stranger.mend, 'if it is a node of yours, list the key that `keys show` prints there');
+});
+
+test('what mends it goes by its kind, whatever the sentence says', () => {
+  const ring = new KeyRing();
+  const own = makePair();
+  ring.take({ pair: own, trusted: [] });
+  const mendOf = (refusal: RefusalKind): string | undefined => {
+    ring.take({ pair: own, trusted: [] });
+    ring.turnedAway({ at: '203.0.113.9', kind: refusal, reason: 'it has no keys' });
+    return strangersOf([], 'front.aa', ring)[0]?.mend;
+  };
+  assert.match(String(mendOf('unlistedHere')), /^if it is a node of yours, list the key/);
+  assert.equal(
+    mendOf('unlistedThere'),
+    `on the other node: node runtime keys trust ${own.publicKey} --name front`,
+  );
+  assert.match(String(mendOf('keylessHere')), /^on front\.aa: node runtime keys new/);
+  assert.match(String(mendOf('keylessThere')), /^on the other node: node runtime keys new/);
+  assert.equal(mendOf('other'), '');
 });
