@@ -97,6 +97,8 @@ export interface Engine {
   /** Empty version: the newest. Undefined: not in the repository. */
   model(name: string, version: string): ModelEntry | undefined;
   models(): readonly ModelEntry[];
+  /** Workers load that version, and nothing of it serves meanwhile. */
+  isComing(name: string, version: string): boolean;
   status(name: string, version: string): ModelStatus;
   manner(name: string, version: string): BatchManner;
   /** Resolves when the model's files as they are now serve; rejects with the reason why they do not. */

@@ -35,6 +35,7 @@ export class Models {
     const entry = this.known(name, version);
     const kept = this.#signatures.get(entry);
     if (kept !== undefined) return kept;
+    if (this.#engine.isComing(name, entry.version)) throw this.#notYet(name, entry.version);
     if (entry.state === 'unloaded' || entry.state === 'unchosen') {
       throw new SignalboxError(
         'MODEL_UNKNOWN',
@@ -97,6 +98,12 @@ export class Models {
     return signature;
   }
 
+  #notYet(name: string, version: string): SignalboxError {
+    const { state, reason } = this.#engine.status(name, version);
+    const message = `model ${quote(name)} version ${version} is ${state}: ${reason}`;
+    return new SignalboxError('MODEL_UNAVAILABLE', message, comingRetryMs);
+  }
+
   /** For a question about a model: throws when it is unknown. */
   known(name: string, version: string): ModelEntry {
     const entry = this.#engine.model(name, version);
@@ -104,12 +111,8 @@ export class Models {
     const models = this.#engine.models();
     const versions = models.filter((other) => other.name === name).map((other) => other.version);
     const newest = versions.at(-1);
-    if (newest !== undefined && version === '') {
-      // None has served yet: the newest would answer otherwise.
-      const { state, reason } = this.#engine.status(name, newest);
-      const message = `model ${quote(name)} version ${newest} is ${state}: ${reason}`;
-      throw new SignalboxError('MODEL_UNAVAILABLE', message, comingRetryMs);
-    }
+    // None has served yet: the newest would answer otherwise.
+    if (newest !== undefined && version === '') throw this.#notYet(name, newest);
     if (newest !== undefined) {
       throw new SignalboxError(
         'MODEL_UNKNOWN',

@@ -228,6 +228,10 @@ export class NodeEngine implements Engine {
     return this.repository.models;
   }
 
+  isComing(name: string, version: string): boolean {
+    return this.repository.isFirst?.(name, version) === true;
+  }
+
   status(name: string, version: string): ModelStatus {
     const entry = this.repository.find(name, version);
     const condition = this.actor.shownCondition(name, entry === undefined ? version : editionOf(entry));
@@ -236,7 +240,7 @@ export class NodeEngine implements Engine {
       const state = condition.ready > 0 ? 'UNLOADING' : 'UNAVAILABLE';
       return { ...about, state, reason: entry.reason };
     }
-    if (this.repository.isFirst?.(name, version) === true)
+    if (this.isComing(name, version))
       return { ...about, state: 'LOADING', reason: this.comingReason(name, version, condition) };
     if (condition.ready + condition.resting > 0) {
       const amiss = this.repository.amissWith?.(name, version) ?? '';

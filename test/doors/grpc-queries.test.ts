@@ -14,6 +14,7 @@ import { doorDefaults } from '../../runtime/doors/door.js';
 import type { Fields } from '../../runtime/doors/grpc/definitions.js';
 import { createGrpcDoor } from '../../runtime/doors/grpc/door.js';
 import { openGrpc, type Scene } from './grpc-client.js';
+import { digits } from './grpc-requests.js';
 import { KeptLog, models, StandIn } from './stand-in.js';
 
 let scene: Scene;
@@ -42,6 +43,17 @@ test('live, ready, and whether a model is', async () => {
   assert.deepEqual(await answer('ModelReady', { name: 'digits' }), { ready: false });
   assert.deepEqual(await answer('ModelReady', { name: 'nope' }), { ready: false });
   assert.deepEqual(await answer('ModelReady', { name: 'broken' }), { ready: false });
+});
+
+test('who asks a model whose first version is on its way hears so at once, by whatever version', async () => {
+  scene.engine.coming.add('digits');
+  scene.engine.states.set('digits', 'LOADING');
+  for (const model_version of ['', '1']) {
+    const { code, details } = await scene.client.call('ModelInfer', { ...digits, model_version });
+    assert.equal(code, status.UNAVAILABLE);
+    assert.match(details, /model "digits" version 1 is LOADING: no worker has it/);
+  }
+  scene.engine.coming.clear();
 });
 
 test('the server says who it is and only what works', async () => {

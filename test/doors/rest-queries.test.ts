@@ -84,6 +84,7 @@ test('of a model whose first version is on its way no version is missing: it say
     await scene.get('/v2/models/digits'),
     await scene.get('/v2/models/digits/ready'),
     await scene.post('/v2/models/digits/infer', '{"inputs":[]}'),
+    await scene.post('/v2/models/digits/versions/1/infer', '{"inputs":[]}'),
   ]) {
     const { status, json, headers } = asked;
     assert.deepEqual([status, json.error, headers.get('retry-after-ms')], [503, error, '1000']);

@@ -170,6 +170,10 @@ export class StandIn implements Engine {
     return models;
   }
 
+  isComing(name: string): boolean {
+    return this.coming.has(name);
+  }
+
   status(name: string, version: string): ModelStatus {
     const state = this.states.get(name) ?? 'READY';
     return { name, version, state, reason: state === 'READY' ? '' : 'no worker has it' };
