@@ -1,7 +1,9 @@
 // Nodes of one machine may share a cache folder: one at a time fetches into a folder of it, the others wait for what comes of
-// that. Who holds the claim writes it again and again; one that nobody writes any more, or whose process is gone, is taken over.
-import { readFileSync, readlinkSync, rmSync } from 'node:fs';
-import { type FileHandle, open, rm, stat } from 'node:fs/promises';
+// that. Who holds the claim writes it again and again; one that nobody writes any more, or whose process is gone, is taken away by
+// one alone of those who find that, lest another takes away what came in its place.
+import { createHash, randomUUID } from 'node:crypto';
+import { readFileSync, readlinkSync, rmSync, statSync, writeFileSync } from 'node:fs';
+import { type FileHandle, open } from 'node:fs/promises';
 import { join } from 'node:path';
 import { after, now, pause, type Timer } from '../clock.js';
 
@@ -15,6 +17,7 @@ export interface ClaimTimes {
 const usual: ClaimTimes = { renewMs: 1000, silentMs: 8000, lookMs: 100 };
 /** Begins with a dot, so that it belongs to no model. */
 const claimFile = '.fetching';
+const idLength = 16;
 
 export class Claim {
   private readonly path: string;
@@ -36,31 +39,32 @@ export class Claim {
     times: ClaimTimes = usual,
   ): Promise<Claim | undefined> {
     const path = join(folder, claimFile);
-    const sight = sightOf();
+    const holder = holderHere();
     let seen = '';
     let seenAt = now();
     for (;;) {
       const file = await openNew(path);
       if (file !== undefined) {
-        const holder = `${sight} ${process.pid}\n`;
         await file.write(holder, 0);
         return new Claim(path, file, holder, times.renewMs);
       }
-      const mark = await markOf(path);
-      if (mark !== seen) {
-        seen = mark;
+      const sight = sightOf(path);
+      if (sight?.mark !== seen) {
+        seen = sight?.mark ?? '';
         seenAt = now();
-      } else if (now() - seenAt > times.silentMs) await rm(path, { force: true });
-      dropDead(path, sight);
+      }
+      const isSilent = now() - seenAt > times.silentMs;
+      if (sight !== undefined && (isSilent || isDead(sight))) takeAway(path, sight);
       await pause(times.lookMs);
       if (await isDone()) return undefined;
     }
   }
 
+  /** Another's stays: this one may have been silent for long. */
   async release(): Promise<void> {
     this.timer?.cancel();
     await this.file.close();
-    await rm(this.path, { force: true });
+    if (sightOf(this.path)?.holder === this.holder) rmSync(this.path, { force: true });
   }
 
   private renew(renewMs: number): void {
@@ -84,32 +88,62 @@ async function openNew(path: string): Promise<FileHandle | undefined> {
   }
 }
 
-/** Changes whenever it is written. */
-async function markOf(path: string): Promise<string> {
-  const about = await stat(path, { bigint: true }).catch(() => undefined);
-  return about === undefined ? '' : `${about.ino} ${about.mtimeNs} ${about.size}`;
+interface Sight {
+  readonly holder: string;
+  /** Another where another file took its place. */
+  readonly id: string;
+  /** Changes whenever it is written. */
+  readonly mark: string;
 }
 
-/** The same for those alone who see the same processes under the same numbers; empty where the system does not tell. */
-function sightOf(): string {
+/** Undefined: nobody holds it any more. */
+function sightOf(path: string): Sight | undefined {
+  try {
+    const { ino, mtimeNs, size } = statSync(path, { bigint: true });
+    const holder = readFileSync(path, 'utf8');
+    const id = createHash('sha256').update(`${ino} ${holder}`).digest('hex').slice(0, idLength);
+    return { holder, id, mark: `${ino} ${mtimeNs} ${size}` };
+  } catch {
+    return undefined;
+  }
+}
+
+/** Processes under the same numbers are seen by those alone who begin with the same words; none where the system does not tell. */
+function processesHere(): string {
   try {
     const boot = readFileSync('/proc/sys/kernel/random/boot_id', 'utf8');
-    return `${boot.trim()} ${readlinkSync('/proc/self/ns/pid')}`;
+    return `${boot.trim()} ${readlinkSync('/proc/self/ns/pid')} `;
   } catch {
     return '';
   }
 }
 
-/** Takes away what is held by a process of which can be told from here that it is gone; in one go, lest another has it by then. */
-function dropDead(path: string, sight: string): void {
-  if (sight === '') return;
+/** No two claims say the same. */
+function holderHere(): string {
+  return `${processesHere()}${randomUUID()} ${process.pid}\n`;
+}
+
+/** Of its process can be told from here that it is gone. */
+function isDead({ holder }: Sight): boolean {
+  const here = processesHere();
+  const pid = Number(/ (\d+)\n$/.exec(holder)?.[1] ?? 0);
+  return here !== '' && pid > 0 && holder.startsWith(here) && !isThere(pid);
+}
+
+/** Who makes the file that is called after it may take it away, if it is still there then: so nobody else can. In one go. */
+function takeAway(path: string, { id }: Sight): void {
+  const right = `${path}.${id}`;
   try {
-    const holder = readFileSync(path, 'utf8');
-    const pid = Number(/ (\d+)\n$/.exec(holder)?.[1] ?? 0);
-    if (pid > 0 && holder.startsWith(`${sight} `) && !isThere(pid)) rmSync(path, { force: true });
-  } catch {
-    // It has been released meanwhile.
+    writeFileSync(right, holderHere(), { flag: 'wx' });
+  } catch (fault) {
+    if ((fault as NodeJS.ErrnoException).code !== 'EEXIST') throw fault;
+    // Who had that right may be gone as well.
+    const other = sightOf(right);
+    if (other !== undefined && isDead(other)) takeAway(right, other);
+    return;
   }
+  if (sightOf(path)?.id === id) rmSync(path, { force: true });
+  rmSync(right, { force: true });
 }
 
 function isThere(pid: number): boolean {
