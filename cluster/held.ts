@@ -12,22 +12,22 @@ export interface Held {
   isPlaced: boolean;
   /** It was fetched, and is offered. */
   isHere: boolean;
-  /** The content that is offered in its place until it is here. */
-  before: Manifest | undefined;
+  /** Contents that were offered in its place, and are until it has taken over. */
+  former: readonly Manifest[];
   /** Of the fetch that is under way; 0: none. */
   turn: number;
   retryAt: number;
   failures: number;
 }
 
-export function newlyHeld(manifest: Manifest, before?: Manifest): Held {
+export function newlyHeld(manifest: Manifest, former: readonly Manifest[] = []): Held {
   return {
     manifest,
     state: 'idle',
     reason: '',
     isPlaced: false,
     isHere: false,
-    before,
+    former,
     turn: 0,
     retryAt: 0,
     failures: 0,

@@ -2,6 +2,7 @@
 // what it may let go, and whom it waits for. Decisions only: facts and the time come in, what is to be done goes out.
 import { type MemberId, modelKey } from '../proto/ids.js';
 import { Backlog } from './backlog.js';
+import { type Parted, whenHere, whenReplaced } from './former.js';
 import { fail, type Held, newlyHeld } from './held.js';
 import { lostOf } from './lost.js';
 import { type Manifest, manifestKey, shortDigest } from './manifest.js';
@@ -74,6 +75,8 @@ export interface StockOptions {
   readonly nodes: () => Sight;
   /** Asked of what has been fetched. */
   readonly faringOf: (manifest: Manifest) => Faring;
+  /** Whether who asks for the version may get that content, though it was replaced. */
+  readonly isServed: (manifest: Manifest) => boolean;
 }
 
 const fetchesAtOnce = 2;
@@ -175,7 +178,7 @@ export class Stock {
   isSpare(manifest: Manifest): boolean {
     const key = keyOf(manifest);
     const current = this.manifests.get(key);
-    if (this.held.get(key)?.before?.digest === manifest.digest) return false;
+    if (this.held.get(key)?.former.some(({ digest }) => digest === manifest.digest)) return false;
     return current === undefined ? this.removed.has(key) : current.digest !== manifest.digest;
   }
 
@@ -252,7 +255,7 @@ export class Stock {
     let held = this.held.get(key);
     const isAwaited = held !== undefined && this.backlog.awaits(held);
     if (held?.manifest.digest !== manifest.digest) {
-      held = newlyHeld(manifest, held && this.replaced(held));
+      held = newlyHeld(manifest, held === undefined ? [] : this.replaced(held));
       this.held.set(key, held);
     }
     held.manifest = manifest;
@@ -261,14 +264,15 @@ export class Stock {
     const isPutOff = held.state === 'failed' && now < held.retryAt;
     if (!isWanted) {
       this.backlog.drop(held);
-      if (held.before !== undefined && isCoveredIn(sight, manifest)) this.dropBefore(held);
+      if (held.former.length > 0 && isCoveredIn(sight, manifest)) this.dropFormer(held);
       // Why it could not be had here stays, so that others go on passing this node by.
       if (held.state === 'idle' || isPutOff) return;
       this.withdraw(held);
-      held = newlyHeld(manifest, held.before);
+      held = newlyHeld(manifest, held.former);
       this.held.set(key, held);
     } else if (held.isHere) {
       this.look(held, now);
+      if (held.former.length > 0) held.former = this.parted(whenHere(held, this.options.isServed));
     } else if (held.state === 'idle' || (held.state === 'failed' && !isPutOff)) {
       held.state = 'waiting';
       if (isAwaited) this.backlog.await(held);
@@ -330,33 +334,29 @@ export class Stock {
     }
     held.isHere = true;
     held.state = 'loading';
-    // One that is what it was before is offered as it was.
-    const { before } = held;
-    held.before = undefined;
-    if (before !== undefined && before.digest !== held.manifest.digest)
-      this.effects.push({ type: 'discard', manifest: before });
     return [key];
   }
 
-  /** What is offered in the place of the new one from now on: workers that start anew need its files until that is here. */
-  private replaced(held: Held): Manifest | undefined {
+  private replaced(held: Held): readonly Manifest[] {
     this.abandon(held, 'it was replaced in the store');
-    if (held.isHere) return held.manifest;
-    if (held.before?.digest !== held.manifest.digest)
-      this.effects.push({ type: 'discard', manifest: held.manifest });
-    return held.before;
+    return this.parted(whenReplaced(held));
   }
 
-  private dropBefore(held: Held): void {
-    const manifest = held.before;
-    held.before = undefined;
-    if (manifest !== undefined) this.effects.push({ type: 'letGo', manifest }, { type: 'discard', manifest });
+  private parted({ kept, spare }: Parted): readonly Manifest[] {
+    for (const manifest of spare) this.effects.push({ type: 'discard', manifest });
+    return kept;
+  }
+
+  private dropFormer(held: Held): void {
+    for (const manifest of held.former)
+      this.effects.push({ type: 'letGo', manifest }, { type: 'discard', manifest });
+    held.former = [];
   }
 
   /** It is out of the store. */
   private letGo(key: string, held: Held): void {
     this.withdraw(held);
-    this.dropBefore(held);
+    this.dropFormer(held);
     this.held.delete(key);
     this.away.delete(editionKeyOf(held.manifest));
     this.effects.push({ type: 'discard', manifest: held.manifest });
@@ -386,6 +386,10 @@ function keyOf({ model, version }: Manifest): string {
 }
 
 /** As every node calls it. */
-export function editionKeyOf({ model, version, digest }: Manifest): string {
-  return modelKey(model, `${version}+${shortDigest(digest)}`);
+export function editionIn({ version, digest }: Manifest): string {
+  return `${version}+${shortDigest(digest)}`;
+}
+
+export function editionKeyOf(manifest: Manifest): string {
+  return modelKey(manifest.model, editionIn(manifest));
 }

@@ -3,6 +3,7 @@
 import { type Manifest, readManifest, shortDigest } from '../../cluster/manifest.js';
 import type { Holding } from '../../cluster/placement.js';
 import {
+  editionIn,
   editionKeyOf,
   type Faring,
   type Sight,
@@ -36,6 +37,8 @@ export interface SupplyOptions {
   offer(model: string): Promise<readonly ModelEntry[]>;
   /** How its workers are with it. */
   faringOf(entry: ModelEntry): Faring;
+  /** Whether who asks for the model may get that edition. */
+  serves(model: string, edition: string): boolean;
   /** What workers are to have has changed. */
   announce(): void;
   /** What this node says of itself has changed. */
@@ -66,7 +69,12 @@ export class Supply {
   constructor(options: SupplyOptions) {
     this.options = options;
     const { routes, nodes, cacheFolder, cluster, connect, log } = options;
-    this.stock = new Stock({ routes, nodes, faringOf: (manifest) => this.faringOf(manifest) });
+    this.stock = new Stock({
+      routes,
+      nodes,
+      faringOf: (manifest) => this.faringOf(manifest),
+      isServed: (manifest) => options.serves(manifest.model, editionIn(manifest)),
+    });
     this.cache = new Cache(cacheFolder, cluster);
     this.line = new Line({
       connect,

@@ -56,6 +56,13 @@ export class Catalogue {
     return [...new Set(available.map(keyOf))];
   }
 
+  /** Whether who asks for the model may get that edition. */
+  serves(name: string, edition: string): boolean {
+    return this.current().some(
+      (entry) => entry.name === name && entry.state === 'available' && editionOf(entry) === edition,
+    );
+  }
+
   private current(): ModelEntry[] {
     const lingering = this.lingering();
     const isOpen = (entry: ModelEntry): boolean =>

@@ -57,6 +57,7 @@ export function supplyOf({ config, plan, log, presence, ...around }: Around): Su
       const isReady = rests(entry, config) || !needsWorker(entry) || plan.workerNames.length === 0;
       return faringOf(standing, isReady);
     },
+    serves: (model, edition) => catalogue.serves(model, edition),
     announce: () => keeper.announce(),
     changed: () => {
       presence.renew();

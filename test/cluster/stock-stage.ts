@@ -44,6 +44,8 @@ export class Stage {
   isLive = true;
   faring: Faring = { state: 'ready', reason: '' };
   now = 1000;
+  /** Contents that requests may still get. */
+  readonly served = new Set<Manifest>();
   private wanted: StockEffect[] = [];
 
   constructor(routes = false) {
@@ -55,6 +57,7 @@ export class Stage {
         isLive: this.isLive,
       }),
       faringOf: () => this.faring,
+      isServed: (manifest) => this.served.has(manifest),
     });
   }
 

@@ -231,6 +231,65 @@ describe('what is taken out or replaced', () => {
     assert.ok(!stage.stock.isElsewhere('far', edition));
   });
 
+  test('keeps its files while what takes its place is loaded, can not be, or while anybody may still get it', () => {
+    const stage = Stage.begun([one], [one], true);
+    stage.settle();
+    const other = manifestOf('one', 0, 'c');
+    stage.served.add(one);
+    for (const state of ['loading', 'failed', 'ready'] as const) {
+      stage.faring = { state, reason: 'no memory' };
+      if (state === 'loading') stage.put(other);
+      stage.settle();
+      stage.look();
+      assert.deepEqual([stage.take('discard'), stage.stock.isSpare(one)], [[], false], state);
+    }
+    stage.served.clear();
+    stage.look();
+    assert.deepEqual(
+      stage.take('discard').map(({ manifest }) => manifest),
+      [one],
+    );
+    assert.equal(stage.stock.isSpare(one), true);
+  });
+
+  test('keeps all that was served before where one content after the other can not be loaded', () => {
+    const stage = Stage.begun([one]);
+    stage.settle();
+    stage.faring = { state: 'failed', reason: 'no memory' };
+    const [second, third] = [manifestOf('one', 0, 'c'), manifestOf('one', 0, 'd')];
+    for (const manifest of [second, third]) {
+      stage.put(manifest);
+      stage.settle();
+    }
+    assert.deepEqual([stage.take('discard'), stage.stock.isSpare(one)], [[], false]);
+    stage.put(one);
+    stage.faring = { state: 'ready', reason: '' };
+    stage.settle();
+    assert.deepEqual(
+      stage.take('discard').map(({ manifest }) => manifest),
+      [second, third],
+      'what is back is offered as it was',
+    );
+    assert.equal(stage.stock.isSpare(one), false);
+  });
+
+  test('keeps its files where its workers are not to have it, as long as anybody may get it', () => {
+    const elsewhere = place('other', { labels: ['big'] });
+    const before = manifestOf('one', 0, 'a', ['big']);
+    const stage = Stage.begun([before], [before], true);
+    stage.others = [elsewhere];
+    stage.settle();
+    stage.served.add(before);
+    stage.faring = { state: 'loading', reason: '' };
+    stage.put(manifestOf('one', 0, 'c', ['big']));
+    stage.settle();
+    stage.look();
+    assert.deepEqual(stage.take('discard'), []);
+    stage.served.clear();
+    stage.look();
+    assert.equal(stage.take('discard').length, 1);
+  });
+
   test('keeps its files through changes that never come, and loses them with the model', () => {
     const stage = Stage.begun([one]);
     stage.settle();

@@ -52,6 +52,7 @@ describe('the supply of a node with models of its own', () => {
         return found;
       },
       faringOf: () => ({ state: 'ready', reason: '' }),
+      serves: () => false,
       announce: () => told.push(wanted()),
       changed: () => {},
     });
@@ -129,6 +130,7 @@ test('a node is behind from its start until it knows what the store has, and say
     nodes: () => ({ own: node('a', []), others: [], isLive: true }),
     offer: async () => [],
     faringOf: () => ({ state: 'loading', reason: '' }),
+    serves: () => false,
     announce: () => {},
     changed: () => {
       changes++;
@@ -161,6 +163,7 @@ test('a start that waits for a store that does not answer is over when the node 
     nodes: () => ({ own: node('a', []), others: [], isLive: false }),
     offer: async () => [],
     faringOf: () => ({ state: 'loading', reason: '' }),
+    serves: () => false,
     announce: () => {},
     changed: () => {},
   });

@@ -264,3 +264,21 @@ test('what a node tells that it has are versions, each once, whatever variants o
   assert.ok(catalogue.listed().length > 1, 'routers go by each');
   assert.deepEqual(catalogue.available(), ['m:1']);
 });
+
+test('what was replaced is served until the new has taken over and nobody asks it any more', () => {
+  const stage = new Stage(entry('1', 'old'));
+  const { catalogue } = stage;
+  const [old] = catalogue.models;
+  assert.ok(old);
+  stage.take(entry('1', 'new'));
+  stage.failed.add('1+new');
+  stage.review();
+  assert.equal(catalogue.serves('m', '1'), true, 'the new can not be loaded');
+  stage.failed.clear();
+  stage.ready.add('1+new');
+  catalogue.hold(old);
+  stage.take(entry('1', 'new')).review();
+  assert.equal(catalogue.serves('m', '1'), true, 'it is still asked');
+  catalogue.release(old);
+  assert.deepEqual([catalogue.serves('m', '1'), catalogue.serves('m', '1+new')], [false, true]);
+});

@@ -54,7 +54,7 @@ class StockNode {
       return { state: isReady ? ('ready' as const) : ('loading' as const), reason: '' };
     };
     const nodes = (): Sight => bug.sees?.(this.sight()) ?? this.sight();
-    this.stock = new Stock({ routes: this.routes, faringOf, nodes });
+    this.stock = new Stock({ routes: this.routes, faringOf, isServed: () => false, nodes });
     return this.stock;
   }
 

@@ -124,6 +124,7 @@ class Viewer {
         return { own: own as NodeRecord, others, isLive: this.presence.isLive };
       },
       faringOf: () => ({ state: 'ready', reason: '' }),
+      isServed: () => false,
     });
     this.ticking = setInterval(() => this.hear({ type: 'tick' }), stockTickMs);
   }

@@ -149,6 +149,7 @@ class Shelf {
       routes: false,
       nodes: () => ({ own: this.own, others, isLive: true }),
       faringOf,
+      isServed: () => false,
     });
     this.hear({ type: 'store.opened' });
     for (const manifest of manifests) this.hear({ type: 'manifest.put', manifest });
