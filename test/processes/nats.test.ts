@@ -19,15 +19,16 @@ describe('nodes that find each other by NATS', { skip }, () => {
   let servers: NatsServers;
   let group: Group;
   let core: RunningNode;
+  let one: RunningNode;
   let client: GrpcClient;
 
   before(async () => {
     servers = await NatsServers.start(executable);
     const models = new ModelFolder(scratch).simulated('steady').folder;
     group = new Group(scratch, { ...apart(scratch, models), nats: servers.urls, 'lease-ms': leaseMs });
-    const worker = group.start('worker', 'one');
+    one = group.start('worker', 'one');
     core = await group.start('router,scheduler,health', 'core').ready();
-    await worker.ready();
+    await one.ready();
     client = new GrpcClient(core.grpcPort);
   });
   after(async () => {
@@ -62,6 +63,14 @@ describe('nodes that find each other by NATS', { skip }, () => {
     const isIt = ({ event, member }: LogLine): boolean =>
       event === 'member.gone' && String(member).startsWith(`${name}.`);
     return core.line(isIt, `${name} is gone`);
+  }
+
+  /** Its line that it follows its cluster again, after now. */
+  function livesAgain(node: RunningNode): Promise<LogLine> {
+    const from = node.lines.length;
+    const isIt = (line: LogLine): boolean =>
+      line.event === 'cluster.live' && node.lines.indexOf(line) >= from;
+    return node.line(isIt, 'it lives again', 60_000);
   }
 
   function command(...words: string[]): Promise<{ readonly text: string; readonly code: number }> {
@@ -144,9 +153,11 @@ describe('nodes that find each other by NATS', { skip }, () => {
     await answers();
     assert.deepEqual((await listed()).sort(), ['core', 'one']);
     server?.loseData();
+    const lives = [core, one].map((node) => livesAgain(node));
     await server?.start();
+    const [, oneLives] = await Promise.all(lives);
     await until(
-      'it lives again',
+      'its view lives',
       async () => (await get<ClusterView>('/v2/signalbox/cluster')).state === 'live',
     );
     await group.start('worker', 'four').ready();
@@ -155,11 +166,12 @@ describe('nodes that find each other by NATS', { skip }, () => {
       const { members } = await get<ClusterView>('/v2/signalbox/cluster');
       return members.every(({ linked }) => linked) && members.length === 5;
     });
-    assert.ok(
-      !core.lines.some(
-        ({ event, member }) => event === 'member.gone' && /^(one|four)\./.test(String(member)),
-      ),
-    );
+    // Who is back only a lease after the other is rightly gone until then, and whoever that is on a busy machine.
+    const isWrong = ({ event, member, time }: LogLine): boolean =>
+      event === 'member.gone' &&
+      /^(one|four)\./.test(String(member)) &&
+      String(time) > String(oneLives?.time);
+    assert.deepEqual(core.lines.filter(isWrong), []);
     await answers();
   });
 
