@@ -1,13 +1,14 @@
 // What one node is to have of the models that its cluster shares: what it fetches and when again, what its workers are to have,
 // what it may let go, and whom it waits for. Decisions only: facts and the time come in, what is to be done goes out.
 import { type MemberId, modelKey } from '../proto/ids.js';
+import type { Takers } from '../proto/takers.js';
 import { Backlog } from './backlog.js';
 import { type Parted, whenHere, whenReplaced } from './former.js';
 import { fail, type Held, newlyHeld } from './held.js';
 import { lostOf } from './lost.js';
 import { type Manifest, manifestKey, shortDigest } from './manifest.js';
 import { type Holding, holdersOf, isCovered, isUnderWay, type Place, whyNowhere } from './placement.js';
-import { type Takers, takersOf } from './takers.js';
+import { takersOf } from './takers.js';
 
 export type StockFact =
   /** A watch of it begins: what is in it is about to be told. */

@@ -1,12 +1,7 @@
 // Who could take a model over from a node that goes, and why others that fit it could not: asked before a node is drained.
 import type { MemberId } from '../proto/ids.js';
+import type { Takers } from '../proto/takers.js';
 import { fits, holdingOf, type Place, type Wanted } from './placement.js';
-
-export interface Takers {
-  readonly able: readonly MemberId[];
-  /** For people: the others that have the workers for it. */
-  readonly unable: readonly string[];
-}
 
 export function takersOf(wanted: Wanted, places: readonly Place[], without: ReadonlySet<MemberId>): Takers {
   const able: MemberId[] = [];

@@ -5,6 +5,7 @@ import type { ErrorCode } from '../../proto/errors.js';
 import type { MemberId, Role } from '../../proto/ids.js';
 import { limits } from '../../proto/limits.js';
 import type { NodeState, Said } from '../../proto/messages.js';
+import type { Takers } from '../../proto/takers.js';
 import type { Actor, Heard } from '../actor.js';
 import { Directory } from '../directory.js';
 import { type Effect, nothing, send } from '../effects.js';
@@ -17,12 +18,6 @@ export interface Known {
   readonly id: MemberId;
   readonly roles: readonly Role[];
   readonly host: MemberId;
-}
-
-/** Of a model that the cluster shares: who could fetch it, and why others that fit could not. */
-export interface Takers {
-  readonly able: readonly MemberId[];
-  readonly unable: readonly string[];
 }
 
 export interface WardenOptions {

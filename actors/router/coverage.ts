@@ -17,7 +17,8 @@ export function isUnavailable({ ready, loading, failed, resting }: Counts): bool
   return ready === 0 && loading === 0 && resting === 0 && failed > 0;
 }
 
-const unknown: ModelCondition = {
+/** Nobody has said anything of it. */
+export const unheard: ModelCondition = {
   ready: 0,
   loading: 0,
   failed: 0,
@@ -126,8 +127,8 @@ export class Coverage {
   condition(key: string, owner: MemberId): ModelCondition {
     const listed = this.listed.get(key);
     if (listed !== undefined && listed.broken !== '') {
-      return { ...unknown, failed: 1, reason: listed.broken };
+      return { ...unheard, failed: 1, reason: listed.broken };
     }
-    return this.reportOf(key, owner) ?? unknown;
+    return this.reportOf(key, owner) ?? unheard;
   }
 }

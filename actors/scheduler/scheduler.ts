@@ -167,8 +167,7 @@ export class Scheduler implements Actor {
       case 'costs.measured':
         return this.registry.measured(from, heard);
       case 'soles.ask': {
-        const needsOf = (edition: string) => this.lanes.get(edition)?.batching.needs ?? [];
-        const soles = solesOf(this.registry, heard, needsOf);
+        const soles = solesOf(this.registry, heard, this.lanes);
         this.out.push(send(from, { type: 'soles.told', asked: heard.asked, ...soles }));
         return;
       }

@@ -8,6 +8,8 @@ import type { Registry } from './registry.js';
 import { isAtRest } from './shares.js';
 import type { WorkerRecord } from './workers.js';
 
+type Crew = ReturnType<Registry['crew']>;
+
 /** A wish is said again, for it may have been lost, and the worker forgets it. */
 const againUsualMs = 200;
 /** A model that is served already is offered to others so many times as seldom. */
@@ -54,7 +56,8 @@ export class Waking {
     const wish = this.wishes.get(lane);
     if (wish !== undefined && now - wish.at < this.againMs) return false;
     const idle = this.restingFor(lane).filter(({ rowsHeld }) => rowsHeld === 0);
-    if (idle.length === 0 || this.isComing(lane) || this.isHopeless(lane, entry, now)) return false;
+    if (idle.length === 0 || this.isComing(lane)) return false;
+    if (isHopeless(lane, this.registry.crew(lane.key, lane.batching), entry, now)) return false;
     this.ask(lane, idle, { worker: this.chosen(idle, lanes), at: now, until: now + this.againMs }, out);
     return lane.queue.count === 0;
   }
@@ -123,13 +126,7 @@ export class Waking {
       const beginsAt = worker.freeFrom(share.place, now) + worker.transport.usualMs;
       return beginsAt + cost.high(head.rows) <= head.deadline;
     });
-    return isInTime || this.isHopeless(lane, head, now);
-  }
-
-  /** Its run alone would be late wherever it is known. */
-  private isHopeless({ key, batching }: Lane, { shapeKey, rows, deadline }: Waiting, now: number): boolean {
-    const crew = this.registry.crew(key, batching);
-    return crew.every(({ worker }) => now + worker.outlook(key, shapeKey).cost.mean(rows) > deadline);
+    return isInTime || isHopeless(lane, crew, head, now);
   }
 
   private isComing({ key, batching }: Lane): boolean {
@@ -144,4 +141,9 @@ export class Waking {
       out.push(send(worker.id, { type: 'share.dismissed', epoch: worker.epoch, model, version }));
     }
   }
+}
+
+/** Its run alone would be late wherever it is known. */
+function isHopeless({ key }: Lane, crew: Crew, { shapeKey, rows, deadline }: Waiting, now: number): boolean {
+  return crew.every(({ worker }) => now + worker.outlook(key, shapeKey).cost.mean(rows) > deadline);
 }

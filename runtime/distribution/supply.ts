@@ -12,8 +12,8 @@ import {
   type StockFact,
 } from '../../cluster/stock.js';
 import type { ConnectionEvents, PartsConnection } from '../../cluster/store.js';
-import type { Takers } from '../../cluster/takers.js';
 import type { MemberId } from '../../proto/ids.js';
+import type { Takers } from '../../proto/takers.js';
 import { after, now, pause, type Timer } from '../clock.js';
 import type { Log } from '../log.js';
 import { editionOf, type ModelEntry } from '../models/entry.js';

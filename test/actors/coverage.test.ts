@@ -2,28 +2,19 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import type { Effect } from '../../actors/effects.js';
+import { unheard } from '../../actors/router/coverage.js';
 import { batchingDefaults } from '../../proto/batching.js';
 import { notes, RouterStage, scheduler } from './stage.js';
 
 const own = { model: 'digits', version: '1', broken: '', runMaxMs: 1, batching: batchingDefaults };
 const shared = { ...own, model: 'shared', isShared: true };
-const nobody = {
-  ready: 0,
-  loading: 0,
-  failed: 0,
-  resting: 0,
-  reason: '',
-  policy: 'auto',
-  why: '',
-  runsOn: [],
-} as const;
 
 function tell(
   stage: RouterStage,
   model: string,
   counts: { ready?: number; loading?: number } = {},
 ): Effect[] {
-  return stage.hear({ type: 'model.reported', model, version: '1', ...nobody, ...counts }, scheduler);
+  return stage.hear({ type: 'model.reported', model, version: '1', ...unheard, ...counts }, scheduler);
 }
 
 /** What the log has of it once all is heard that came at once. */
