@@ -344,7 +344,10 @@ export class Stock {
   }
 
   private parted({ kept, spare }: Parted): readonly Manifest[] {
-    for (const manifest of spare) this.effects.push({ type: 'discard', manifest });
+    for (const manifest of spare) {
+      this.away.delete(editionKeyOf(manifest));
+      this.effects.push({ type: 'discard', manifest });
+    }
     return kept;
   }
 

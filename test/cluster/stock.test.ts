@@ -285,9 +285,12 @@ describe('what is taken out or replaced', () => {
     stage.settle();
     stage.look();
     assert.deepEqual(stage.take('discard'), []);
+    const edition = `1+${before.digest.slice(0, 10)}`;
+    assert.equal(stage.stock.isElsewhere('one', edition), true);
     stage.served.clear();
     stage.look();
     assert.equal(stage.take('discard').length, 1);
+    assert.equal(stage.stock.isElsewhere('one', edition), false, 'nobody needs to know that any more');
   });
 
   test('keeps its files through changes that never come, and loses them with the model', () => {
