@@ -11,14 +11,18 @@ export interface Member {
   readonly preferred: boolean;
 }
 
+/** Those that retire it count only while nobody else has it: under a steady load they would never have a quiet moment to go. */
 export function crewOf(registry: Registry, model: string, batching: Batching): Member[] {
   const crew: Member[] = [];
+  let staying = 0;
   for (const worker of registry.trusted()) {
     const share = worker.serving(model);
     if (share === undefined || !batching.needs.every((tag) => worker.tags.has(tag))) continue;
+    if (share.state === 'ready') staying++;
     crew.push({ worker, share, preferred: batching.prefers.some((tag) => worker.tags.has(tag)) });
   }
-  return crew;
+  if (staying === 0 || staying === crew.length) return crew;
+  return crew.filter(({ share }) => share.state === 'ready');
 }
 
 export function loadersOf(registry: Registry, model: string, { needs }: Batching): WorkerRecord[] {

@@ -1,5 +1,6 @@
 // Models that workers retire: each runs what still comes, and is let go once its lane has been quiet for a while, with
-// nothing waiting and nothing at any worker. So what was taken for a model is run by it.
+// nothing waiting and nothing at any worker. So what was taken for a model is run by it. Where others have the model and
+// stay, what comes goes to them: who retires it is let go as soon as it has run what it has.
 
 import type { Effect } from '../effects.js';
 import { send } from '../effects.js';
@@ -26,6 +27,11 @@ export class Retirements {
     for (const lane of [...lanes.values()]) {
       const workers = this.retiringOf(lane.key);
       if (workers.length === 0) continue;
+      if (this.hasSuccessor(lane)) {
+        for (const worker of workers) if (!worker.holds(lane.key)) this.letGo(worker, lane, out);
+        if (this.retiringOf(lane.key).length > 0) lookAt = Math.min(lookAt, now + this.quietMs / looks);
+        continue;
+      }
       // What is lost with one worker goes to another.
       if (this.isUnderWay(lane)) lane.askedAt = Math.max(lane.askedAt, now - this.quietMs / 2);
       const quietAt = lane.askedAt + this.quietMs;
@@ -33,6 +39,10 @@ export class Retirements {
       else lookAt = Math.min(lookAt, Math.max(quietAt, now + this.quietMs / looks));
     }
     return lookAt;
+  }
+
+  private hasSuccessor({ key, batching }: Lane): boolean {
+    return this.registry.crew(key, batching).some(({ share }) => share.state === 'ready');
   }
 
   private isUnderWay(lane: Lane): boolean {

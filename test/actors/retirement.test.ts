@@ -217,6 +217,27 @@ describe('a scheduler whose workers retire a model', () => {
     assert.deepEqual(stage.settle(), [], 'nothing more is sent there');
   });
 
+  test('gives it nothing more where another has the model and stays, and lets it go when it has run what it has', () => {
+    const stage = SchedulerStage.with([worker, otherWorker]);
+    const held = [stage.place(), stage.place()];
+    assert.deepEqual(new Set(held.map((assign) => assign?.worker)), new Set([worker, otherWorker]));
+    assert.deepEqual(letGo(stage.share(worker, 1, { state: 'retiring' })), [], 'it has one to run');
+    for (const assign of held) if (assign?.worker === otherWorker) stage.release(assign);
+    assert.equal(stage.place()?.worker, otherWorker);
+    for (const assign of held) if (assign?.worker === worker) stage.release(assign);
+    stage.enqueue();
+    stage.now += quietMs / 5;
+    const effects = stage.hear({ type: 'timer.fired', timer: 'retirements' });
+    assert.deepEqual(letGo(effects), [worker], 'though somebody waits and the other is busy');
+  });
+
+  test('has it run what comes when who has the model too is not trusted', () => {
+    const stage = SchedulerStage.with([worker, otherWorker]);
+    stage.hear({ type: 'peer.judged', member: otherWorker, verdict: 'suspect', reason: '' }, 'health-1');
+    assert.deepEqual(letGo(stage.share(worker, 1, { state: 'retiring' })), []);
+    assert.equal(stage.place()?.worker, worker);
+  });
+
   test('counts it as ready until then, and not any more after that', () => {
     const stage = SchedulerStage.with([worker]);
     assert.deepEqual(said(stage.share(worker, 1, { state: 'retiring' }), 'model.reported'), []);
