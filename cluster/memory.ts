@@ -148,10 +148,15 @@ class MemoryParts implements Parts {
     this.kept.set(name, new Uint8Array(bytes));
   }
 
-  async get(name: string, givenUp: AbortSignal): Promise<Uint8Array | undefined> {
+  async get(
+    name: string,
+    sizeBytes: number,
+    givenUp: AbortSignal,
+  ): Promise<Uint8Array | 'otherSize' | undefined> {
     this.check();
     if (givenUp.aborted) throw new Error(String(givenUp.reason));
     const kept = this.kept.get(name);
+    if (kept !== undefined && kept.length !== sizeBytes) return 'otherSize';
     return kept && new Uint8Array(kept);
   }
 

@@ -22,6 +22,10 @@ import { bytesLike, FileModel } from './file-model.js';
 
 const silent: ConnectionEvents = { away: () => {}, back: () => {}, closed: () => {} };
 
+function plain(got: Awaited<ReturnType<Parts['get']>>): unknown[] {
+  return got instanceof Uint8Array ? [...got] : [got];
+}
+
 function contract(connect: () => Promise<PartsConnection>): void {
   const scratch = new Scratch();
   let connection: PartsConnection;
@@ -136,7 +140,7 @@ function contract(connect: () => Promise<PartsConnection>): void {
     const late: Parts = {
       list: () => store.list(),
       put: (name, bytes) => store.put(name, bytes),
-      get: (name, givenUp) => store.get(name, givenUp),
+      get: (name, sizeBytes, givenUp) => store.get(name, sizeBytes, givenUp),
       sweep: (quietMs) => store.sweep(quietMs),
       remove: async (name) => {
         if (!isPushed) await fifth();
@@ -160,8 +164,24 @@ function contract(connect: () => Promise<PartsConnection>): void {
     const store = await connection.parts('signalbox-contract-models');
     const name = 'e'.repeat(64);
     await store.put(name, bytesLike(8, 10));
-    await assert.rejects(store.get(name, AbortSignal.abort('not wanted any more')), /not wanted any more/);
+    await assert.rejects(
+      store.get(name, 10, AbortSignal.abort('not wanted any more')),
+      /not wanted any more/,
+    );
     await store.remove(name);
+  });
+
+  test('a part of another size than it should be is not taken in', async () => {
+    const store = await connection.parts('signalbox-contract-models');
+    const name = 'd'.repeat(64);
+    await store.put(name, bytesLike(8, 10));
+    const { signal } = new AbortController();
+    for (const sizeBytes of [0, 9, 11]) assert.equal(await store.get(name, sizeBytes, signal), 'otherSize');
+    assert.deepEqual(plain(await store.get(name, 10, signal)), [...bytesLike(8, 10)]);
+    await store.put(name, new Uint8Array());
+    assert.deepEqual(plain(await store.get(name, 0, signal)), []);
+    await store.remove(name);
+    assert.equal(await store.get(name, 0, signal), undefined);
   });
 
   test('what is removed leaves nothing that others do not need, and a sweep takes what pushes have left', async () => {
@@ -206,9 +226,27 @@ describe('a store of models in NATS', { skip }, () => {
     assert.equal(await parts.sweep(60_000), 0, 'it may go on yet');
     assert.equal(await parts.sweep(0), 1);
     assert.equal(await parts.sweep(0), 0);
-    const kept = await parts.get(whole, new AbortController().signal);
-    assert.equal(kept?.length, 300_000, 'what is told of stays');
+    const kept = await parts.get(whole, 300_000, new AbortController().signal);
+    assert.equal(plain(kept).length, 300_000, 'what is told of stays');
     assert.equal(await depot.sweep(), 1, 'but for that nothing is made of it');
+    await connection.close();
+  });
+
+  test('a part whose pieces are more than the store tells of it does not come', async () => {
+    const connection = await connectNats({ ...nobody, servers: [servers.urls], name: 'swollen' }, silent);
+    const bucket = 'signalbox-swollen-models';
+    const parts = await connection.parts(bucket);
+    const pieces = 64;
+    await parts.put('swollen', bytesLike(1, 1000));
+    const raw = await connect({ servers: servers.urls });
+    const jetstream = raw.jetstream();
+    const { nuid = '' } = (await (await jetstream.views.os(bucket)).info('swollen')) ?? {};
+    for (let piece = 0; piece < pieces; piece++)
+      await jetstream.publish(`$O.${bucket}.C.${nuid}`, bytesLike(piece, 1000));
+    const about = { name: 'swollen', bucket, nuid, chunks: pieces, digest: '' };
+    await jetstream.publish(`$O.${bucket}.M.${btoa('swollen')}`, JSON.stringify({ ...about, size: 1500 }));
+    await raw.close();
+    assert.equal(await parts.get('swollen', 1500, new AbortController().signal), 'otherSize');
     await connection.close();
   });
 
@@ -224,7 +262,7 @@ describe('a store of models in NATS', { skip }, () => {
     await streams.purge(`OBJ_${bucket}`, { filter: `$O.${bucket}.C.>` });
     await raw.close();
     const stop = new AbortController();
-    const got = parts.get('torn', stop.signal);
+    const got = parts.get('torn', 1000, stop.signal);
     stop.abort('the model was removed');
     await assert.rejects(got, /the model was removed/);
     await connection.close();

@@ -53,7 +53,7 @@ function whole(store: Parts): Parts {
   return {
     list: () => store.list(),
     put: (name, bytes) => store.put(name, bytes),
-    get: (name, givenUp) => store.get(name, givenUp),
+    get: (name, sizeBytes, givenUp) => store.get(name, sizeBytes, givenUp),
     remove: (name) => store.remove(name),
     sweep: (quietMs) => store.sweep(quietMs),
   };
@@ -82,10 +82,10 @@ test('all of it comes, and is not fetched again', async () => {
 test('what was interrupted goes on with what is there', async () => {
   const cache = newCache();
   let left = 3;
-  const failing = async (name: string, signal: AbortSignal): Promise<Uint8Array | undefined> => {
+  const failing: Parts['get'] = async (...asked) => {
     if (left === 0) throw new Error('the line is cut');
     left--;
-    return parts.get(name, signal);
+    return parts.get(...asked);
   };
   await assert.rejects(
     fetch(cache, { get: failing }),
@@ -100,9 +100,9 @@ test('what was interrupted goes on with what is there', async () => {
 test('of several that fetch into one folder at once one does, and nobody writes what another has completed', async () => {
   const cache = newCache();
   let asked = 0;
-  const counted = (name: string, signal: AbortSignal): Promise<Uint8Array | undefined> => {
+  const counted: Parts['get'] = (...of) => {
     asked++;
-    return parts.get(name, signal);
+    return parts.get(...of);
   };
   const all = await Promise.all(Array.from({ length: 4 }, () => fetch(cache, { get: counted })));
   assert.equal(asked, 5);
@@ -145,23 +145,22 @@ test('a part that comes corrupt is fetched again; one that stays so is told', as
   const cache = newCache();
   let isFirst = true;
   const { folder } = await fetch(cache, {
-    get: async (name, signal) => {
-      const bytes = await parts.get(name, signal);
-      if (isFirst && bytes !== undefined) bytes[0] = (bytes[0] as number) ^ 1;
+    get: async (...asked) => {
+      const bytes = await parts.get(...asked);
+      if (isFirst && bytes instanceof Uint8Array) bytes[0] = (bytes[0] as number) ^ 1;
       isFirst = false;
       return bytes;
     },
   });
   assert.ok(weightsIn(folder).equals(weights));
   const [part = ''] = manifest.files.find(({ path }) => path.endsWith('weights.bin'))?.parts ?? [];
-  const torn = {
-    get: async (name: string, signal: AbortSignal) =>
-      name === part ? bytesLike(9, partBytes) : parts.get(name, signal),
-  };
-  await assert.rejects(fetch(newCache(), torn), new RegExp(`part ${part} is corrupt in the store`));
-  const lost = {
-    get: async (name: string, signal: AbortSignal) => (name === part ? undefined : parts.get(name, signal)),
-  };
+  const having = (other: Awaited<ReturnType<Parts['get']>>): Partial<Parts> => ({
+    get: async (name, ...more) => (name === part ? other : parts.get(name, ...more)),
+  });
+  const corrupt = new RegExp(`part ${part} is corrupt in the store`);
+  await assert.rejects(fetch(newCache(), having(bytesLike(9, partBytes))), corrupt);
+  await assert.rejects(fetch(newCache(), having('otherSize')), corrupt);
+  const lost = having(undefined);
   await assert.rejects(fetch(newCache(), lost), /the store does not have part \w+: push the model again/);
 });
 
@@ -201,7 +200,7 @@ test('a manifest that says another digest than its parts have is not believed', 
 
 test('who gives up is not kept waiting', async () => {
   const givenUp = new AbortController();
-  const get = (_: string, signal: AbortSignal): Promise<undefined> =>
+  const get = (_: string, __: number, signal: AbortSignal): Promise<undefined> =>
     new Promise((_resolve, reject) => {
       signal.addEventListener('abort', () => reject(new Error(String(signal.reason))));
       givenUp.abort('enough');

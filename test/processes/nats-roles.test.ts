@@ -11,6 +11,7 @@ import type { PartsConnection } from '../../cluster/store.js';
 import type { Role } from '../../proto/ids.js';
 import { protocolVersion } from '../../proto/limits.js';
 import { type Epoch, epochCountBelieved, noEpoch } from '../../proto/ownership.js';
+import { Depot } from '../../runtime/distribution/depot.js';
 import { nobody } from '../cluster/access.js';
 import { executable, skip } from '../nats/at-hand.js';
 import { NatsServers } from '../nats/servers.js';
@@ -186,10 +187,14 @@ describe('the rights of roles in NATS', { skip }, () => {
   test('an operator pushes models, and changes no owners', async () => {
     const pushed = await push('operator');
     assert.equal(pushed.code, 0, pushed.text);
-    const reader = await (await as('worker')).parts('signalbox-signalbox-models');
-    const [part] = await reader.list();
-    assert.ok(part !== undefined, 'a worker fetches them');
-    assert.ok(((await reader.get(part, new AbortController().signal))?.length ?? 0) > 0);
+    const worker = await as('worker');
+    const reader = await worker.parts('signalbox-signalbox-models');
+    const [kept] = await (await Depot.open(worker, 'signalbox')).list();
+    assert.ok(typeof kept?.manifest === 'object', 'a worker reads which there are');
+    const [{ sizeBytes = 0, parts: [part = ''] = [] } = {}] = kept.manifest.files;
+    assert.ok(sizeBytes > 0);
+    const fetched = await reader.get(part, sizeBytes, new AbortController().signal);
+    assert.ok(fetched instanceof Uint8Array, 'and fetches them');
     await assert.rejects(reader.remove(part), /these credentials may not publish/);
     const connection = await as('operator');
     await assert.rejects(
