@@ -45,7 +45,7 @@ export class Claim {
     for (;;) {
       const file = await openNew(path);
       if (file !== undefined) {
-        await file.write(holder, 0);
+        await sign(file, path, holder);
         return new Claim(path, file, holder, times.renewMs);
       }
       const sight = sightOf(path);
@@ -84,6 +84,17 @@ async function openNew(path: string): Promise<FileHandle | undefined> {
     return await open(path, 'wx');
   } catch (fault) {
     if ((fault as NodeJS.ErrnoException).code === 'EEXIST') return undefined;
+    throw fault;
+  }
+}
+
+/** What nobody has signed would be waited for: it does not stay, as on a disk that is full. */
+async function sign(file: FileHandle, path: string, holder: string): Promise<void> {
+  try {
+    await file.write(holder, 0);
+  } catch (fault) {
+    await file.close();
+    rmSync(path, { force: true });
     throw fault;
   }
 }

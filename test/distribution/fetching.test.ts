@@ -1,7 +1,7 @@
 // Fetching a version: every part is looked at, what is there stays, what is wrong is told by name and harms nothing else.
 import assert from 'node:assert/strict';
-import { execFileSync } from 'node:child_process';
-import { mkdirSync, readFileSync, truncateSync, writeFileSync } from 'node:fs';
+import { execFileSync, spawnSync } from 'node:child_process';
+import { mkdirSync, readdirSync, readFileSync, truncateSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { after, before, test } from 'node:test';
 import { type Manifest, manifestKey, readManifest, writeManifest } from '../../cluster/manifest.js';
@@ -130,6 +130,22 @@ test('what a process of this machine was fetching that is gone is taken over at 
   const times = { ...claimTimes, silentMs: 600_000 };
   const { fetchedParts } = await fetch(cache, {}, new AbortController().signal, times);
   assert.equal(fetchedParts, 5);
+});
+
+test('a claim that can not be signed, as on a full disk, is told and keeps nobody waiting', {
+  skip: process.platform === 'win32' ? 'no limit of the size of files' : false,
+  timeout: 60_000,
+}, async () => {
+  const folder = await newCache().begin(manifest);
+  const there = readdirSync(folder);
+  const claim = new URL('../../runtime/distribution/claim.js', import.meta.url).href;
+  const script = `import { Claim } from '${claim}'; await Claim.on(process.argv[1], async () => false);`;
+  const begun = 'ulimit -f 0; exec "$@"';
+  const program = [process.execPath, '--input-type=module', '--eval', script, folder];
+  const { status, stderr } = spawnSync('sh', ['-c', begun, 'sh', ...program], { encoding: 'utf8' });
+  assert.match(stderr, /EFBIG/);
+  assert.equal(status, 1);
+  assert.deepEqual(readdirSync(folder), there);
 });
 
 test('who waits for another to fetch it and gives up is not kept waiting', async () => {
