@@ -39,8 +39,8 @@ export class Waking {
     if (!this.registry.hasRest) return;
     const { hasYielding } = this.registry;
     for (const lane of lanes.values()) {
-      if (hasYielding) this.letGo(lane, out);
       if (lane.queue.count > 0) this.consider(lane, lanes, out, now);
+      if (hasYielding) this.letGo(lane, out);
     }
   }
 
@@ -58,7 +58,8 @@ export class Waking {
     const idle = this.restingFor(lane).filter(({ rowsHeld }) => rowsHeld === 0);
     if (idle.length === 0 || this.isComing(lane)) return false;
     if (isHopeless(lane, this.registry.crew(lane.key, lane.batching), entry, now)) return false;
-    this.ask(lane, idle, { worker: this.chosen(idle, lanes), at: now, until: now + this.againMs }, out);
+    const worker = this.chosen(settledOf(idle, lane), lanes);
+    this.ask(lane, idle, { worker, at: now, until: now + this.againMs }, out);
     return lane.queue.count === 0;
   }
 
@@ -68,9 +69,10 @@ export class Waking {
     const isServed = this.isServed(lane, now) || this.isComing(lane);
     const wish = this.wishes.get(lane);
     const pauseMs = isServed ? this.againMs * spareTimes : this.againMs;
-    const isKept = isServed || (wish?.worker !== undefined && resting.includes(wish.worker));
+    const settled = settledOf(resting, lane);
+    const isKept = isServed || (wish?.worker !== undefined && settled.includes(wish.worker));
     if (wish !== undefined && isKept && now - wish.at < pauseMs) return;
-    const worker = isServed ? undefined : isKept ? wish?.worker : this.chosen(resting, lanes);
+    const worker = isServed ? undefined : isKept ? wish?.worker : this.chosen(settled, lanes);
     this.ask(lane, resting, { worker, at: now, until: now }, out);
   }
 
@@ -146,4 +148,10 @@ export class Waking {
 /** Its run alone would be late wherever it is known. */
 function isHopeless({ key }: Lane, crew: Crew, { shapeKey, rows, deadline }: Waiting, now: number): boolean {
   return crew.every(({ worker }) => now + worker.outlook(key, shapeKey).cost.mean(rows) > deadline);
+}
+
+/** Without those who just give the model up, for there others want the room; but where nobody else has it. */
+function settledOf(workers: readonly WorkerRecord[], { key }: Lane): readonly WorkerRecord[] {
+  const settled = workers.filter(({ shares }) => shares.get(key)?.state !== 'yielding');
+  return settled.length > 0 ? settled : workers;
 }

@@ -273,6 +273,30 @@ describe('a scheduler whose models rest', () => {
     );
   });
 
+  test('has no room made where the model is just given up for others, but where it rests', () => {
+    const stage = resting();
+    stage.share(worker, 1, { state: 'yielding' });
+    stage.enqueue();
+    assert.deepEqual(asked(settled(stage)), [
+      [worker, false],
+      [otherWorker, true],
+    ]);
+    stage.hear({ type: 'link.lost', member: otherWorker, reason: '' });
+    assert.deepEqual(asked(settled(stage)), [[worker, true]], 'where nobody else has it');
+  });
+
+  test('asks another when whoever was asked gives up the model for others', () => {
+    const stage = resting();
+    stage.enqueue();
+    assert.deepEqual(asked(settled(stage))[0], [worker, true]);
+    stage.share(worker, 1, { state: 'ready' });
+    stage.share(worker, 1, { state: 'yielding' });
+    assert.deepEqual(asked(settled(stage)), [
+      [worker, false],
+      [otherWorker, true],
+    ]);
+  });
+
   test('keeps who would be late with a slow holder for one that loads its model', () => {
     const stage = resting();
     stage.share(worker, 1, { state: 'ready' });
