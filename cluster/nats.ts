@@ -16,6 +16,8 @@ import {
   nkeyAuthenticator,
   type ObjectStore,
   StorageType,
+  type StoredMsg,
+  type StreamAPI,
 } from 'nats';
 import { type Adding, Copies } from './copies.js';
 import { enter } from './nats-entry.js';
@@ -56,6 +58,7 @@ const tooFewServers = [10005, 10074];
 /** Somebody else made it in the same moment, with other copies. */
 const madeOtherwise = 10058;
 const noStream = 10059;
+const noMessage = 10037;
 const unshown = '; does it want a certificate of this node, which has none?';
 
 /** One try at each of the servers. Rejects with a sentence; once connected it connects again by itself, unless it is refused. */
@@ -333,14 +336,31 @@ class NatsParts implements Parts {
   remove(name: string): Promise<void> {
     return inSentences(async () => {
       await this.objects.delete(name);
+      const { streams } = await this.jetstream.jetstreamManager(false);
+      await this.forget(streams, `$O.${this.name}.M.${encodeName(name)}`);
     });
   }
 
-  /** Pieces of which no part is told: whoever put it was killed before it could say what they are. */
+  /**
+   * The library leaves a word of each part that it deletes, and all of those are told to whoever lists the parts. A part that was put
+   * anew meanwhile stays.
+   */
+  private async forget(streams: StreamAPI, subject: string): Promise<void> {
+    const stream = `OBJ_${this.name}`;
+    const last = await lastOf(streams, stream, subject);
+    if (last?.json<{ deleted?: boolean }>().deleted !== true) return;
+    await streams.purge(stream, { filter: subject, seq: last.seq + 1 });
+  }
+
+  /** Pieces of which no part is told: whoever put it was killed before it could say what they are. And words of parts that are gone. */
   sweep(quietMs: number): Promise<number> {
     return inSentences(async () => {
       const { streams } = await this.jetstream.jetstreamManager(false);
       const stream = `OBJ_${this.name}`;
+      const words = await streams.info(stream, { subjects_filter: `$O.${this.name}.M.>` });
+      const known = new Set((await this.objects.list()).map(({ name }) => encodeName(name)));
+      for (const subject of Object.keys(words.state.subjects ?? {}))
+        if (!known.has(subject.slice(subject.lastIndexOf('.') + 1))) await this.forget(streams, subject);
       const pieces = `$O.${this.name}.C.`;
       // In this order: what comes to its end meanwhile is told.
       const { state, ts } = await streams.info(stream, { subjects_filter: `${pieces}>` });
@@ -356,6 +376,20 @@ class NatsParts implements Parts {
       }
       return swept;
     });
+  }
+}
+
+/** As the library names the subject with the word of a part. */
+function encodeName(name: string): string {
+  return Buffer.from(name).toString('base64').replaceAll('+', '-').replaceAll('/', '_');
+}
+
+async function lastOf(streams: StreamAPI, stream: string, subject: string): Promise<StoredMsg | undefined> {
+  try {
+    return await streams.getMessage(stream, { last_by_subj: subject });
+  } catch (fault) {
+    if (codeOf(fault) === noMessage) return undefined;
+    throw fault;
   }
 }
 

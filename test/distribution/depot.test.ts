@@ -232,6 +232,28 @@ describe('a store of models in NATS', { skip }, () => {
     await connection.close();
   });
 
+  test('of parts that are gone nothing is left, neither of one that is removed nor of those that went before', async () => {
+    const connection = await connectNats({ ...nobody, servers: [servers.urls], name: 'words' }, silent);
+    const bucket = 'signalbox-words-models';
+    const parts = await connection.parts(bucket);
+    const raw = await connect({ servers: servers.urls });
+    const { streams } = await raw.jetstreamManager();
+    const messages = async (): Promise<number> => (await streams.info(`OBJ_${bucket}`)).state.messages;
+    const names = ['~~~??>', 'b', 'c'];
+    for (const name of names) await parts.put(name, bytesLike(1, 1000));
+    const whole = (await messages()) / names.length;
+    await parts.remove('~~~??>');
+    assert.equal(await messages(), 2 * whole);
+    await (await raw.jetstream().views.os(bucket)).delete('b');
+    assert.ok((await messages()) > whole, 'the library leaves a word of it');
+    assert.equal(await parts.sweep(0), 0);
+    assert.equal(await messages(), whole);
+    assert.deepEqual([...(await parts.list())], ['c']);
+    await parts.remove('never there');
+    await raw.close();
+    await connection.close();
+  });
+
   test('a part whose pieces are more than the store tells of it does not come', async () => {
     const connection = await connectNats({ ...nobody, servers: [servers.urls], name: 'swollen' }, silent);
     const bucket = 'signalbox-swollen-models';

@@ -197,6 +197,10 @@ describe('the rights of roles in NATS', { skip }, () => {
     assert.ok(fetched instanceof Uint8Array, 'and fetches them');
     await assert.rejects(reader.remove(part), /these credentials may not publish/);
     const connection = await as('operator');
+    const depot = await Depot.open(connection, 'signalbox');
+    assert.deepEqual((await depot.remove('steady')).versions, ['1'], 'and takes them out');
+    assert.equal(await depot.sweep(), 0);
+    assert.equal((await reader.list()).size, 0);
     await assert.rejects(
       connection.open({ name: 'signalbox-signalbox-owners', keepMs: 0 }),
       /these credentials may not publish/,
