@@ -3,6 +3,7 @@
 import assert from 'node:assert/strict';
 import { join } from 'node:path';
 import { after, before, describe, test } from 'node:test';
+import { connect } from 'nats';
 import { connectNats } from '../../cluster/nats.js';
 import type { ConnectionEvents } from '../../cluster/store.js';
 import { manifestOf } from '../../runtime/distribution/contents.js';
@@ -116,6 +117,17 @@ describe('models that a cluster shares', { skip }, () => {
     const parts = await connection.parts(`signalbox-${group.flags['cluster']}-models`);
     await parts.put(part, bytesLike(6, 1000));
     await connection.close();
+  }
+
+  /** The store tells of it, and whoever asks for it waits. */
+  async function holdBack(part: string): Promise<void> {
+    const raw = await connect({ servers: servers.urls });
+    const bucket = `signalbox-${group.flags['cluster']}-models`;
+    const { nuid = '' } = (await (await raw.jetstream().views.os(bucket)).info(part)) ?? {};
+    const { streams } = await raw.jetstreamManager();
+    const { purged } = await streams.purge(`OBJ_${bucket}`, { filter: `$O.${bucket}.C.${nuid}` });
+    assert.ok(purged > 0);
+    await raw.close();
   }
 
   async function answers(name: string): Promise<void> {
@@ -284,10 +296,15 @@ describe('models that a cluster shares', { skip }, () => {
       text,
       /^far:1 +LOADING.*: no node of the cluster takes it: wanted is a worker with nowhere$/m,
     );
-    const second = group.start('router', 'second');
+    const [part = ''] = await partsOfWeights(far);
+    await holdBack(part);
+    const second = group.start('router', 'second', { 'cache-folder': scratch.path('second') });
     await second.event('node.serving');
-    const early = (await second.get('/v2/health/ready')) as { ready: boolean; reason?: string };
-    if (!early.ready) assert.match(JSON.stringify(early), /the node still fetches|no worker has|scheduler/);
+    await second.line(({ event, model }) => event === 'model.fetched' && model === 'shared', 'it fetches');
+    const early = await fetch(`${second.url}/v2/health/ready`);
+    assert.equal(early.status, 503);
+    assert.match(await early.text(), /the node still fetches .*far/);
+    await command('remove', 'far');
     await until('it is ready', () => second.isReady());
     const other = new GrpcClient(second.grpcPort);
     const told = await other.infer({ ...rowOf('shared', 7), deadlineMs: 20_000 });
