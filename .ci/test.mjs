@@ -11,7 +11,8 @@ import { fileURLToPath } from 'node:url';
 const root = dirname(dirname(fileURLToPath(import.meta.url)));
 const built = join(root, 'dist', 'test');
 const fileTimeoutMs = 240_000;
-const timed = /^test\/processes\/(batching|cluster|deadline|failover|fuzz|overload|partitions|rolling)\.test/;
+const timed =
+  /^test\/(processes\/(batching|cluster|deadline|failover|fuzz|overload|partitions|rolling)|network\/link)\.test/;
 /** Each file is run with the first kind that has it, so many at a time. */
 const kinds = [
   { has: timed, atOnce: 1 },
