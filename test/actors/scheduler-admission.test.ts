@@ -196,6 +196,22 @@ describe('priority', () => {
     assert.equal(refusals(stage, { priority: 1 })[0]?.code, 'QUEUE_FULL', 'there is nobody lower any more');
   });
 
+  test('a lane that is over its bound gives one place for one', () => {
+    const stage = Stage.with([worker], { lane: { depthMax: 2, bytesMax: 1e6 } });
+    for (let job = 0; job < 4; job++) {
+      assert.deepEqual(refusals(stage, { priority: 1, admitted: true }), [], 'it was taken before');
+    }
+    for (let job = 0; job < 4; job++) {
+      const gone = said(stage.enqueue({ priority: 0 }), 'job.refused');
+      assert.deepEqual(
+        gone.map(({ code }) => code),
+        ['DISPLACED'],
+      );
+      assert.equal(stage.waiting(), 4);
+    }
+    assert.equal(refusals(stage, { priority: 0 })[0]?.code, 'QUEUE_FULL', 'there is nobody lower any more');
+  });
+
   test('who may have run already does not give way', () => {
     const stage = measured(worker);
     for (let job = 0; job < 12; job++) {

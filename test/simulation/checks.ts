@@ -20,7 +20,6 @@ interface SchedulerInside {
   readonly waking: { readonly wishes: ReadonlyMap<Lane, { readonly worker: WorkerRecord | undefined }> };
 }
 
-const replacedMost = 3;
 export const payloadBytesMax = 20_000;
 export const jobBytes = 100;
 export const queueBytesMax = 15_000;
@@ -72,7 +71,6 @@ function checkScheduler(process: Process, resident: Resident, scenario: Scenario
   for (const lane of scheduler.lanes.values()) {
     checkCounts(process, lane);
     if (lane.queue.count === 0) continue;
-    checkBounds(process, lane, scenario);
     if (!isAwake) checkReason(process, scheduler, lane);
     if (!settling) checkAsked(process, scheduler, lane, waking.wishes.get(lane)?.worker);
   }
@@ -122,17 +120,6 @@ function checkCounts(process: Process, { key, queue }: Lane): void {
     require(known === rows[level], 'I5', () =>
       `${process.id} has ${known} rows up to priority ${level} in the backlog of ${key}, ${rows[level]} wait`);
   }
-}
-
-function checkBounds(process: Process, { key, queue, batching }: Lane, { queueDepthMax }: Scenario): void {
-  const { count, bytes } = queue;
-  const depthMax = Math.max(queueDepthMax, batching.depthMax);
-  if (count <= depthMax && bytes <= queueBytesMax + 400) return;
-  // Who was admitted before is not turned away: those may go over it.
-  const first = [...queue.all()].filter((entry) => !entry.admitted);
-  // Whoever is more important may have taken the place of one of those.
-  require(first.length <= depthMax + replacedMost, 'I5', () =>
-    `${process.id} has ${first.length} jobs waiting for ${key}`);
 }
 
 /** Somebody waits and nobody will look again: then all who could run it must be at work. */

@@ -61,8 +61,10 @@ export class SchedulingWitness {
   ): void {
     const view = this.viewOf(process.id);
     const { waiting } = view;
-    if (heard.type === 'job.enqueue') takes(view, heard, from, now);
-    else if (heard.type === 'job.withdraw') {
+    if (heard.type === 'job.enqueue') {
+      if (!heard.admitted) this.bounded(process, actor, heard, waiting);
+      takes(view, heard, from, now);
+    } else if (heard.type === 'job.withdraw') {
       const key = `${from} ${heard.job}`;
       if ((waiting.get(key)?.attempt ?? Number.POSITIVE_INFINITY) <= heard.attempt) waiting.delete(key);
     } else if (heard.type === 'link.lost') {
@@ -82,6 +84,22 @@ export class SchedulingWitness {
       if (dropped === 0) this.notMadeLate(process, actor, effect, gone[at] as Waiter[], now);
     });
     if (this.truth.scenario.steady) this.turns(process, actor, view, assigned, gone);
+  }
+
+  /** Who was admitted before may bring a lane over its bound; nobody else does, be it in the place of one of those. */
+  private bounded(
+    process: Process,
+    actor: Scheduler,
+    { model, version }: Said<'job.enqueue'>,
+    waiting: ReadonlyMap<string, Waiter>,
+  ): void {
+    const key = modelKey(model, version);
+    const lane = actor.lanes.get(key);
+    const count = lane?.queue.count ?? 0;
+    if (count <= Math.max(this.truth.scenario.queueDepthMax, lane?.batching.depthMax ?? 0)) return;
+    const before = [...waiting.values()].filter((waiter) => waiter.lane === key).length;
+    require(count <= before, 'I5', () =>
+      `${process.id} has ${count} jobs waiting for ${key}, and had ${before} when one more came`);
   }
 
   private refused(view: View, router: MemberId, refused: Said<'job.refused'>): void {
