@@ -37,10 +37,17 @@ abstract class Presence implements Actor {
   abstract readonly membership: Membership;
   protected readonly process: Process;
   protected readonly town: Town;
+  private readonly joined = new Set<string>();
 
   constructor(process: Process, town: Town) {
     this.process = process;
     this.town = town;
+  }
+
+  /** Calls there for as long as the process lives, as in the runtime: the list may have had another at that endpoint. */
+  join(endpoint: string): void {
+    this.joined.add(endpoint);
+    this.town.wiring.dial(this.process.id, endpoint);
   }
 
   receive(heard: Heard, from: MemberId): Effect[] {
@@ -51,7 +58,8 @@ abstract class Presence implements Actor {
 
   protected take({ dial, hangUp }: Step): void {
     for (const endpoint of dial) this.town.wiring.dial(this.process.id, endpoint);
-    for (const endpoint of hangUp) this.town.wiring.hangUp(this.process.id, endpoint);
+    for (const endpoint of hangUp)
+      if (!this.joined.has(endpoint)) this.town.wiring.hangUp(this.process.id, endpoint);
   }
 
   private stepOf(heard: Heard, from: MemberId): Step | undefined {

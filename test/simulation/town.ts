@@ -104,10 +104,11 @@ export class Town {
   addWorker(process: Process, host: Process): void {
     const member = { id: process.id, roles: process.roles, endpoint: '', host: host.id };
     this.wiring.settle(process, member);
-    process.add('presence', new WorkerPresence(process, member, this));
+    const presence = new WorkerPresence(process, member, this);
+    process.add('presence', presence);
     const node = this.nodes.get(host.id);
     if (node === undefined) return;
-    if (node.member.endpoint !== '') this.wiring.dial(process.id, node.member.endpoint);
+    if (node.member.endpoint !== '') presence.join(node.member.endpoint);
     process.hear(node.list(), host.id);
   }
 
