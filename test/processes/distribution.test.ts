@@ -172,6 +172,10 @@ describe('models that a cluster shares', { skip }, () => {
     await command('remove', 'own');
     await third.dispose();
     await answers('own');
+    await until(
+      'others have what it may have been alone with',
+      async () => (await stateOf('shared', '1')) === 'READY',
+    );
   });
 
   test('a new version takes over under load, and the old one stays', async () => {
