@@ -28,8 +28,10 @@ export class Retirements {
       const workers = this.retiringOf(lane.key);
       if (workers.length === 0) continue;
       if (this.hasSuccessor(lane)) {
-        for (const worker of workers) if (!worker.holds(lane.key)) this.letGo(worker, lane, out);
-        if (this.retiringOf(lane.key).length > 0) lookAt = Math.min(lookAt, now + this.quietMs / looks);
+        for (const worker of workers) {
+          if (worker.holds(lane.key)) lookAt = Math.min(lookAt, now + this.quietMs / looks);
+          else this.letGo(worker, lane, out);
+        }
         continue;
       }
       // What is lost with one worker goes to another.

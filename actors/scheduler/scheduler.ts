@@ -310,7 +310,10 @@ export class Scheduler implements Actor {
 
   /** An edition that nobody has any more, and that nobody waits for. */
   private forgetIfOver(lane: Lane): void {
-    if (!this.isOver(lane)) return;
+    if (this.isOver(lane)) this.forget(lane);
+  }
+
+  private forget(lane: Lane): void {
     this.registry.forgetModel(lane.key);
     this.book.remove(lane);
     for (const desk of [this.waking, this.turns, this.admission]) desk.forget(lane);
@@ -319,7 +322,7 @@ export class Scheduler implements Actor {
   /** Those whose workers ended and did not come back. */
   private forgetVacant(now: number): void {
     const over = this.book.overSince((lane) => this.isOver(lane), this.out, now);
-    for (const lane of over) this.forgetIfOver(lane);
+    for (const lane of over) this.forget(lane);
   }
 
   private isOver(lane: Lane): boolean {

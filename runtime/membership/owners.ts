@@ -6,6 +6,7 @@ import type { Connection, Store, StoreOptions } from '../../cluster/store.js';
 import type { Ownership } from '../../proto/ownership.js';
 import { type Clock, realClock, type Timer } from '../clock.js';
 import type { Log } from '../log.js';
+import { Turns } from './turns.js';
 
 export interface OwnersOptions {
   readonly steward: Steward;
@@ -41,10 +42,7 @@ export class OwnersUpkeep {
   private connection: Connection | undefined;
   private store: Store | undefined;
   private endWatch: () => void = () => {};
-  /** Of two that try to open the store the later one goes on. */
-  private turn = 0;
-  /** The turn that opens it at present. */
-  private opening = 0;
+  private readonly turns = new Turns();
   private amiss = '';
   private isStopped = false;
   private ticking: Timer | undefined;
@@ -61,7 +59,7 @@ export class OwnersUpkeep {
     if (this.isStopped) return;
     this.connection = connection;
     if (connection !== undefined) return void this.open();
-    this.turn++;
+    this.turns.end();
     this.tell({ type: 'store.lost' });
   }
 
@@ -71,7 +69,7 @@ export class OwnersUpkeep {
 
   stop(): void {
     this.isStopped = true;
-    this.turn++;
+    this.turns.end();
     this.ticking?.cancel();
     this.endWatch();
   }
@@ -85,23 +83,17 @@ export class OwnersUpkeep {
   }
 
   /** Tries until it has the store and a watch of it. */
-  private async open(firstMs = 0): Promise<void> {
-    const turn = ++this.turn;
-    this.opening = turn;
-    try {
-      await this.openIn(turn, firstMs);
-    } finally {
-      if (this.opening === turn) this.opening = 0;
-    }
+  private open(firstMs = 0): Promise<void> {
+    return this.turns.take((isOurs) => this.openIn(isOurs, firstMs));
   }
 
-  private async openIn(turn: number, firstMs: number): Promise<void> {
+  private async openIn(isOurs: () => boolean, firstMs: number): Promise<void> {
     if (firstMs > 0) await this.clock.pause(firstMs);
-    while (turn === this.turn && this.connection !== undefined) {
+    while (isOurs() && this.connection !== undefined) {
       try {
-        return await this.tryToOpen(turn, this.connection);
+        return await this.tryToOpen(isOurs, this.connection);
       } catch (fault) {
-        if (turn !== this.turn) return;
+        if (!isOurs()) return;
         const reason = (fault as Error).message;
         if (reason !== this.amiss) this.options.log.warn('owners.unreachable', { reason });
         this.amiss = reason;
@@ -110,28 +102,28 @@ export class OwnersUpkeep {
     }
   }
 
-  private async tryToOpen(turn: number, connection: Connection): Promise<void> {
+  private async tryToOpen(isOurs: () => boolean, connection: Connection): Promise<void> {
     const store = await connection.open(this.options.store);
-    if (turn !== this.turn) return;
+    if (!isOurs()) return;
     this.endWatch();
     this.store = store;
     this.amiss = '';
     this.tell({ type: 'store.opened' });
     const tell = (fact: StewardFact): void => {
-      if (turn === this.turn) this.tell(fact);
+      if (isOurs()) this.tell(fact);
     };
     const end = await store.watch({
       put: (key, { text, revision }) => tell({ type: 'entry.put', key, text, revision }),
       removed: (key) => tell({ type: 'entry.removed', key }),
       caughtUp: () => tell({ type: 'store.caughtUp' }),
       ended: () => {
-        if (turn !== this.turn) return;
+        if (!isOurs()) return;
         this.tell({ type: 'store.lost' });
         // One that ends as soon as it begins is not begun again and again without a pause.
         void this.open(this.waits.againFirstMs);
       },
     });
-    if (turn === this.turn) this.endWatch = end;
+    if (isOurs()) this.endWatch = end;
     else end();
   }
 
@@ -146,7 +138,7 @@ export class OwnersUpkeep {
         return void this.write(effect);
       case 'reopen':
         // One that is under way is not begun anew, however slow the store is: it would never be there.
-        if (this.opening !== this.turn) void this.open();
+        if (!this.turns.isTaken) void this.open();
         return;
       case 'told':
         return this.options.told(effect.list);

@@ -5,6 +5,7 @@ import type { Connection, ConnectionEvents, Store, StoreOptions } from '../../cl
 import type { Note, StoredMembership, StoreEffect, StoreFact } from '../../cluster/stored.js';
 import { type Clock, realClock, type Timer } from '../clock.js';
 import type { Log } from '../log.js';
+import { Turns } from './turns.js';
 import { unusableNats } from './unusable.js';
 
 export interface UpkeepOptions {
@@ -47,10 +48,7 @@ export class Upkeep {
   private connection: Connection | undefined;
   private store: Store | undefined;
   private endWatch: () => void = () => {};
-  /** Of two that try to open the store the later one goes on. */
-  private turn = 0;
-  /** The turn that opens it at present. */
-  private opening = 0;
+  private readonly turns = new Turns();
   private wanted: { readonly key: string; readonly text: string } | undefined;
   private isWriting = false;
   private hasStarted = false;
@@ -120,7 +118,7 @@ export class Upkeep {
   /** Ends without a word: the others will see. */
   async abandon(): Promise<void> {
     this.isStopped = true;
-    this.turn++;
+    this.turns.end();
     this.ticking?.cancel();
     this.endWatch();
     if (this.connection !== undefined) await this.within(this.connection.close());
@@ -138,26 +136,20 @@ export class Upkeep {
   }
 
   /** Tries until it has the store and a watch of it. */
-  private async open(firstMs = 0): Promise<void> {
-    const turn = ++this.turn;
-    this.opening = turn;
-    try {
-      await this.openIn(turn, firstMs);
-    } finally {
-      if (this.opening === turn) this.opening = 0;
-    }
+  private open(firstMs = 0): Promise<void> {
+    return this.turns.take((isOurs) => this.openIn(isOurs, firstMs));
   }
 
-  private async openIn(turn: number, firstMs: number): Promise<void> {
+  private async openIn(isOurs: () => boolean, firstMs: number): Promise<void> {
     const { where: tried, log } = this.options;
     let againMs = this.waits.againFirstMs;
     if (firstMs > 0) await this.clock.pause(firstMs);
-    while (turn === this.turn && !this.isStopped) {
+    while (isOurs() && !this.isStopped) {
       this.tries++;
       try {
-        return await this.tryToOpen(turn);
+        return await this.tryToOpen(isOurs);
       } catch (fault) {
-        if (turn !== this.turn) return;
+        if (!isOurs()) return;
         this.amiss = (fault as Error).message;
         this.tell({ type: 'write.failed', reason: `NATS at ${tried} can't be used: ${this.amiss}` });
         log.warn('nats.unreachable', { tried, reason: this.amiss, tries: this.tries, againMs });
@@ -172,15 +164,14 @@ export class Upkeep {
     return this.hasStarted && this.connection === undefined ? inMostMs : againMostMs;
   }
 
-  private async tryToOpen(turn: number): Promise<void> {
+  private async tryToOpen(isOurs: () => boolean): Promise<void> {
     this.connection ??= await this.connect();
     if (this.isStopped) return void this.connection.close();
     const store = await this.connection.open(this.options.store);
-    if (turn !== this.turn) return;
+    if (!isOurs()) return;
     this.endWatch();
     this.store = store;
     this.tell({ type: 'store.opened' });
-    const isOurs = (): boolean => turn === this.turn;
     const end = await store.watch({
       put: (key, { text, revision }) => {
         if (isOurs()) this.tell({ type: 'entry.put', key, text, revision });
@@ -203,7 +194,7 @@ export class Upkeep {
     const connection: Connection = await this.options.connect({
       away: (reason) => {
         if (!isCurrent()) return;
-        this.turn++;
+        this.turns.end();
         this.tell({ type: 'store.lost', reason });
         this.options.connected?.(undefined);
       },
@@ -249,7 +240,7 @@ export class Upkeep {
         return;
       case 'reopen':
         // One that is under way is not begun anew, however slow the store is: it would never be there.
-        if (this.opening !== this.turn) void this.open();
+        if (!this.turns.isTaken) void this.open();
         return;
       case 'note': {
         const { event, ...fields } = effect.note;
