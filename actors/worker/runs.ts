@@ -154,7 +154,7 @@ export class Runs {
     }
   }
 
-  /** Batches that nobody wants any more: what waits goes, what runs runs on and is not answered. */
+  /** Batches that nobody wants any more: what waits goes, what runs runs on and is not answered, but under watch. */
   drop(unwanted: (held: Held) => boolean, now: number): void {
     for (const held of this.held.values()) if (unwanted(held)) held.unwanted = true;
     this.handBack(unwanted, now);
@@ -306,7 +306,9 @@ export class Runs {
       result?.reason ?? '',
     );
     const outputsOf = result?.code === '' ? held.key : '';
-    if (!held.unwanted) this.wants.add({ type: 'send', to: held.router, message, outputsOf });
+    // Under watch its end is told in any case: the job may be under suspicion that it ends its worker.
+    if (!held.unwanted || held.run.solo)
+      this.wants.add({ type: 'send', to: held.router, message, outputsOf });
     if (held.run.solo && result !== undefined) this.beQuiet(held.key, now);
     this.wants.add({ type: 'forget', key: held.key });
     this.release(held, result);

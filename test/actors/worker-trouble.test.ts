@@ -111,6 +111,17 @@ describe('forgotten', () => {
     assert.deepEqual(started(stage.run({ epoch: 2 })), [stage.key(3)]);
   });
 
+  test('by a scheduler: what runs under watch is answered all the same, for its job may be suspected of having ended the worker', () => {
+    const stage = WorkerStage.ready();
+    stage.run({ solo: true });
+    stage.go(1);
+    assert.deepEqual(
+      codes(stage.hear({ type: 'worker.fenced', epoch: 1, reason: '' }, scheduler)),
+      undefined,
+    );
+    assert.deepEqual(codes(stage.ran(1)), ['']);
+  });
+
   test('word of an epoch that it has not any more is old news', () => {
     const stage = WorkerStage.ready();
     assert.deepEqual(stage.hear({ type: 'worker.fenced', epoch: 9, reason: '' }, scheduler), []);
