@@ -79,6 +79,11 @@ export class KeyRing {
     this.tell(turned);
   }
 
+  /** What was told of whoever listens there holds no more. */
+  letIn(at: string): void {
+    for (const [once, { turned }] of this.told) if (turned.at === at) this.told.delete(once);
+  }
+
   /** Who was turned away or turned this one away in the last minutes, and since the list of keys has changed. */
   barred(): Turned[] {
     const since = this.clock() - toldForMs;

@@ -15,6 +15,7 @@ import type { DropReason } from '../post/mail.js';
 import { PostOffice } from '../post/office.js';
 import { zeromqTransport } from '../post/zeromq.js';
 import { version } from '../version.js';
+import { Knocking } from './knocking.js';
 
 /** How long a lost link waits for such word. */
 const wordWaitMs = 250;
@@ -43,6 +44,7 @@ export class MemberProcess {
   private readonly linkedRoles = new Map<MemberId, readonly Role[]>();
   private readonly joined = new Set<string>();
   private readonly heldLosses = new Map<MemberId, Timer>();
+  private readonly knocking: Knocking;
 
   constructor(options: MemberOptions) {
     this.options = options;
@@ -79,6 +81,12 @@ export class MemberProcess {
       },
     });
     this.host.add('pulse', new Pulse(self.id, options.beatMs));
+    this.knocking = new Knocking({
+      self,
+      members: () => this.members(),
+      isLinked: (member) => this.isLinked(member),
+      knock: (endpoint) => this.office.knock(endpoint),
+    });
   }
 
   add(name: string, actor: Actor): void {
@@ -89,6 +97,7 @@ export class MemberProcess {
   begin(): void {
     const { id, roles } = this.options.self;
     if (roles.length > 0) this.host.hear({ type: 'link.opened', member: id, roles });
+    this.knocking.begin();
   }
 
   /** Calls there for as long as this process lives. */
@@ -125,6 +134,7 @@ export class MemberProcess {
       if (member.id === this.options.self.id) continue;
       this.office.send(member.id, { type: 'member.left', member: this.options.self.id, reason: 'stopped' });
     }
+    this.knocking.stop();
     this.host.close();
     await this.office.close(lingerMs);
   }

@@ -1,9 +1,10 @@
 // Links that are encrypted and only for those whose keys are listed (CURVE of ZeroMQ): what its sockets are told of keys,
 // and why a member at an address can't be called as things are.
 import type { KeyPair } from '../keys/pair.js';
-import type { KeyRing, Refusal } from '../keys/ring.js';
-import type { Endpoint } from './endpoint.js';
+import type { KeyRing, Refusal, Turned } from '../keys/ring.js';
+import { type Endpoint, withoutKey } from './endpoint.js';
 import { whoElse } from './owned.js';
+import type { LinkId } from './transport.js';
 
 export interface ServerKeys {
   readonly curveServer: true;
@@ -79,6 +80,12 @@ export function handshakeFault(
   return hasKeys
     ? { kind: 'other', reason: 'one of the two has another key than the other side takes it to have' }
     : undefined;
+}
+
+/** Of a call to there. */
+export function turnedOf(link: LinkId, place: Endpoint, refusal: Refusal): Turned {
+  const key = place.kind === 'tcp' && place.key !== '' ? { key: place.key } : {};
+  return { at: withoutKey(link), ...key, ...refusal };
 }
 
 /** As ZeroMQ writes keys: five of its digits for four bytes. */

@@ -2,7 +2,7 @@
 // that failed, and only where the keys of both sides allow it.
 import { after, settle, type Timer } from '../clock.js';
 import type { KeyRing, Refusal } from '../keys/ring.js';
-import { barred, handshakeFault } from './curve.js';
+import { barred, handshakeFault, turnedOf } from './curve.js';
 import { type Endpoint, withoutKey } from './endpoint.js';
 import {
   type Fault,
@@ -69,6 +69,10 @@ export class DialledLinks {
     this.#call(dialled);
   }
 
+  has(link: LinkId): boolean {
+    return this.#links.has(link);
+  }
+
   remove(link: LinkId): void {
     const dialled = this.#links.get(link);
     if (dialled === undefined) return;
@@ -129,6 +133,7 @@ export class DialledLinks {
     }
     dialled.open = true;
     dialled.broken = 0;
+    this.#options.keys?.letIn(withoutKey(dialled.link));
     this.#options.events.opened(dialled.link);
   }
 
@@ -150,8 +155,7 @@ export class DialledLinks {
   }
 
   #turnedAway({ link, place }: Dialled, refusal: Refusal): void {
-    const key = place.kind === 'tcp' && place.key !== '' ? { key: place.key } : {};
-    this.#options.keys?.turnedAway({ at: withoutKey(link), ...key, ...refusal });
+    this.#options.keys?.turnedAway(turnedOf(link, place, refusal));
   }
 
   #callAgain(dialled: Dialled): void {

@@ -70,6 +70,9 @@ class MemoryTransport implements Transport {
     return endpoint;
   }
 
+  /** It has no keys: everybody is let in. */
+  knock(): void {}
+
   hangUp(link: LinkId): void {
     this.#peers.delete(link);
     const peer = this.#dialled.get(link);

@@ -84,6 +84,11 @@ export class PostOffice {
     return this.#transport.dial(endpoint);
   }
 
+  /** Of a member that is to call this one. */
+  knock(endpoint: string): void {
+    this.#transport.knock(endpoint);
+  }
+
   hangUp(endpoint: string): void {
     this.#transport.hangUp(endpoint);
     this.#lost(endpoint, 'this node hung up');

@@ -25,6 +25,8 @@ export interface Transport {
   bind(endpoint: string): Promise<string>;
   /** Keeps trying, and again after every loss, until `hangUp`. Throws when the endpoint is none. */
   dial(endpoint: string): LinkId;
+  /** Finds out why somebody there who is not dialled might not let this one in; its keys are told. */
+  knock(endpoint: string): void;
   /** Ends a dialled link. A bound one is forgotten and opens anew with the peer's next frame. */
   hangUp(link: LinkId): void;
   /** At once or never: false when the link is known not to take it; when that shows later, the link is lost. */

@@ -9,6 +9,7 @@ import type { KeyRing } from '../keys/ring.js';
 import { clientKeys, handshakeFault, serverKeys } from './curve.js';
 import { DialledLinks } from './dialled.js';
 import { clearPath, type Endpoint, leavePath, parseEndpoint, withKey, withoutKey } from './endpoint.js';
+import { Knocks } from './knocks.js';
 import { Routes, routingIdFor } from './routing.js';
 import {
   type Fault,
@@ -93,6 +94,7 @@ class ZeromqTransport implements Transport {
   readonly #events: TransportEvents;
   readonly #options: ZeromqOptions;
   readonly #dialled: DialledLinks;
+  readonly #knocks: Knocks;
   /** Routing ids of those who spoke to us. */
   readonly #peers = new Map<LinkId, Buffer>();
   #router: Router | undefined;
@@ -113,11 +115,9 @@ class ZeromqTransport implements Transport {
     this.#self = self;
     this.#events = events;
     this.#options = options;
-    this.#dialled = new DialledLinks({
-      events,
-      keys: options.keys,
-      newDealer: (place) => this.#newDealer(place),
-    });
+    const newDealer = (place: Endpoint): Dealer => this.#newDealer(place);
+    this.#dialled = new DialledLinks({ events, keys: options.keys, newDealer });
+    this.#knocks = new Knocks({ keys: options.keys, newDealer });
   }
 
   async bind(endpoint: string): Promise<string> {
@@ -172,8 +172,16 @@ class ZeromqTransport implements Transport {
   dial(endpoint: string): LinkId {
     const place = parseEndpoint(endpoint);
     if (typeof place === 'string') throw new Error(place);
-    if (!this.#closed) this.#dialled.add(endpoint, place);
+    if (this.#closed) return endpoint;
+    this.#knocks.end(endpoint);
+    this.#dialled.add(endpoint, place);
     return endpoint;
+  }
+
+  knock(endpoint: string): void {
+    const place = parseEndpoint(endpoint);
+    if (typeof place === 'string') throw new Error(place);
+    if (!this.#closed && !this.#dialled.has(endpoint)) this.#knocks.begin(endpoint, place);
   }
 
   #newDealer(place: Endpoint): Dealer {
@@ -213,6 +221,7 @@ class ZeromqTransport implements Transport {
   async close(lingerMs: number): Promise<void> {
     if (this.#closed) return;
     this.#closed = true;
+    this.#knocks.close();
     this.#dialled.close(lingerMs);
     this.#peers.clear();
     const router = this.#router;

@@ -91,6 +91,7 @@ export class Branch extends Waiting implements OfficeEvents {
     return {
       bind: (endpoint) => transport.bind(endpoint),
       dial: (endpoint) => transport.dial(endpoint),
+      knock: (endpoint) => transport.knock(endpoint),
       hangUp: (link) => transport.hangUp(link),
       close: (lingerMs) => transport.close(lingerMs),
       send: (link, frames) => {

@@ -13,6 +13,7 @@ import { soleDelivery } from '../../runtime/post/outbox.js';
 import { routingIdFor } from '../../runtime/post/routing.js';
 import { answerTo } from '../../runtime/post/zap.js';
 import { zeromqTransport } from '../../runtime/post/zeromq.js';
+import { until } from '../processes/harness.js';
 import { announcement, Branch, beat } from './branch.js';
 import { Waiting } from './witness.js';
 
@@ -142,6 +143,25 @@ describe('post office with keys', () => {
     assert.deepEqual([host.branch.openings, guest.branch.refusals], [[], []]);
     trust(host, guest);
     await Promise.all([host.branch.opening(), guest.branch.opening()]);
+  });
+
+  test('who only knocks hears why it is not let in, is no member by it, and what it heard is gone once it is let in', async () => {
+    const { host, guest, endpoint } = await bound();
+    const at = withoutKey(endpoint);
+    const barredThere = (): string[] =>
+      guest.ring.barred().flatMap((one) => (one.at === at ? [one.kind] : []));
+    trust(host);
+    guest.branch.office.knock(endpoint);
+    await guest.ring.says(/it does not list the key of this node/);
+    assert.deepEqual(barredThere(), ['unlistedThere']);
+    trust(host, guest);
+    const again = setInterval(() => guest.branch.office.knock(endpoint), 5);
+    await until('it is let in', () => barredThere().length === 0).finally(() => clearInterval(again));
+    assert.equal(guest.ring.turned.length, 1, 'told once');
+    trust(guest);
+    guest.branch.office.knock(endpoint);
+    await guest.ring.says(/its key is not listed here/);
+    assert.deepEqual([host.branch.openings, guest.branch.openings, host.branch.drops], [[], [], []]);
   });
 
   test('a host with another key than it is called by is noticed on both sides', async () => {

@@ -124,6 +124,7 @@ describe('rubbish in memory', () => {
     const transport: Transport = {
       bind: async (endpoint) => endpoint,
       dial: (endpoint) => endpoint,
+      knock: () => {},
       hangUp: () => {},
       send: () => true,
       close: async () => {},

@@ -150,6 +150,40 @@ describe('nodes with keys', () => {
     await plain.dispose();
   });
 
+  test('who waits to be called by one that does not list it learns so, and which command on which node mends it', async () => {
+    const names = ['alder', 'willow'] as const;
+    for (const name of names) {
+      command('new', '--out', scratch.path(name));
+      keys.set(name, command('show', '--key-file', keyFile(name)));
+      trust(name, 'core');
+      trust('core', name);
+    }
+    trust('willow', 'alder');
+    const join = `tcp://${key('core')}@${address}`;
+    const [alder, willow] = await Promise.all(
+      names.map(async (name) =>
+        start(name, { role: 'router', join, endpoint: `tcp://127.0.0.1:${await freePort()}` }).ready(),
+      ),
+    );
+    const env = { SIGNALBOX_HTTP_PORT: String(willow?.httpPort) };
+    const mend = `on alder\\.\\S+: node runtime keys trust ${key('willow')} --name willow`;
+    const said = new RegExp(`^  no key   alder\\.\\S+: it does not list the key of this node; ${mend}$`, 'm');
+    await until('it says so', async () => said.test((await clusterText(['status'], env)).text));
+    const lines = (): LogLine[] =>
+      barred(willow as RunningNode).filter(({ key: whose }) => whose === key('alder'));
+    assert.deepEqual(
+      lines().map(({ kind }) => kind),
+      ['unlistedThere'],
+    );
+    trust('alder', 'willow');
+    await until(
+      'nothing is said of it',
+      async () => !/alder/.test((await clusterText(['status'], env)).text),
+    );
+    assert.equal(lines().length, 1);
+    await Promise.all([alder?.dispose(), willow?.dispose()]);
+  });
+
   test('who is struck off is cut off at once, nobody else is, and who is listed again is back', async () => {
     command('untrust', 'second', '--trust-file', trustFile('core'));
     const isStruck = ({ event, member, reason }: LogLine): boolean =>
