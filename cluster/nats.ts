@@ -22,7 +22,7 @@ import {
 import { type Adding, Copies } from './copies.js';
 import { enter } from './nats-entry.js';
 import { codeOf, inSentences, isForbidden, notInTime, sentenceOf, unlessChanged } from './nats-faults.js';
-import { natsIdentity } from './nats-identity.js';
+import { dialByAddress, natsIdentity } from './nats-identity.js';
 import type { Parts } from './parts.js';
 import type { ConnectionEvents, Entry, PartsConnection, Store, StoreOptions, WatchEvents } from './store.js';
 
@@ -64,7 +64,7 @@ const unshown = '; does it want a certificate of this node, which has none?';
 /** One try at each of the servers. Rejects with a sentence; once connected it connects again by itself, unless it is refused. */
 export async function connectNats(options: NatsOptions, events: ConnectionEvents): Promise<PartsConnection> {
   const connection = await enter(options.servers, {
-    dial: (servers, isAlone) => dial({ ...options, servers }, isAlone),
+    dial: (servers, isAlone) => dialByAddress({ ...options, servers }, (given) => dial(given, isAlone)),
     close: (entered) => entered.close(),
     reasonOf: (fault) => whyNotIn(options, fault),
   });

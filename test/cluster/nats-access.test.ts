@@ -1,6 +1,7 @@
 // Every way into a real NATS, with what belongs there and with what does not: the right one opens the store, a wrong one is
 // refused in a sentence.
 import assert from 'node:assert/strict';
+import { execFile } from 'node:child_process';
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { createServer, type Server } from 'node:net';
 import { tmpdir } from 'node:os';
@@ -13,6 +14,7 @@ import { executable, skip } from '../nats/at-hand.js';
 import { decentral, newCertificates, newNkey, noOpenssl } from '../nats/identities.js';
 import { freePort } from '../nats/server.js';
 import { NatsServers, type NodeCount } from '../nats/servers.js';
+import { root } from '../processes/harness.js';
 
 const silent = { away: () => {}, back: () => {}, closed: () => {} };
 
@@ -161,5 +163,23 @@ describe('ways into NATS', { skip, concurrency: true }, () => {
     const [named, namedCa] = await at('named', 'DNS:localhost');
     await enter(named.replace('127.0.0.1', 'localhost'), '--nats-tls-ca', namedCa);
     await assert.rejects(enter(named, '--nats-tls-ca', namedCa), another);
+  });
+
+  test('so it is where only the server asks for TLS', { skip: noOpenssl }, async () => {
+    // Whom a process trusts without being told is settled at its start.
+    const entered = async (name: string, addresses: string): Promise<string> => {
+      const { ca, cert, key } = newCertificates(folder, name, addresses);
+      const url = await server(`tls { cert_file: "${cert}", key_file: "${key}" }`);
+      const env = { PATH: process.env.PATH, NODE_EXTRA_CA_CERTS: ca };
+      return new Promise((resolve) => {
+        const args = ['runtime', 'models', 'sweep', '--nats', url];
+        execFile(process.execPath, args, { cwd: root, env }, (_, told, fault) => resolve(told + fault));
+      });
+    };
+    assert.match(await entered('unasked', 'IP:127.0.0.1'), /^nothing/);
+    assert.match(
+      await entered('unasked-other', 'IP:127.0.0.2'),
+      /its certificate is for another address than this one/,
+    );
   });
 });
