@@ -154,9 +154,8 @@ export class PostOffice {
 
   #flushLink(link: Link): void {
     const count = link.outbox.length;
-    if (count === 0) return;
-    const sent = this.#transport.send(link.id, link.outbox.take());
-    if (sent || this.#links.get(link.id) !== link) return;
+    if (count === 0 || this.#links.get(link.id) !== link) return;
+    if (this.#transport.send(link.id, link.outbox.take())) return;
     this.#drop(link, 'unsent', `${count} messages could not be sent`);
     settle(() => this.#broken(link));
   }
@@ -191,6 +190,11 @@ export class PostOffice {
     if (link === undefined) return this.#credentials.release(id);
     this.#links.delete(id);
     this.#credentials.forget(id);
+    this.#leave(link, reason);
+  }
+
+  /** Its member is reached by another link, or lost. */
+  #leave(link: Link, reason: string): void {
     const member = link.member?.id;
     if (member === undefined || this.#routes.get(member) !== link) return;
     const spare = this.#linkOf(member);
@@ -251,7 +255,7 @@ export class PostOffice {
     } else {
       this.#drop(link, 'unannounced', `${message.type} came before it said who it is`);
       // A dialled peer that still answers an earlier announcement learns of the new one in a moment.
-      if (!isDialled(id)) this.#refuse(link, 'say member.announced before anything else');
+      if (!isDialled(id)) this.#ask(link);
     }
   }
 
@@ -267,13 +271,10 @@ export class PostOffice {
     }
     const [id, roles, endpoint, host] = said.member;
     const bound = !isDialled(link.id);
-    if (link.member?.id === id) {
-      this.#drop(link, 'announcedAgain', 'it said twice who it is');
-      // It may have connected anew without our notice, and then waits to hear who we are.
-      if (bound) this.#say(link, ours);
-      return;
-    }
-    const fresh = link.member === undefined ? link : this.#renew(link, `${id} answers at its endpoint now`);
+    if (link.member?.id === id) this.#drop(link, 'announcedAgain', 'it said twice who it is');
+    // On each side an answer to an earlier announcement may come late.
+    if (link.member?.id === id && !bound) return;
+    const fresh = link.member === undefined ? link : this.#renew(link, whyRenewed(link.member.id, id));
     const member: Member = { id, roles, endpoint, host, build: said.build };
     fresh.member = member;
     this.#credentials.meet(link.id, id);
@@ -283,11 +284,11 @@ export class PostOffice {
     this.#events.opened(member);
   }
 
-  /** Another member is at the end of the link than before. */
+  /** Another member is at the end of the link than before, or the same over another connection. What was proved there stands. */
   #renew(link: Link, reason: string): Link {
-    this.#lost(link.id, reason);
     const fresh = newLink(link.id);
     this.#links.set(link.id, fresh);
+    this.#leave(link, reason);
     return fresh;
   }
 
@@ -298,6 +299,17 @@ export class PostOffice {
     link.refused = true;
     this.#say(link, { type: 'link.refused', reason });
     this.#events.refused(link.id, reason);
+  }
+
+  /**
+   * Told as a drop only: what is left of a connection that another has taken the place of comes over a link of its own each time,
+   * and would fill the log.
+   */
+  #ask(link: Link): void {
+    this.#count('refused');
+    if (link.refused) return;
+    link.refused = true;
+    this.#say(link, { type: 'link.refused', reason: 'say member.announced before anything else' });
   }
 
   #heedRefusal(link: Link, reason: string): void {
@@ -355,6 +367,11 @@ function guarded(events: OfficeEvents): OfficeEvents {
 
 function newLink(id: LinkId): Link {
   return { id, outbox: new Outbox(), member: undefined, refused: false };
+}
+
+/** Who calls says so once over each connection: of an earlier one, whose end nobody noticed here, something may be lost. */
+function whyRenewed(before: MemberId, id: MemberId): string {
+  return before === id ? 'it connected anew' : `${id} answers at its endpoint now`;
 }
 
 /** Why whoever says this is no peer for us over this link. */

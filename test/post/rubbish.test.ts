@@ -100,19 +100,22 @@ describe('rubbish over ZeroMQ', () => {
       assert.deepEqual(host.refusals, []);
     }));
 
-  test('who announces itself twice is there once', () =>
+  test('who announces itself twice has connected anew: what was on its way may be lost, and it is there once', () =>
     scene('twice.1', async (stranger, host) => {
       await stranger.send(envelope(announcement('twice.1', 'test', ['worker'])));
       await stranger.send(envelope(announcement('twice.1', 'test', ['worker', 'router'])));
-      await host.drop();
+      await host.opening(3);
       assert.equal(host.drops[0]?.drop, 'announcedAgain');
+      assert.deepEqual(host.losses.splice(0), [{ member: 'twice.1', reason: 'it connected anew' }]);
       assert.deepEqual(
         host.openings.map(({ id, roles }) => [id, roles]),
         [
           ['guest.1', ['worker']],
           ['twice.1', ['worker']],
+          ['twice.1', ['worker', 'router']],
         ],
       );
+      assert.equal(host.office.members().length, 2);
     }));
 });
 
