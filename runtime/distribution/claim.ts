@@ -1,11 +1,12 @@
-// Nodes of one machine may share a cache folder: one at a time fetches into a folder of it, the others wait for what comes of
-// that. Who holds the claim writes it again and again; one that nobody writes any more, or whose process is gone, is taken away by
-// one alone of those who find that, lest another takes away what came in its place.
-import { createHash, randomUUID } from 'node:crypto';
-import { readFileSync, readlinkSync, rmSync, statSync, writeFileSync } from 'node:fs';
+// Nodes of one machine may share a cache folder: one at a time fetches into a folder of it or takes it away, the others wait for
+// what comes of that. Who holds the claim writes it again and again; one that nobody writes any more, or whose process is gone, is
+// taken away by one alone of those who find that, lest another takes away what came in its place.
+import { createHash } from 'node:crypto';
+import { readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { type FileHandle, open } from 'node:fs/promises';
 import { join } from 'node:path';
 import { after, now, pause, type Timer } from '../clock.js';
+import { holderHere, whereaboutsOf } from './holder.js';
 
 export interface ClaimTimes {
   readonly renewMs: number;
@@ -60,11 +61,16 @@ export class Claim {
     }
   }
 
-  /** Another's stays: this one may have been silent for long. */
+  /** No other one has taken it away, for this one may have been silent for long. */
+  get isHeld(): boolean {
+    return sightOf(this.path)?.holder === this.holder;
+  }
+
+  /** Another's stays. */
   async release(): Promise<void> {
     this.timer?.cancel();
     await this.file.close();
-    if (sightOf(this.path)?.holder === this.holder) rmSync(this.path, { force: true });
+    if (this.isHeld) rmSync(this.path, { force: true });
   }
 
   private renew(renewMs: number): void {
@@ -119,26 +125,8 @@ function sightOf(path: string): Sight | undefined {
   }
 }
 
-/** Processes under the same numbers are seen by those alone who begin with the same words; none where the system does not tell. */
-function processesHere(): string {
-  try {
-    const boot = readFileSync('/proc/sys/kernel/random/boot_id', 'utf8');
-    return `${boot.trim()} ${readlinkSync('/proc/self/ns/pid')} `;
-  } catch {
-    return '';
-  }
-}
-
-/** No two claims say the same. */
-function holderHere(): string {
-  return `${processesHere()}${randomUUID()} ${process.pid}\n`;
-}
-
-/** Of its process can be told from here that it is gone. */
 function isDead({ holder }: Sight): boolean {
-  const here = processesHere();
-  const pid = Number(/ (\d+)\n$/.exec(holder)?.[1] ?? 0);
-  return here !== '' && pid > 0 && holder.startsWith(here) && !isThere(pid);
+  return whereaboutsOf(holder) === 'gone';
 }
 
 /** Who makes the file that is called after it may take it away, if it is still there then: so nobody else can. In one go. */
@@ -155,12 +143,4 @@ function takeAway(path: string, { id }: Sight): void {
   }
   if (sightOf(path)?.id === id) rmSync(path, { force: true });
   rmSync(right, { force: true });
-}
-
-function isThere(pid: number): boolean {
-  try {
-    return process.kill(pid, 0);
-  } catch (fault) {
-    return (fault as NodeJS.ErrnoException).code !== 'ESRCH';
-  }
 }

@@ -8,7 +8,6 @@ import { after, pause } from '../clock.js';
 import { makeFolder } from '../folder.js';
 import type { Log } from '../log.js';
 import type { Cache } from './cache.js';
-import { Claim, type ClaimTimes } from './claim.js';
 import { digestBytes, digestStretch } from './digest.js';
 
 export interface Fetch {
@@ -19,7 +18,6 @@ export interface Fetch {
   readonly log: Log;
   /** Nobody wants it any more. */
   readonly givenUp: AbortSignal;
-  readonly claimTimes?: ClaimTimes;
 }
 
 export interface Fetched {
@@ -51,12 +49,13 @@ export async function fetchVersion(fetch: Fetch): Promise<Fetched> {
   const { manifest, cache } = fetch;
   const about = { parts: manifest.files.reduce((sum, { parts }) => sum + parts.length, 0), fetchedParts: 0 };
   const folder = cache.folderOf(manifest);
+  cache.use(manifest);
   if (await cache.has(manifest)) return { folder, ...about };
   try {
-    await cache.begin(manifest);
-    const claim = await Claim.on(folder, () => doneElsewhere(fetch), fetch.claimTimes);
+    const claim = await cache.claim(manifest, () => doneElsewhere(fetch));
     if (claim === undefined) return { folder, ...about };
     try {
+      await cache.begin(manifest);
       for (const file of manifest.files) about.fetchedParts += await fetchFile(fetch, folder, file);
       await cache.finish(manifest);
     } finally {

@@ -32,6 +32,8 @@ export interface SupplyOptions {
   readonly shelf: Shelf;
   /** How long a start waits for what is there already. */
   readonly startMs: number;
+  /** How long files stay that this node needs no more; a minute unless told. */
+  readonly leftoverMs?: number;
   readonly nodes: () => Sight;
   /** The model's folders are read again; what is found is offered to clients and workers. */
   offer(model: string): Promise<readonly ModelEntry[]>;
@@ -107,6 +109,7 @@ export class Supply {
     this.isStopped = true;
     this.ticking?.cancel();
     for (const givenUp of this.fetches.values()) givenUp.abort('the node stops');
+    this.cache.close();
     await this.line.stop();
   }
 
@@ -204,8 +207,7 @@ export class Supply {
       }
       case 'discard':
         this.entries.delete(editionKeyOf(effect.manifest));
-        after(leftoverMs, () => void this.discard(effect.manifest), false);
-        return;
+        return this.discardLater(effect.manifest);
       case 'announce':
         return announce();
       case 'forgotten': {
@@ -220,6 +222,7 @@ export class Supply {
     for (const manifest of manifests) if (await this.cache.has(manifest)) complete.push(manifest);
     this.tell({ type: 'cache.read', complete });
     for (const { manifest } of await this.cache.list()) await this.discard(manifest);
+    await this.cache.sweep();
   }
 
   private async fetch(turn: number, manifest: Manifest): Promise<void> {
@@ -275,8 +278,15 @@ export class Supply {
     });
   }
 
+  private discardLater(manifest: Manifest): void {
+    after(this.options.leftoverMs ?? leftoverMs, () => void this.discard(manifest), false);
+  }
+
+  /** As long as other nodes that share the cache folder use its files they stay, and are looked at again. */
   private async discard(manifest: Manifest): Promise<void> {
-    if (this.stock.isSpare(manifest)) await this.cache.remove(manifest).catch(() => {});
+    if (this.isStopped || !this.stock.isSpare(manifest)) return;
+    const isGone = await this.cache.remove(manifest).catch(() => true);
+    if (!isGone) this.discardLater(manifest);
   }
 }
 

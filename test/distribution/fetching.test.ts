@@ -2,7 +2,7 @@
 import assert from 'node:assert/strict';
 import { execFileSync, spawnSync } from 'node:child_process';
 import { mkdirSync, readdirSync, readFileSync, truncateSync, writeFileSync } from 'node:fs';
-import { join } from 'node:path';
+import { dirname, join } from 'node:path';
 import { after, before, test } from 'node:test';
 import { type Manifest, manifestKey, readManifest, writeManifest } from '../../cluster/manifest.js';
 import { MemoryStoreServer } from '../../cluster/memory.js';
@@ -34,19 +34,22 @@ before(async () => {
 });
 after(() => scratch.remove());
 
-function newCache(): Cache {
-  return new Cache(scratch.path(`cache-${++caches}`), 'c');
+function newCache(claims?: ClaimTimes): Cache {
+  return new Cache(scratch.path(`cache-${++caches}`), 'c', claims === undefined ? {} : { claims });
+}
+
+/** Where its claim lies. */
+async function claimFolder(cache: Cache): Promise<string> {
+  return dirname(await cache.begin(manifest));
 }
 
 function fetch(
   cache: Cache,
   from: Partial<Parts> = {},
   givenUp = new AbortController().signal,
-  claimTimes?: ClaimTimes,
 ): Promise<Fetched> {
   const store: Parts = { ...whole(parts), ...from };
-  const times = claimTimes === undefined ? {} : { claimTimes };
-  return fetchVersion({ manifest, cache, parts: () => store, log, givenUp, ...times });
+  return fetchVersion({ manifest, cache, parts: () => store, log, givenUp });
 }
 
 function whole(store: Parts): Parts {
@@ -112,9 +115,9 @@ test('of several that fetch into one folder at once one does, and nobody writes 
 const claimTimes = { renewMs: 20, silentMs: 60, lookMs: 10 };
 
 test('what was being fetched by one of whom nothing is heard any more is taken over', async () => {
-  const cache = newCache();
-  writeFileSync(join(await cache.begin(manifest), '.fetching'), '7');
-  const { fetchedParts } = await fetch(cache, {}, new AbortController().signal, claimTimes);
+  const cache = newCache(claimTimes);
+  writeFileSync(join(await claimFolder(cache), '.fetching'), '7');
+  const { fetchedParts } = await fetch(cache);
   assert.equal(fetchedParts, 5);
 });
 
@@ -122,13 +125,12 @@ test('what a process of this machine was fetching that is gone is taken over at 
   skip: process.platform === 'linux' ? false : 'only Linux tells whether it is of this machine',
   timeout: 60_000,
 }, async () => {
-  const cache = newCache();
-  const folder = JSON.stringify(await cache.begin(manifest));
+  const cache = newCache({ ...claimTimes, silentMs: 600_000 });
+  const folder = JSON.stringify(await claimFolder(cache));
   const claim = new URL('../../runtime/distribution/claim.js', import.meta.url).href;
   const script = `import { Claim } from '${claim}'; await Claim.on(${folder}, async () => false); process.exit()`;
   execFileSync(process.execPath, ['--input-type=module', '--eval', script]);
-  const times = { ...claimTimes, silentMs: 600_000 };
-  const { fetchedParts } = await fetch(cache, {}, new AbortController().signal, times);
+  const { fetchedParts } = await fetch(cache);
   assert.equal(fetchedParts, 5);
 });
 
@@ -136,7 +138,7 @@ test('a claim that can not be signed, as on a full disk, is told and keeps nobod
   skip: process.platform === 'win32' ? 'no limit of the size of files' : false,
   timeout: 60_000,
 }, async () => {
-  const folder = await newCache().begin(manifest);
+  const folder = await claimFolder(newCache());
   const there = readdirSync(folder);
   const claim = new URL('../../runtime/distribution/claim.js', import.meta.url).href;
   const script = `import { Claim } from '${claim}'; await Claim.on(process.argv[1], async () => false);`;
@@ -150,7 +152,7 @@ test('a claim that can not be signed, as on a full disk, is told and keeps nobod
 
 test('who waits for another to fetch it and gives up is not kept waiting', async () => {
   const cache = newCache();
-  writeFileSync(join(await cache.begin(manifest), '.fetching'), '7');
+  writeFileSync(join(await claimFolder(cache), '.fetching'), '7');
   const stop = new AbortController();
   const fetched = fetch(cache, {}, stop.signal);
   stop.abort();
