@@ -11,6 +11,9 @@ export interface LeaseSettings {
   readonly leaseMs: number;
 }
 
+/** While the store is away nothing comes back. */
+const writtenMost = 64;
+
 interface Lease {
   revision: number;
   seenAt: number;
@@ -23,6 +26,10 @@ export class Leases {
   private reason = 'its own entry has not come back from NATS yet';
   private heardSelfAt = 0;
   private ownBeat = 0;
+  /** Its own beats that have not come back yet. */
+  private written: { readonly beat: number; readonly at: number }[] = [];
+  /** Whatever others wrote until then has been told here. */
+  private toldTo = Number.NEGATIVE_INFINITY;
 
   constructor(settings: LeaseSettings) {
     this.settings = settings;
@@ -37,11 +44,18 @@ export class Leases {
     return { state: this.state, reason: this.state === 'live' ? '' : this.reason };
   }
 
+  wrote(beat: number, now: number): void {
+    if (this.written.length === writtenMost) this.written.shift();
+    this.written.push({ beat, at: now });
+  }
+
   /** One's own beat came out of the store. True when the view lives again by it: all leases begin anew. */
   heardSelf(beat: number, now: number): boolean {
     // A watch that begins anew tells old entries again: they say nothing of now.
     if (beat <= this.ownBeat) return false;
     this.ownBeat = beat;
+    this.toldTo = this.written.find((own) => own.beat === beat)?.at ?? this.toldTo;
+    this.written = this.written.filter((own) => own.beat > beat);
     // It may have been held up since, and not yet have seen that it was deaf: the others were not heard either.
     const wasDeaf = this.state !== 'live' || now - this.heardSelfAt > this.deafMs;
     const livesAgain = this.state !== 'live';
@@ -93,11 +107,11 @@ export class Leases {
   }
 
   /** Those whose lease has run out, with the last revision of each. They are forgotten. */
-  spent(now: number): { readonly member: MemberId; readonly revision: number }[] {
+  spent(): { readonly member: MemberId; readonly revision: number }[] {
     if (this.state !== 'live') return [];
     const spent = [];
     for (const [member, { revision, seenAt }] of this.byMember) {
-      if (now - seenAt > this.settings.leaseMs) spent.push({ member, revision });
+      if (this.toldTo - seenAt > this.settings.leaseMs) spent.push({ member, revision });
     }
     for (const { member } of spent) this.byMember.delete(member);
     return spent;

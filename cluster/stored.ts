@@ -211,7 +211,7 @@ export class StoredMembership implements Membership {
       effects.push({ type: 'reopen', reason: this.standing().reason });
     }
     if (this.isDue(now)) effects.push(...this.write(now));
-    const spent = this.leases.spent(now);
+    const spent = this.leases.spent();
     if (spent.length === 0 && !this.isUnreviewed) return quiet(effects);
     for (const { member } of spent) this.forget(member);
     for (const { member, revision } of spent) {
@@ -242,6 +242,7 @@ export class StoredMembership implements Membership {
     if (this.isLeaving) return [];
     this.writtenAt = now;
     this.beat++;
+    this.leases.wrote(this.beat, now);
     return [{ type: 'put', key: this.options.self.id, text: writeRecord(this.ownRecord()) }];
   }
 

@@ -12,6 +12,7 @@ export const endReasons: Readonly<Record<JobEnding, readonly ErrorCode[]>> = {
     'WORKERS_LOST',
     'RETRIES_SPENT',
     'RUN_LOST',
+    'MODEL_UNAVAILABLE',
     'INTERNAL',
   ],
   expired: ['DEADLINE_EXCEEDED', 'DEADLINE_PAST'],

@@ -29,6 +29,7 @@ export const jobMachine = createMachine({
         assign: 'assigned',
         orphan: { target: 'queued', actions: 'enqueue' },
         reject: 'rejected',
+        giveUp: 'failed',
         displace: 'displaced',
         expire: { target: 'expired', actions: 'withdraw' },
         cancel: { target: 'cancelled', actions: 'withdraw' },

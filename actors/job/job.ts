@@ -129,6 +129,11 @@ export class Job implements Deadline {
     return this.state === stateOf.assigned || this.state === stateOf.running;
   }
 
+  /** Some worker had it, and did not say that it never ran it: so it is not simply turned away any more. */
+  get mayHaveRun(): boolean {
+    return this.losses > 0 || (this.spec.idempotent && this.usual === 'alone');
+  }
+
   /** Whether its scheduler has taken it: one that was asked a moment ago may not have judged it yet. */
   settleAdmission(now: number): boolean {
     this.admitted ||= now - this.askedAt >= refusalMostMs;

@@ -49,10 +49,6 @@ export function lossEnd(
   }
 }
 
-export function unavailableEnd(message: string): JobEnd {
-  return endOf('rejected', 'MODEL_UNAVAILABLE', message);
-}
-
 /** `lack`: why there is no other try. */
 export function spentEnd(job: Job, reason: string, lack: string): JobEnd {
   const runs = `after ${job.failures} failed run${job.failures === 1 ? '' : 's'}`;

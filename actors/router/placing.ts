@@ -1,7 +1,7 @@
 // How a job gets to a worker: what a scheduler says of it (it goes there, it is refused, it gave way), what a worker asks
 // before it starts a job under watch, and to whom a job goes when its scheduler is gone.
 import { editionText, type MemberId, modelKey } from '../../proto/ids.js';
-import type { JobSpec } from '../../proto/job.js';
+import type { JobEnd, JobSpec } from '../../proto/job.js';
 import type { Said } from '../../proto/messages.js';
 import { send } from '../effects.js';
 import type { Job } from '../job/job.js';
@@ -9,7 +9,6 @@ import { Placement } from '../job/placement.js';
 import type { JobBook } from './book.js';
 import type { Conductor } from './conductor.js';
 import { dispatchMessage, goMessage, withdrawMessage } from './dispatch.js';
-import { unavailableEnd } from './endings.js';
 import type { Hedging } from './hedging.js';
 import type { Losses } from './losses.js';
 import type { Neighbours } from './neighbours.js';
@@ -105,9 +104,9 @@ export class Placing {
     if (job === undefined || this.hedging.refused(job, refused.attempt)) return;
     if (!job.is('queued') || job.attempt !== refused.attempt || job.scheduler !== from) return;
     const { code, reason: message, retryAfterMs } = refused;
-    const [event, ending] =
-      code === 'DISPLACED' ? (['displace', 'displaced'] as const) : (['reject', 'rejected'] as const);
-    this.conductor.end(job, event, now, { ending, code, message, retryAfterMs });
+    if (code === 'DISPLACED')
+      this.conductor.end(job, 'displace', now, { ending: 'displaced', code, message, retryAfterMs });
+    else this.turnAway(job, { code, message, retryAfterMs }, now);
   }
 
   /** Jobs that wait for an edition that no worker has any more are put to the one that took its place. */
@@ -140,9 +139,16 @@ export class Placing {
         if (!job.is('queued') || !isInVain(job)) continue;
         found = true;
         this.conductor.tell(job.scheduler, withdrawMessage(job));
-        this.conductor.end(job, 'reject', now, unavailableEnd(message));
+        this.turnAway(job, { code: 'MODEL_UNAVAILABLE', message, retryAfterMs: 0 }, now);
       }
     }
+  }
+
+  /** Who may have been run already was not simply turned away: another try may run it twice. */
+  private turnAway(job: Job, why: Omit<JobEnd, 'ending'>, now: number): void {
+    if (job.mayHaveRun && why.code === 'MODEL_UNAVAILABLE')
+      this.conductor.end(job, 'giveUp', now, { ending: 'failed', ...why });
+    else this.conductor.end(job, 'reject', now, { ending: 'rejected', ...why });
   }
 
   /** Jobs whose scheduler is gone, drains or owns their model no more, or that never had one, go to the owner of now. */

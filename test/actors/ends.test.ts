@@ -57,6 +57,12 @@ const ways: Record<string, (stage: RouterStage) => Effect[]> = {
     placed(stage);
     return stage.exit('killed');
   },
+  'failed MODEL_UNAVAILABLE': (stage) => {
+    stage.submit();
+    placed(stage);
+    stage.exit('killed');
+    return stage.refuse('MODEL_UNAVAILABLE');
+  },
   'expired DEADLINE_EXCEEDED': (stage) => {
     stage.submit();
     stage.now += 1000;

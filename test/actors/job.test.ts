@@ -154,6 +154,21 @@ describe('a job, heard through its router', () => {
     assert.match(end.message, /given up after 1 attempt.*killed/);
   });
 
+  test('who may have been run and finds nobody for another run has failed, where others are turned away', () => {
+    for (const [way, ending] of [
+      ['queued', 'rejected'],
+      ['running', 'failed'],
+    ] as const) {
+      const stage = RouterStage.usual();
+      ways[way](stage);
+      if (way === 'running') stage.exit('killed');
+      assert.equal(stage.state(), 'queued');
+      const { end } = replyOf(stage.refuse('MODEL_UNAVAILABLE', stage.last, 'no worker could load it', 0));
+      assert.deepEqual([end.ending, end.code], [ending, 'MODEL_UNAVAILABLE']);
+      assert.equal(stage.router.violations, 0);
+    }
+  });
+
   test('the wrong hand moves nothing', () => {
     const stage = RouterStage.usual();
     ways.running(stage);

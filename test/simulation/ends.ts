@@ -58,6 +58,8 @@ export class Ends {
       scenario.deviceLost + scenario.resultInvalid > 0 ||
       scenario.faults.some(({ kind }) => kind === 'sicken');
     if (code === 'RETRIES_SPENT') return fits(isFlaky || isIll, 'I7');
+    // After a run: before one it is turned away.
+    if (code === 'MODEL_UNAVAILABLE') return fits(job.attempt > 1);
     fits(code !== undefined && infrastructure.includes(code));
     const drainsOnly = scenario.faults.every(({ kind }) => kind.startsWith('drain'));
     const isQuiet = scenario.network.honest && !isFlaky;

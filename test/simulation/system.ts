@@ -196,7 +196,7 @@ export class System implements Surroundings {
     });
     for (const { process: orphan } of this.children.get(process.id) ?? []) {
       this.timeline.after(this.random.between(0.1, 3), () => {
-        this.truth.excuse(orphan.id);
+        if (orphan.alive) this.truth.excuse(orphan.id);
         this.end(orphan, 'killed', 'its node is gone');
       });
     }
