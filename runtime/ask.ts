@@ -1,5 +1,6 @@
 // Asks the REST door of a running node, for commands: where that is, and a sentence for every way in which it may not answer.
 import { isErrorCode, SignalboxError } from '../proto/errors.js';
+import { after } from './clock.js';
 import { ConfigError } from './config/load.js';
 import { settings } from './config/schema.js';
 import { readAddress } from './flags.js';
@@ -21,23 +22,38 @@ export function baseUrl(given: ReadonlyMap<string, string>, environment: Environ
   if (port === undefined || port === 0) {
     throw new ConfigError(`${from} is ${JSON.stringify(text)}; allowed is a whole number from 1 to 65535`);
   }
-  return `http://${environment.SIGNALBOX_HOST ?? settings.host.fallback}:${port}`;
+  const host = environment.SIGNALBOX_HOST || settings.host.fallback;
+  return `http://${host.includes(':') ? `[${host}]` : host}:${port}`;
 }
 
 /** Whoever answers to HTTP with something else, or hangs up. */
 const noHttp = /^HPE_|^UND_ERR_SOCKET$|^ECONNRESET$/;
 
-/** With `body` it is a POST. Throws a sentence where there is no good answer. */
-export async function ask(url: string, base: string, body?: string): Promise<unknown> {
+/** What is only told, and orders that are only given, take a node that lives far less, however busy it is. */
+const answerMs = 15_000;
+/** A node that reads a model again may try what its steps import, each for `loadLongestMs`. */
+export const loadAnswerMs = 300_000;
+
+/** With `body` it is a POST. Throws a sentence where there is no good answer, or none in time. */
+export async function ask(url: string, base: string, body?: string, withinMs = answerMs): Promise<unknown> {
   let text: string;
   let isGood: boolean;
   let code: string | null;
+  const late = new AbortController();
+  const timer = after(withinMs, () => late.abort());
   try {
-    const answer = await fetch(url, body === undefined ? {} : { method: 'POST', body });
+    const { signal } = late;
+    const answer = await fetch(url, body === undefined ? { signal } : { method: 'POST', body, signal });
     isGood = answer.ok;
     code = answer.headers.get('signalbox-code');
     text = await answer.text();
   } catch (fault) {
+    if (late.signal.aborted)
+      throw new SignalboxError(
+        'NODE_UNREACHABLE',
+        `what listens at ${base} has not answered for ${withinMs / 1000} s: the node there is stopped or far too busy, or is ` +
+          'no node; look at its log, or ask another node with --url or --http-port',
+      );
     const cause = (fault as { cause?: { code?: string; message?: string } }).cause;
     if (cause?.code !== undefined && noHttp.test(cause.code)) {
       throw new Error(`something answers at ${base} but does not speak HTTP: is it the gRPC port?`);
@@ -47,6 +63,8 @@ export async function ask(url: string, base: string, body?: string): Promise<unk
       `nobody answers at ${base} (${cause?.code ?? cause?.message ?? (fault as Error).message}): is a node with a router ` +
         'running there? Start one with `npm start`, or say where it is with --url or --http-port',
     );
+  } finally {
+    timer.cancel();
   }
   let told: unknown;
   try {

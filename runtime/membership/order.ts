@@ -32,19 +32,25 @@ export async function orderText(
   const waitMs = waitOf(given.get('--wait'));
   if (action === 'undrain' && given.has('--force'))
     throw new ConfigError('undrain needs no --force: nothing stands against it');
-  const view = await look(base);
   const [node, ...more] = words;
   if (node === undefined || more.length > 0) {
-    const nodes = view.members.filter(({ roles }) => !roles.includes('worker')).map(({ id }) => id);
     const wrong = node === undefined ? 'needs a node' : `takes one node; ${more.join(' ')} is too many`;
-    throw new ConfigError(`cluster ${action} ${wrong}; there are ${nodes.join(', ')}`);
+    throw new ConfigError(`cluster ${action} ${wrong}; ${await nodesText(base)}`);
   }
+  const view = await look(base);
   const path = `${base}/v2/signalbox/cluster/${encodeURIComponent(node)}/${action}`;
   const body = JSON.stringify(given.has('--force') ? { force: true } : {});
   const ordered = (await ask(path, base, body)) as NodeOrdered;
   const outcome = await waitFor(action, ordered, view.self, base, waitMs, tell);
   const text = given.has('--json') ? JSON.stringify(outcome, null, 2) : outcomeText(action, outcome, waitMs);
   return { text, isGood: outcome.isDone || waitMs === 0 };
+}
+
+async function nodesText(base: string): Promise<string> {
+  const view = await look(base).catch(() => undefined);
+  if (view === undefined) return 'node runtime cluster members lists them';
+  const nodes = view.members.filter(({ roles }) => !roles.includes('worker'));
+  return `there are ${nodes.map(({ id }) => id).join(', ')}`;
 }
 
 /** What is left of it, in words; empty where nothing is. */

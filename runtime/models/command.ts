@@ -1,5 +1,5 @@
 // `node runtime models`: looks after a folder of models, and has a running node load and unload them.
-import { ask, baseUrl, type Environment } from '../ask.js';
+import { ask, baseUrl, type Environment, loadAnswerMs } from '../ask.js';
 import { ConfigError } from '../config/load.js';
 import { settings } from '../config/schema.js';
 import { depotVerbs } from '../distribution/verbs.js';
@@ -157,7 +157,7 @@ async function act(
   environment: Environment,
 ): Promise<Said> {
   const base = baseUrl(given, environment);
-  await ask(`${base}/v2/repository/models/${encodeURIComponent(name)}/${verb}`, base, '{}');
+  await ask(`${base}/v2/repository/models/${encodeURIComponent(name)}/${verb}`, base, '{}', loadAnswerMs);
   if (verb === 'unload') return { text: `${name} is unloaded`, isGood: true };
   const models = (await ask(`${base}/v2/repository/index`, base, '{}')) as Listed[];
   return { text: tableOf(models.filter((model) => model.name === name)), isGood: true };

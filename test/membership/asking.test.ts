@@ -1,0 +1,51 @@
+// Commands that ask a node which does not answer, or are used wrongly where there is none: a sentence, and none waits for ever.
+import assert from 'node:assert/strict';
+import { createServer } from 'node:http';
+import { type AddressInfo, createServer as createNetServer, type Server } from 'node:net';
+import { test } from 'node:test';
+import { ask, baseUrl } from '../../runtime/ask.js';
+import { ConfigError } from '../../runtime/config/load.js';
+import { clusterText } from '../../runtime/membership/command.js';
+
+async function listening(server: Server): Promise<string> {
+  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
+  return `http://127.0.0.1:${(server.address() as AddressInfo).port}`;
+}
+
+const closed = (server: Server) => new Promise((resolve) => server.close(resolve));
+
+test('a node that takes connections and answers nothing, or only half, is given up', async () => {
+  const frozen = createNetServer((socket) => socket.resume().on('error', () => {}));
+  const half = createServer((_, response) => {
+    response.writeHead(200);
+    response.write('{');
+  });
+  for (const server of [frozen, half]) {
+    const url = await listening(server);
+    await assert.rejects(ask(`${url}/v2`, url, undefined, 50), (fault: Error & { code: string }) => {
+      assert.match(
+        fault.message,
+        new RegExp(`^what listens at ${url} has not answered for 0.05 s: .* --url`),
+      );
+      return fault.code === 'NODE_UNREACHABLE';
+    });
+    await closed(server);
+  }
+});
+
+test('an order without a node is wrong use, also where nobody can say which nodes there are', async () => {
+  const server = createNetServer();
+  const url = await listening(server);
+  await closed(server);
+  for (const words of [['drain'], ['remove', 'one', 'two']])
+    await assert.rejects(clusterText([...words, '--url', url], {}), (fault: Error) => {
+      assert.match(fault.message, /(needs a node|two is too many); node runtime cluster members lists them$/);
+      return fault instanceof ConfigError;
+    });
+});
+
+test('an address of IPv6 has brackets', () => {
+  const given = new Map<string, string>();
+  assert.equal(baseUrl(given, { SIGNALBOX_HOST: '::1' }), 'http://[::1]:8000');
+  assert.equal(baseUrl(given, { SIGNALBOX_HOST: '' }), 'http://127.0.0.1:8000');
+});
