@@ -136,10 +136,13 @@ async function push({ words, flags, config }: Asked): Promise<Said> {
   const versions = versionsIn(flags.get('--version'));
   const models = await modelsIn(resolve(folder));
   const wanted: Manifest[] = [];
+  const unchosen = new Set<string>();
   for (const model of models) {
     const checked = await checkFolder(dirname(model), basename(model));
     if (checked.mistakes.length > 0) return broken(checked, flags.has('--json'));
     const there = checked.models.filter(({ state }) => state === 'available').map(({ version }) => version);
+    for (const { name, version, state } of checked.models)
+      if (state === 'unchosen') unchosen.add(`${name}:${version}`);
     for (const version of chosen(model, versions, there, models.length > 1))
       wanted.push(
         await manifestOf({ folder: model, model: basename(model), version, spread: spreadOf(model) }),
@@ -147,14 +150,35 @@ async function push({ words, flags, config }: Asked): Promise<Said> {
   }
   if (wanted.length === 0) throw new Error(`${folder} has nothing to push`);
   return withDepot(config, async (depot) => {
+    if (!flags.has('--replace')) await depot.refuseOthers(wanted);
     const pushed: Pushed[] = [];
     for (const manifest of wanted) {
       const home = models.find((model) => basename(model) === manifest.model) as string;
       const options = { mayReplace: flags.has('--replace'), sent: progressOf(manifest) };
-      pushed.push(await depot.push(manifest, home, options));
+      pushed.push(await depot.push(manifest, home, options).catch((fault) => halfway(pushed, fault)));
     }
-    return said(flags, pushed, pushed.map(pushedLine).join('\n'));
+    if (flags.has('--json')) return said(flags, pushed, '');
+    const stays = (await depot.list())
+      .map(({ key, manifest }) => nameOf(key, manifest))
+      .filter((name) => unchosen.has(name));
+    return said(flags, pushed, [...pushed.map(pushedLine), ...stays.map(staysLine)].join('\n'));
   });
+}
+
+/** Of several that are pushed those that came before a fault are in the store. */
+function halfway(pushed: readonly Pushed[], fault: Error): never {
+  const names = pushed.map(({ model, version }) => `${model}:${version}`).join(', ');
+  if (names !== '') fault.message += `; ${names} came into the store before that`;
+  throw fault;
+}
+
+/** What is in the store is served: its `versions` say only what is pushed. */
+function staysLine(name: string): string {
+  const [model, version] = name.split(':');
+  return (
+    `${name} stays in the store and is served, though config.yaml does not choose it any more; ` +
+    `take it out with: models remove --version ${version} ${model}`
+  );
 }
 
 function broken(checked: Check, asJson: boolean): Said {
@@ -252,7 +276,7 @@ function pushedLine({ model, version, change, digest, bytes, parts, sentParts, s
   if (change === 'none') return `${name} is in the store already (${shortDigest(digest)}): nothing changed`;
   const sent =
     sentParts === parts
-      ? `${megabytes(bytes)} sent`
+      ? `${megabytes(sentBytes)} sent${sentBytes < bytes ? ` for ${megabytes(bytes)}: parts that are alike go once` : ''}`
       : `${sentParts} of ${count(parts, 'part')} sent, ${megabytes(sentBytes)} of ${megabytes(bytes)}; the others were there`;
   return `${name} ${change === 'new' ? 'is in the store' : 'is replaced'} (${shortDigest(digest)}): ${sent}`;
 }

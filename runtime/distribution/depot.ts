@@ -103,6 +103,17 @@ export class Depot {
     return [...kept.values()].sort((one, other) => (one.key < other.key ? -1 : 1));
   }
 
+  /** Throws where the store has any of them with other content: of several that are pushed together either all go or none. */
+  async refuseOthers(manifests: readonly Manifest[]): Promise<void> {
+    const kept = new Map((await this.list()).map(({ key, manifest }) => [key, manifest]));
+    const others = manifests.flatMap(({ model, version, digest }) => {
+      const before = kept.get(manifestKey(model, version));
+      return typeof before === 'object' && before.digest !== digest ? [before] : [];
+    });
+    if (others.length > 0)
+      throw new SignalboxError('STORE_CONFLICT', `${otherwise(others)}; nothing was pushed`);
+  }
+
   /** Parts that are there already are not sent: a push that was interrupted goes on where it was. */
   async push(
     manifest: Manifest,
@@ -128,7 +139,7 @@ export class Depot {
     const wanted = partsOf(manifest);
     const about = { model, version, digest, bytes, parts: wanted.size };
     if (typeof before === 'object' && before.digest !== digest && !mayReplace)
-      throw new SignalboxError('STORE_CONFLICT', otherwise(before));
+      throw new SignalboxError('STORE_CONFLICT', otherwise([before]));
     const isSame = typeof before === 'object' && writeManifest(before) === text;
     // Of one that is to be replaced by itself something may be corrupt there.
     const known = isSame && mayReplace ? new Set<string>() : await this.parts.list();
@@ -136,11 +147,14 @@ export class Depot {
       return { ...about, change: 'none', sentParts: 0, sentBytes: 0 };
     const tally = { parts: 0, bytes: 0, told: sent };
     await this.send(manifest, folder, known, tally);
-    if (!isSame && (await this.manifests.write(key, text, there?.revision ?? 0)) === undefined)
-      throw new SignalboxError(
-        'STORE_CONFLICT',
-        `${model}:${version} was changed in the store by somebody else meanwhile: push it again`,
-      );
+    if (!isSame && (await this.manifests.write(key, text, there?.revision ?? 0)) === undefined) {
+      // Somebody else may have pushed the same.
+      if ((await this.manifests.read(key))?.text !== text)
+        throw new SignalboxError(
+          'STORE_CONFLICT',
+          `${model}:${version} was changed in the store by somebody else meanwhile: push it again`,
+        );
+    }
     // Somebody may have swept out what had been sent before anybody could know what for.
     await this.send(manifest, folder, await this.parts.list(), tally);
     if (typeof before === 'object' && !isSame) await this.drop(partsOf(before));
@@ -256,9 +270,9 @@ async function* piecesOf(
   }
 }
 
-function otherwise({ model, version, digest }: Manifest): string {
-  return (
-    `the store has ${model}:${version} with other content (${shortDigest(digest)}): ` +
-    'give what is new a higher version, or replace it with --replace'
+function otherwise(others: readonly Manifest[]): string {
+  const shown = others.map(
+    ({ model, version, digest }) => `${model}:${version} with other content (${shortDigest(digest)})`,
   );
+  return `the store has ${shown.join(', ')}: give what is new a higher version, or replace it with --replace`;
 }

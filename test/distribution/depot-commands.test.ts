@@ -160,6 +160,50 @@ describe('the commands of a store of models', { skip }, () => {
     await run('remove', 'small');
   });
 
+  test('of several versions that are pushed together none goes where one is refused, and each that is refused is named', async () => {
+    const three = new FileModel(scratch.path('three'), 'three', []);
+    for (const version of ['2', '3']) three.version(version, bytesLike(Number(version), 100));
+    await run('push', three.folder);
+    for (const version of ['1', '2', '3']) three.version(version, bytesLike(9, 100));
+    await assert.rejects(
+      run('push', three.folder),
+      /^SignalboxError: the store has three:2 with other content \(\w{10}\), three:3 with other .* --replace; nothing was pushed$/,
+    );
+    assert.doesNotMatch((await run('stored')).text, /three:1/);
+    await run('remove', 'three');
+  });
+
+  test('two that push the same at the same moment both come to a good end', async () => {
+    const twice = new FileModel(scratch.path('twice'), 'twice').version('1', bytesLike(4, 1000));
+    for (const { text } of await Promise.all([1, 2, 3].map(() => run('push', twice.folder))))
+      assert.match(text, /^twice:1 is in the store/);
+    await run('remove', 'twice');
+  });
+
+  test('what versions in config.yaml does not choose any more is told where the store serves it on', async () => {
+    const rolled = new FileModel(scratch.path('rolled'), 'rolled', []);
+    for (const version of ['1', '2']) rolled.version(version, bytesLike(Number(version), 100));
+    await run('push', rolled.folder);
+    new FileModel(scratch.path('rolled'), 'rolled', ['versions: [1]']);
+    const { text } = await run('push', rolled.folder, '--replace');
+    const [first, second, ...more] = text.split('\n');
+    assert.match(String(first), /^rolled:1 is replaced/);
+    assert.match(String(second), /^rolled:2 stays in the store .*: models remove --version 2 rolled$/);
+    assert.deepEqual(more, []);
+    await run('remove', '--version', '2', 'rolled');
+    assert.doesNotMatch((await run('push', rolled.folder)).text, /stays/);
+    await run('remove', 'rolled');
+  });
+
+  test('parts that are alike are sent once, and only what was sent is told', async () => {
+    const even = new FileModel(scratch.path('even'), 'even').version('1', new Uint8Array(12_000_000));
+    assert.match(
+      (await run('push', even.folder)).text,
+      /: 7\.8 MB sent for 12\.0 MB: parts that are alike go once$/,
+    );
+    await run('remove', 'even');
+  });
+
   test('a push into one that has no room says so', async () => {
     const scratch = new Scratch();
     const small = await NatsServers.start(executable, { more: { fileBytesMax: 200_000 } });
