@@ -23,8 +23,8 @@ list: the models of a running node, with what they run on and what is amiss.
 load: has a running node read the folder of a model again. What is new or has changed takes over once workers have it ready;
 what served before serves until then, and goes on where the new can't be loaded.
 unload: takes a model away from a running node: nothing new gets to it, what it has is still run.
-push: puts a model into the store of a cluster, from where its nodes fetch it: all of its versions, or those that are named.
-Parts that are there are not sent again. FOLDER is a model's folder, or a folder of models.
+push: puts a model into the store of a cluster, from where its nodes fetch it: all of its versions that config.yaml chooses, or
+those of them that are named. Parts that are there are not sent again. FOLDER is a model's folder, or a folder of models.
 stored: what the store has.
 remove: takes a model out of the store, or one version of it: nodes let it go without failing a request.
 sweep: takes out of the store what pushes have left there that never came to an end.
