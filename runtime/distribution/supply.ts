@@ -1,6 +1,6 @@
 // The hand of a node's stock (cluster/stock.ts): watches the store, fetches, offers, lets go and throws away as that decides, and
 // tells it what came of it.
-import { type Manifest, readManifest, shortDigest } from '../../cluster/manifest.js';
+import { type Manifest, manifestKey, readManifest, shortDigest } from '../../cluster/manifest.js';
 import type { Holding } from '../../cluster/placement.js';
 import {
   editionIn,
@@ -47,6 +47,13 @@ export interface SupplyOptions {
   changed(): void;
 }
 
+interface Offered {
+  /** As it was found after it was fetched. */
+  readonly entry: ModelEntry;
+  /** Its workers were ready with it. */
+  hasCome: boolean;
+}
+
 const tickMs = 1000;
 const passedOnLookMs = 50;
 /** Until then workers that start anew may still need it. */
@@ -57,8 +64,10 @@ export class Supply {
   private readonly stock: Stock;
   private readonly cache: Cache;
   private readonly line: Line;
-  /** As it was found after it was fetched, by content. */
-  private readonly entries = new Map<string, ModelEntry>();
+  /** What was fetched and is not let go, by content. */
+  private readonly entries = new Map<string, Offered>();
+  /** By version: the content that was offered last. */
+  private readonly latest = new Map<string, string>();
   private readonly fetches = new Map<number, AbortController>();
   private ticking: Timer | undefined;
   private isStopped = false;
@@ -116,6 +125,18 @@ export class Supply {
   /** Workers of other nodes have it: those of this one are not to load it. What a node has of its own it keeps. */
   isElsewhere(entry: ModelEntry): boolean {
     return this.stock.isElsewhere(entry.name, editionOf(entry)) && !this.options.shelf.isOwn(entry);
+  }
+
+  /** What its workers had of versions that were replaced, until they have what was offered in its place. */
+  former(): ModelEntry[] {
+    const former: ModelEntry[] = [];
+    for (const [content, { entry, hasCome }] of this.entries) {
+      const { name, version, isShared } = entry;
+      const isReplaced = this.latest.get(manifestKey(name, version)) !== content;
+      if (isReplaced && hasCome && isShared === true && !this.options.shelf.hasOwn(name, version))
+        former.push(entry);
+    }
+    return former;
   }
 
   /** Why this node does not know yet all that it is to answer for; empty when it does. */
@@ -206,7 +227,7 @@ export class Supply {
         return;
       }
       case 'discard':
-        this.entries.delete(editionKeyOf(effect.manifest));
+        this.forget(effect.manifest);
         return this.discardLater(effect.manifest);
       case 'announce':
         return announce();
@@ -241,6 +262,8 @@ export class Supply {
     const { log, shelf } = options;
     const { model, version } = manifest;
     const startedAt = now();
+    const before = this.entries.get(this.latest.get(manifestKey(model, version)) ?? '');
+    if (before !== undefined) this.look(before);
     const parts = () => this.line.parts();
     const {
       folder,
@@ -250,27 +273,45 @@ export class Supply {
     if (givenUp.aborted) return;
     const tookMs = Math.round(now() - startedAt);
     log.info('model.fetched', { ...aboutOf(manifest), parts: count, sent: fetchedParts, tookMs });
+    this.latest.set(manifestKey(model, version), editionKeyOf(manifest));
     shelf.put(model, version, { folder, content: shortDigest(manifest.digest) });
     const found = await options.offer(model);
     const entry = found.find((other) => other.version === version);
     if (entry === undefined) throw new Error(`${folder} has no version ${version} of it: push it again`);
-    if (!givenUp.aborted) this.entries.set(editionKeyOf(manifest), entry);
+    if (!givenUp.aborted) this.entries.set(editionKeyOf(manifest), { entry, hasCome: false });
   }
 
   /** How far workers are with it. */
   private faringOf(manifest: Manifest): Faring {
     const { model, version, digest } = manifest;
-    const entry = this.entries.get(editionKeyOf(manifest));
+    const offered = this.entries.get(editionKeyOf(manifest));
     if (this.options.shelf.passesOver(model, version, shortDigest(digest)))
       return failed('the node has this version with other content in its own --models, which goes first');
-    if (entry !== undefined && entry.state !== 'available') return failed(entry.reason);
-    return entry === undefined ? { state: 'loading', reason: '' } : this.options.faringOf(entry);
+    if (offered === undefined) return { state: 'loading', reason: '' };
+    return this.look(offered);
+  }
+
+  private look(offered: Offered): Faring {
+    const { entry } = offered;
+    if (entry.state !== 'available') return failed(entry.reason);
+    const faring = this.options.faringOf(entry);
+    offered.hasCome ||= faring.state === 'ready';
+    return faring;
+  }
+
+  /** Its workers need not have it on its account. */
+  private forget(manifest: Manifest): void {
+    const { announce, routes } = this.options;
+    const content = editionKeyOf(manifest);
+    const key = manifestKey(manifest.model, manifest.version);
+    if (this.latest.get(key) === content) this.latest.delete(key);
+    if (this.entries.delete(content) && !routes) announce();
   }
 
   private letGo(manifest: Manifest): void {
     const { log, shelf, offer } = this.options;
     const { model, version, digest } = manifest;
-    this.entries.delete(editionKeyOf(manifest));
+    this.forget(manifest);
     if (!shelf.drop(model, version, shortDigest(digest))) return;
     log.info('model.letGo', { model, version });
     void offer(model).catch((fault: Error) => {

@@ -26,6 +26,8 @@ export class Catalogue {
   private readonly first = new Map<string, string>();
   /** Workers of other nodes have it, those of this one are not to. */
   isElsewhere: (entry: ModelEntry) => boolean = () => false;
+  /** Editions that workers of this node are to have until they have what took their place at once. */
+  former: () => readonly ModelEntry[] = () => [];
   private newest = new Map<string, ModelEntry>();
   private all: readonly ModelEntry[] = [];
 
@@ -73,8 +75,18 @@ export class Catalogue {
 
   /** What workers are to have. */
   wanted(): ModelEntry[] {
-    const coming = [...this.coming.values()].map((entry) => ({ ...entry, isComing: true }));
-    const entries = [...this.current(), ...coming];
+    const current = this.current();
+    const former = this.former().filter(
+      (entry) => !this.isUnloaded(entry.name) && !current.some((other) => isSameEdition(other, entry)),
+    );
+    const replaced = new Set(former.map(keyOf));
+    const isNew = (entry: ModelEntry): boolean => replaced.has(keyOf(entry));
+    const coming = [...this.coming.values(), ...current.filter(isNew)];
+    const entries = [
+      ...former,
+      ...current.filter((entry) => !isNew(entry)),
+      ...coming.map((entry) => ({ ...entry, isComing: true })),
+    ];
     const here = entries.filter((entry) => entry.state === 'available' && !this.isElsewhere(entry));
     return here.flatMap(withPicked);
   }

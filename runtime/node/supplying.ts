@@ -66,6 +66,8 @@ export function supplyOf({ config, plan, log, presence, ...around }: Around): Su
   });
   engine.supply = supply;
   catalogue.isElsewhere = (entry) => supply.isElsewhere(entry);
+  // With a router its catalogue knows what serves until something takes over.
+  if (!plan.serves.has('router')) catalogue.former = () => supply.former();
   return supply;
 }
 

@@ -1,9 +1,11 @@
 // What a node takes of the store and what it keeps: the real supply over a store in memory, beside a node that only says things.
 import assert from 'node:assert/strict';
 import { after, describe, test } from 'node:test';
+import { shortDigest } from '../../cluster/manifest.js';
 import { MemoryStoreServer } from '../../cluster/memory.js';
 import type { Holding } from '../../cluster/placement.js';
 import type { NodeRecord } from '../../cluster/record.js';
+import type { Faring } from '../../cluster/stock.js';
 import { manifestOf } from '../../runtime/distribution/contents.js';
 import { Depot } from '../../runtime/distribution/depot.js';
 import { Supply } from '../../runtime/distribution/supply.js';
@@ -37,6 +39,7 @@ describe('the supply of a node with models of its own', () => {
     /** Whatever workers were ever told to have. */
     const told: string[][] = [];
     const server = new MemoryStoreServer();
+    const faring: { of: Faring } = { of: { state: 'ready', reason: '' } };
     const supply: Supply = new Supply({
       cluster: 'c',
       cacheFolder: scratch.path(`cache-${name}`),
@@ -49,23 +52,27 @@ describe('the supply of a node with models of its own', () => {
       offer: async (model) => {
         const found = (await shelf.scan(model)) ?? [];
         catalogue.take(model, found, true);
+        told.push(wanted());
         return found;
       },
-      faringOf: () => ({ state: 'ready', reason: '' }),
+      faringOf: () => faring.of,
       serves: () => false,
       announce: () => told.push(wanted()),
       changed: () => {},
     });
     supplies.push(supply);
     catalogue.isElsewhere = (entry) => supply.isElsewhere(entry);
+    if (!routes) catalogue.former = () => supply.former();
     await supply.start();
     const depot = await Depot.open(server.connect(silent), 'c');
-    const push = async (model: FileModel, replicas: number): Promise<void> => {
+    const push = async (model: FileModel, replicas: number): Promise<string> => {
       const manifest = await manifestOf({ ...model.wanted('1'), spread: { ...everywhere, replicas } });
-      await depot.push(manifest, model.folder, { mayReplace: false });
+      await depot.push(manifest, model.folder, { mayReplace: true });
+      return `${manifest.model}:1+${shortDigest(manifest.digest)}`;
     };
+    const remove = (model: string) => depot.remove(model);
     const states = (): string[] => supply.holdings().map(({ state, reason }) => `${state} ${reason}`.trim());
-    return { supply, wanted, told, push, states, warned, own };
+    return { supply, catalogue, wanted, told, push, remove, faring, states, warned, own };
   }
 
   for (const routes of [true, false])
@@ -110,6 +117,41 @@ describe('the supply of a node with models of its own', () => {
     assert.match(at.states().join(), /other content in its own --models, which goes first/);
     assert.deepEqual(at.wanted(), before);
     assert.ok(at.warned.includes('model.inBoth'));
+  });
+
+  test('what was replaced is for its workers until they have what takes over, and nothing that none of them ever had', async () => {
+    const folder = scratch.path('others');
+    const other = new FileModel(folder, 'letters', []).version('1', bytesLike(1, 1000));
+    const at = await beside('former', other, folder, false);
+    const [own = ''] = at.wanted();
+    const model = new FileModel(scratch.path('shared'), 'digits', []);
+    const contents: string[] = [];
+    const put = async (seed: number): Promise<void> => {
+      contents.push(await at.push(model.version('1', bytesLike(seed, 1000)), 0));
+      await until('it is offered', () => at.wanted().includes(contents.at(-1) as string));
+    };
+    await put(1);
+    await until('they have it', () => at.states().join() === 'ready');
+    at.faring.of = { state: 'loading', reason: '' };
+    const since = at.told.length;
+    await put(2);
+    await put(3);
+    const [first = '', second = '', third = ''] = contents;
+    assert.deepEqual(at.wanted(), [first, own, third]);
+    assert.deepEqual(
+      at.catalogue.wanted().map(({ isComing = false }) => isComing),
+      [false, false, true],
+    );
+    for (const told of at.told.slice(since)) assert.ok(told.includes(first), 'at no time without');
+    at.faring.of = { state: 'ready', reason: '' };
+    await until('they have it', () => at.wanted().join() === [own, third].join());
+    assert.deepEqual(at.told.at(-1), [own, third], 'they are told');
+    assert.ok(!at.told.some((told) => told.includes(second) && told.includes(third)));
+    at.faring.of = { state: 'loading', reason: '' };
+    await put(4);
+    await at.remove('digits');
+    await until('nothing of it is left', () => at.wanted().join() === own);
+    assert.deepEqual(at.told.at(-1), [own]);
   });
 });
 
