@@ -16,7 +16,7 @@ import { ConfigError, loadConfig } from '../config/load.js';
 import { type Config, flagOf, type SettingName, settings } from '../config/schema.js';
 import { readArguments } from '../flags.js';
 import { natsOptions } from '../membership/access.js';
-import { unusableNats } from '../membership/unusable.js';
+import { adviceFor, unusableNats } from '../membership/unusable.js';
 import { type Check, checkFolder, checkText } from '../models/check.js';
 import type { Said } from '../models/command.js';
 import { configFile, modelFile, versionPattern } from '../models/folders.js';
@@ -113,9 +113,10 @@ async function withDepot(config: Config, work: (depot: Depot) => Promise<Said>):
     return await work(depot);
   } catch (fault) {
     if (!(fault instanceof StoreFault)) throw fault;
+    const advice = adviceFor(fault.message);
     throw new SignalboxError(
       'STORE_UNREACHABLE',
-      `the store of models in NATS at ${config.nats} can't be used: ${fault.message}`,
+      `the store of models in NATS at ${config.nats} can't be used: ${fault.message}${advice && `. ${advice}`}`,
     );
   } finally {
     await connection.close();

@@ -1,7 +1,7 @@
 // The keys of a node for its links to other machines: a secret in a file for its owner and, where it is mounted, his group, and the public key
 // that follows from it. Written as 64 hexadecimal digits, which no shell and no address has to quote.
 import { createPrivateKey, createPublicKey, generateKeyPairSync, type KeyObject } from 'node:crypto';
-import { renameSync, rmSync, statSync, writeFileSync } from 'node:fs';
+import { existsSync, renameSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { readTextFile } from '../file.js';
 
 export interface KeyPair {
@@ -48,6 +48,7 @@ export function publicObject(key: string): KeyObject {
 
 /** Throws a sentence where the file holds no secret key, or one that everybody could have read. */
 export function readPair(path: string): KeyPair {
+  if (!existsSync(path)) throw new Error('there is no such file: `node runtime keys new` makes one');
   const secretKey = linesOf(readTextFile(path, fileBytesMax))[0] ?? '';
   if (!isKey(secretKey)) {
     throw new Error(`it holds no secret key (${keyWanted}): make one with \`node runtime keys new\``);

@@ -94,6 +94,16 @@ describe('the rights of roles in NATS', { skip }, () => {
     });
   }
 
+  test('a node that finds no buckets and may make none ends with what is to be started first', async () => {
+    const early = start('worker', password('worker'), { 'nats-wait-ms': 100 });
+    assert.equal((await early.ended).code, 1, early.output);
+    assert.match(
+      early.output,
+      /these credentials may not publish .*: a scheduler does, so start one first\.$/m,
+    );
+    nodes.pop();
+  });
+
   test('nodes of all roles serve with what they may do, and schedulers share out the models', async () => {
     // The first makes the buckets; who comes before it tries until they are there.
     await start('scheduler').ready();
@@ -125,7 +135,10 @@ describe('the rights of roles in NATS', { skip }, () => {
     assert.deepEqual(await owners.read('owners'), before);
     const pushed = await push('worker');
     assert.equal(pushed.code, 1, pushed.text);
-    assert.match(pushed.text, /these credentials may not publish/);
+    assert.match(
+      pushed.text,
+      /these credentials may not publish .*permissions\.conf has what each role may do\.$/m,
+    );
   });
 
   test('the credentials of a worker list no scheduler, and their word of lists of owners moves none', async () => {
