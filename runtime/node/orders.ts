@@ -46,7 +46,7 @@ export class Orders {
         'nodes are not drained or removed by clients of this node: its setting clusterControl is off';
       throw new SignalboxError('UNSUPPORTED', message);
     }
-    const { id } = this.find(given);
+    const { id } = this.find(given, action);
     if (!this.options.isLinked(id)) return this.missing(id, action);
     const asked = ++this.asked;
     const { state, code, reason } = await new Promise<Ordered>((resolve) => {
@@ -58,11 +58,14 @@ export class Orders {
   }
 
   /** By its id, its name, or the beginning of its id, where that is one node's alone. */
-  private find(given: string): Member {
+  private find(given: string, action: NodeAction): Member {
     const all = this.options.members();
     const nodes = all.filter(({ roles }) => !roles.includes('worker'));
     const exact = nodes.filter(({ id }) => id === given || nameOf(id) === given);
-    const found = exact.length > 0 ? exact : nodes.filter(({ id }) => given !== '' && id.startsWith(given));
+    const meant = exact.length > 0 ? exact : nodes.filter(({ id }) => given !== '' && id.startsWith(given));
+    const linked = meant.filter(({ id }) => this.options.isLinked(id));
+    // One that was killed and started again is listed twice until its lease has run out. Only a removal may mean the dead one.
+    const found = action === 'remove' || linked.length === 0 ? meant : linked;
     const [only] = found;
     if (only !== undefined && found.length === 1) return only;
     const worker = all.find(
@@ -78,9 +81,14 @@ export class Orders {
     throw new SignalboxError(
       'NODE_UNKNOWN',
       found.length > 1
-        ? `${JSON.stringify(given)} may be ${idsOf(found)}: say which`
+        ? `${JSON.stringify(given)} may be ${this.shown(found)}: say which`
         : `no node is called ${JSON.stringify(given)}; there are ${idsOf(nodes)}`,
     );
+  }
+
+  private shown(nodes: readonly Member[]): string {
+    const ids = nodes.map(({ id }) => (this.options.isLinked(id) ? id : `${id} (no link to it)`));
+    return listed(ids, ', ', shownMost);
   }
 
   private missing(id: MemberId, action: NodeAction): NodeOrdered {

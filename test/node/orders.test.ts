@@ -11,6 +11,8 @@ const all = [
   member('one.ca', ['host']),
   member('one.cb', ['host']),
   member('dead.dd', ['host']),
+  member('again.da', ['host']),
+  member('again.db', ['host']),
   member('one-worker-1.ee', ['worker']),
 ];
 
@@ -20,7 +22,7 @@ function ordersWith(control: 'on' | 'off' = 'on'): { orders: Orders; evicted: st
   const orders: Orders = new Orders({
     control,
     members: () => all,
-    isLinked: (id) => id !== 'dead.dd',
+    isLinked: (id) => id !== 'dead.dd' && id !== 'again.da',
     hear: (fact) => {
       given.push(fact);
       if (fact.type !== 'order.given') return;
@@ -48,6 +50,18 @@ test('a dead one is taken off the list, and can be given no other order', async 
   await assert.rejects(orders.give('dead', 'drain', false), { code: 'NODE_UNREACHABLE' });
   assert.deepEqual(await orders.give('dead', 'remove', false), { node: 'dead.dd', state: 'gone' });
   assert.deepEqual([evicted, given], [['dead.dd'], []]);
+});
+
+test('of one that was killed and started again the living is meant, but where either may be to be removed', async () => {
+  const { orders, evicted } = ordersWith();
+  for (const action of ['drain', 'undrain'] as const)
+    assert.equal((await orders.give('again', action, false)).node, 'again.db');
+  await assert.rejects(
+    orders.give('again', 'remove', false),
+    /"again" may be again\.da \(no link to it\), again\.db: say which/,
+  );
+  assert.equal((await orders.give('again.da', 'remove', false)).state, 'gone');
+  assert.deepEqual(evicted, ['again.da']);
 });
 
 test('what the warden says of an order is the answer, and where orders are off nobody is asked', async () => {
