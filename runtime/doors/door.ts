@@ -15,8 +15,11 @@ export interface Door {
   start(): Promise<{ readonly port: number }>;
   /** What comes is answered still; clients are asked to use a connection for nothing more, where the protocol has that. */
   part?(): void;
-  /** No new connection and nothing new on the old ones, where the protocol has clients ask elsewhere then by themselves. */
-  shut?(): void;
+  /**
+   * No new connection, and nothing new on the old ones, where the protocol has clients ask elsewhere then by themselves. Resolves
+   * when what may have been asked before they knew has come, or after `graceMs`.
+   */
+  shut?(graceMs: number): Promise<void>;
   /** Takes nothing new, lets what runs finish for at most `graceMs`, then closes what is left. */
   stop(graceMs: number): Promise<void>;
 }

@@ -61,9 +61,9 @@ export class Entrance {
     for (const door of this.doors) door.part?.();
   }
 
-  /** Nobody is to come any more. */
-  shut(): void {
-    for (const door of this.doors) door.shut?.();
+  /** Nobody is to come any more. Resolves when all that did has been heard, or after `graceMs`. */
+  async shut(graceMs: number): Promise<void> {
+    await Promise.all(this.doors.map((door) => door.shut?.(graceMs)));
   }
 
   async close(graceMs: number): Promise<void> {

@@ -308,11 +308,11 @@ export class Node {
     this.entrance.part();
     const { lameDuckMs } = this.config;
     if (lameDuckMs > 0 && this.plan.serves.has('router')) await pause(lameDuckMs);
-    this.entrance.shut();
     this.drainUntil = now() + this.config.drainMs;
+    await this.entrance.shut(this.config.drainMs);
     this.engine?.close();
     // What its steps still make of a request are new jobs to the router.
-    await this.pipelines?.drain(this.config.drainMs);
+    await this.pipelines?.drain(Math.max(0, this.drainUntil - now()));
     if (this.plan.serves.has('router')) await this.drainRouter();
     await leave;
     this.chart.move('done');

@@ -153,6 +153,32 @@ test('a stop lets an answer that is on its way out reach a client that reads slo
   await stopped;
 });
 
+test('a door that is shut answers what is under way or half sent, each as the last of its connection, and ends idle ones', async (t) => {
+  const other = await openRest();
+  t.after(() => other.door.stop(0));
+  const request = `${head(good.length)}${good}`;
+  const idle = bare(other.port, request);
+  await idle.first;
+  other.engine.holding = true;
+  const running = bare(other.port, request);
+  await other.engine.holds(1);
+  other.engine.holding = false;
+  const half = bare(other.port, head(good.length, 'Expect: 100-continue\r\n'));
+  assert.match(await half.first, /100 Continue/);
+  let isShut = false;
+  const shut = other.door.shut?.(20_000).then(() => {
+    isShut = true;
+  });
+  assert.match(await idle.closed, /^HTTP\/1.1 200 OK.*keep-alive/s);
+  await assert.rejects(fetch(`http://127.0.0.1:${other.port}/v2`));
+  assert.equal(isShut, false, 'one is still sending');
+  half.socket.write(good);
+  assert.match(await half.closed, /HTTP\/1.1 200 OK.*connection: close/is);
+  await shut;
+  other.engine.held[0]?.finish();
+  assert.match(await running.closed, /^HTTP\/1.1 200 OK.*connection: close/is);
+});
+
 test('a stop lets what runs finish, takes nothing new and ends', async () => {
   const other = await openRest();
   other.engine.holding = true;

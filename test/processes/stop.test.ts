@@ -1,5 +1,6 @@
 // How nodes end, on real processes: a drain loses nothing, and whatever happens to the parent nothing is left behind.
 import assert from 'node:assert/strict';
+import { once } from 'node:events';
 import { createConnection } from 'node:net';
 import { after, before, describe, test } from 'node:test';
 import { GrpcClient, rowOf } from './client.js';
@@ -78,6 +79,30 @@ describe('the end of a node', () => {
     const told = await early;
     assert.equal(told.status, 'OK', `${told.message} ${told.path} ${node.tail()}`);
     assert.equal(late.status, 'UNAVAILABLE', late.message);
+    assert.equal((await stopped).code, 0);
+  });
+
+  test('a REST request that is half here when the node is asked to stop is answered, not refused', async (t) => {
+    const node = await startNode(apart(scratch, models));
+    t.after(() => node.dispose());
+    const body = JSON.stringify({
+      inputs: [{ name: 'x', datatype: 'FP32', shape: [1, 4], data: [7, 0, 0, 0] }],
+    });
+    const socket = createConnection({ host: '127.0.0.1', port: node.httpPort });
+    let heard = '';
+    socket.setEncoding('utf8').on('data', (text: string) => {
+      heard += text;
+    });
+    const gone = once(socket, 'close');
+    const length = `Content-Length: ${body.length}\r\nExpect: 100-continue\r\n\r\n`;
+    socket.write(`POST /v2/models/steady/infer HTTP/1.1\r\nHost: a\r\n${length}`);
+    await once(socket, 'data');
+    const stopped = node.stop();
+    await node.event('node.draining');
+    await until('nobody else is let in', async () => !(await isOpen(node.httpPort)));
+    socket.write(body);
+    await gone;
+    assert.match(heard, /HTTP\/1.1 200 OK.*connection: close.*"data":\[7/is);
     assert.equal((await stopped).code, 0);
   });
 

@@ -34,7 +34,7 @@ export function createGrpcDoor(engine: Engine, options: DoorOptions, log: DoorLo
   return {
     start: async () => ({ port: await server.listen() }),
     // Clients ask for another connection without an error: none of their calls is begun on this one.
-    shut: () => void drain(),
+    shut: async () => void drain(),
     stop: async (graceMs) => {
       health.stop();
       await within(

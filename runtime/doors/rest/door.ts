@@ -1,12 +1,12 @@
 // The REST door: node:http, one handler, and answers in our shape also for what never becomes a request.
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
-import { Server as NetServer } from 'node:net';
 import type { Duplex } from 'node:stream';
 import { type ErrorCode, errors } from '../../../proto/errors.js';
 import { type Door, type DoorLog, type DoorOptions, listenFault } from '../door.js';
 import type { Engine } from '../engine.js';
 import { Flight, within } from '../flight.js';
 import { Models } from '../models.js';
+import { Connections } from './connections.js';
 import { Exchange } from './exchange.js';
 import type { Floor } from './infer.js';
 import { serve } from './routes.js';
@@ -26,8 +26,11 @@ export function createRestDoor(engine: Engine, options: DoorOptions, log: DoorLo
     keepAliveTimeout: keepAliveMs,
     noDelay: true,
   });
-  const handle = (request: IncomingMessage, response: ServerResponse) =>
+  const connections = new Connections(server);
+  const handle = (request: IncomingMessage, response: ServerResponse) => {
+    connections.began(request, response);
     serve(floor, new Exchange(request, response, options));
+  };
   server.on('request', handle);
   server.on('checkContinue', (request: IncomingMessage, response: ServerResponse) => {
     const declared = Number(request.headers['content-length'] ?? 0);
@@ -37,11 +40,9 @@ export function createRestDoor(engine: Engine, options: DoorOptions, log: DoorLo
   server.on('clientError', answerFault);
   return {
     start: () => listen(server, options, log),
-    part: () =>
-      server.prependListener('request', (_, response: ServerResponse) => {
-        response.shouldKeepAlive = false;
-      }),
-    stop: (graceMs) => stop(server, floor, graceMs),
+    part: () => connections.part(),
+    shut: (graceMs) => connections.shut(graceMs),
+    stop: (graceMs) => stop(server, connections.close(), floor, graceMs),
   };
 }
 
@@ -58,11 +59,7 @@ function listen(server: Server, options: DoorOptions, log: DoorLog): Promise<{ p
   });
 }
 
-async function stop(server: Server, floor: Floor, graceMs: number): Promise<void> {
-  const closed = new Promise<void>((resolve) => {
-    // Not node:http's own, which takes a connection for idle whose answer is still on its way out.
-    NetServer.prototype.close.call(server, () => resolve());
-  });
+async function stop(server: Server, closed: Promise<void>, floor: Floor, graceMs: number): Promise<void> {
   await within(Promise.race([closed, floor.flight.landed(graceMs)]), graceMs);
   server.closeIdleConnections();
   await within(closed, 100);
