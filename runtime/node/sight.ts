@@ -38,7 +38,9 @@ const unknownMend = 'if it is a node of yours, list the key that `keys show` pri
 /** Those that are no members: what is known of them is their address, and their key where they showed one. Anybody may show one. */
 export function strangersOf(members: readonly Member[], self: MemberId, keys: KeyRing): Barred[] {
   const isKnown = ({ at, key }: Turned): boolean =>
-    members.some(({ endpoint }) => withoutKey(endpoint) === at || (key ?? '-') === keyIn(endpoint));
+    members.some(
+      ({ id, endpoint }) => id === at || withoutKey(endpoint) === at || (key ?? '-') === keyIn(endpoint),
+    );
   return keys
     .barred()
     .filter((turned) => !isKnown(turned))
@@ -53,7 +55,9 @@ function barredOf({ id, endpoint }: Member, self: MemberId, keys: KeyRing): Barr
   const place = parseEndpoint(endpoint);
   const refusal = typeof place === 'string' ? undefined : barredBy(place, keys);
   const key = keyIn(endpoint);
-  const known = keys.barred().find((one) => at !== '' && (one.at === at || (key !== '' && one.key === key)));
+  const isThis = (one: Turned): boolean =>
+    one.at === id || (at !== '' && (one.at === at || (key !== '' && one.key === key)));
+  const known = keys.barred().find(isThis);
   const turned = refusal === undefined ? known : { at, ...(key === '' ? {} : { key }), ...refusal };
   return turned && { ...turned, mend: mendOf(turned, self, id, keys) };
 }

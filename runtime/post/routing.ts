@@ -1,7 +1,7 @@
 // The id by which a member with keys connects: its own, its public key, and the proof for that peer that the key is its own. So
 // nobody can take over the connection of another, and whoever is struck off is heard no more, whatever it calls itself.
 import type { MemberId } from '../../proto/ids.js';
-import type { KeyRing } from '../keys/ring.js';
+import type { KeyRing, RefusalKind } from '../keys/ring.js';
 
 const between = '|';
 
@@ -38,12 +38,13 @@ export class Routes {
     const member = provedBy(routingId, this.ring);
     if (this.known.size >= keptMax) this.known.clear();
     this.known.set(routingId, member);
-    if (member === undefined) this.turnAway(routingId, 'it shows no proof of a key that is listed here');
+    if (member === undefined)
+      this.turnAway(routingId, 'it shows no proof of a key that is listed here', 'unlistedHere');
     return member;
   }
 
-  /** Told with what it says of itself. */
-  turnAway(routingId: string, reason: string): void {
-    this.ring.turnedAway({ at: (routingId.split(between)[0] ?? '').slice(0, 100), kind: 'other', reason });
+  /** Told with what it says of itself, but for its key: nobody is to list one because of an id that anybody can write. */
+  turnAway(routingId: string, reason: string, kind: RefusalKind = 'other'): void {
+    this.ring.turnedAway({ at: (routingId.split(between)[0] ?? '').slice(0, 100), kind, reason });
   }
 }

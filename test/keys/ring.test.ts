@@ -3,7 +3,8 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { makePair } from '../../runtime/keys/pair.js';
 import { KeyRing, type RefusalKind } from '../../runtime/keys/ring.js';
-import { strangersOf } from '../../runtime/node/sight.js';
+import { type Eyes, seenOf, strangersOf } from '../../runtime/node/sight.js';
+import { Routes } from '../../runtime/post/routing.js';
 
 const kind = 'unlistedHere';
 
@@ -55,4 +56,18 @@ test('what mends it goes by its kind, whatever the sentence says', () => {
   assert.match(String(mendOf('keylessHere')), /^on front\.aa: node runtime keys new/);
   assert.match(String(mendOf('keylessThere')), /^on the other node: node runtime keys new/);
   assert.equal(mendOf('other'), '');
+});
+
+test('a node that was struck off the list while it is a member is told as that, with the command that mends it', () => {
+  const ring = new KeyRing();
+  const other = makePair().publicKey;
+  ring.take({ pair: makePair(), trusted: [] });
+  assert.equal(new Routes(ring).memberAt(`box.worker.bb|${other}|proof`), undefined);
+  const member = { id: 'box.worker.bb', roles: ['host' as const], endpoint: '', host: '' };
+  const eyes = { warden: { doubtOf: () => undefined }, keys: ring } as unknown as Eyes;
+  assert.equal(
+    seenOf(member, false, 'front.aa', eyes).barred?.mend,
+    'on front.aa: node runtime keys trust ITS_PUBLIC_KEY --name box',
+  );
+  assert.deepEqual(strangersOf([member], 'front.aa', ring), []);
 });
