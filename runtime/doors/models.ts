@@ -70,8 +70,10 @@ export class Models {
 
   /** Of the tensor model behind a pipeline: throws when it can't be asked. */
   behind(pipeline: Pipeline, parameters: Parameters = noParameters): Signature {
-    const entry = tensorModelOf(this.#engine, pipeline, runsFor(pipeline, parameters));
-    if (typeof entry === 'string') throw new SignalboxError('MODEL_UNAVAILABLE', entry);
+    const runs = runsFor(pipeline, parameters);
+    const entry = tensorModelOf(this.#engine, pipeline, runs);
+    if (typeof entry === 'string')
+      throw this.#notYetBehind(runs) ?? new SignalboxError('MODEL_UNAVAILABLE', entry);
     const variant = parameters.get(variantParameter);
     const usual = this.#usualBehind(entry);
     if (variant === undefined || pipeline.runsWhen[variantParameter] !== undefined) return usual;
@@ -81,6 +83,8 @@ export class Models {
   #usualBehind(entry: ModelEntry): Signature {
     const kept = this.#behind.get(entry);
     if (kept !== undefined) return kept;
+    const { name, version } = entry;
+    if (this.#engine.isComing(name, version)) throw this.#notYet(name, version);
     const signature = signatureOf(entry);
     this.#behind.set(entry, signature);
     return signature;
@@ -102,6 +106,13 @@ export class Models {
     const { state, reason } = this.#engine.status(name, version);
     const message = `model ${quote(name)} version ${version} is ${state}: ${reason}`;
     return new SignalboxError('MODEL_UNAVAILABLE', message, comingRetryMs);
+  }
+
+  /** Where no version is named, and none has served yet. */
+  #notYetBehind(runs: string): SignalboxError | undefined {
+    if (this.#engine.model(runs, '') !== undefined) return undefined;
+    const newest = this.#engine.models().findLast(({ name }) => name === runs);
+    return newest && this.#notYet(newest.name, newest.version);
   }
 
   /** For a question about a model: throws when it is unknown. */
