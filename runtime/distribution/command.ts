@@ -56,6 +56,7 @@ export async function depotText(
   environment: Environment,
 ): Promise<Said> {
   const { words, flags } = readArguments(`models ${verb}`, { ...ownFlags[verb], ...placeFlags }, args);
+  if (words[0] !== verb) throw new ConfigError(`models ${words[0]} is not known; did you mean ${verb}?`);
   const asked = { words: words.slice(1), flags, config: placeOf(verb, flags, environment) };
   try {
     return await done(verb, asked);

@@ -6,6 +6,7 @@ import { depotVerbs } from '../distribution/verbs.js';
 import type { Whereabouts } from '../doors/whereabouts.js';
 import { readArguments } from '../flags.js';
 import { nearest } from '../nearest.js';
+import { refusedOf } from '../refusal.js';
 import { checkFolder, checkText } from './check.js';
 
 export const modelsHelp = `Usage: node runtime models check FOLDER [--json]
@@ -63,14 +64,27 @@ interface Listed {
 
 /** What is to be printed. Throws a ConfigError for wrong use, another error where the node has no good answer. */
 export async function modelsText(args: readonly string[], environment: Environment): Promise<Said> {
-  const asked = depotVerbs.find((one) => one === args.find((word) => !word.startsWith('-')));
+  // Flags may stand before it, and their values.
+  const named = args.find((word) => verbs.some((one) => one === word));
+  const asked = depotVerbs.find((one) => one === named);
   if (asked !== undefined && !args.includes('--help') && !args.includes('-h')) {
     const { depotText } = await import('../distribution/command.js');
     return depotText(asked, args, environment);
   }
   const { words, flags: given } = readArguments('models', flags, args);
   if (given.has('--help')) return { text: modelsHelp, isGood: true };
-  const [verb, ...rest] = words;
+  try {
+    return await done(words, given, environment);
+  } catch (fault) {
+    return refusedOf(fault, given.has('--json'));
+  }
+}
+
+async function done(
+  [verb, ...rest]: readonly string[],
+  given: Flags,
+  environment: Environment,
+): Promise<Said> {
   switch (verb) {
     case 'check':
       return check(only('check', 'folder of models', 'FOLDER', rest), given.has('--json'));

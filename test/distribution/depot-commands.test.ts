@@ -204,6 +204,15 @@ describe('the commands of a store of models', { skip }, () => {
     await run('remove', 'even');
   });
 
+  test('flags may stand before the verb, and what stands there in its place is no folder or model', async () => {
+    const before = await modelsText(['--nats', servers.urls, '--json', 'stored'], {});
+    assert.deepEqual(JSON.parse(before.text), []);
+    await assert.rejects(run('pull', 'push', model.folder), {
+      name: 'ConfigError',
+      message: 'models pull is not known; did you mean push?',
+    });
+  });
+
   test('a push into one that has no room says so', async () => {
     const scratch = new Scratch();
     const small = await NatsServers.start(executable, { more: { fileBytesMax: 200_000 } });

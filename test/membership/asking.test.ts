@@ -6,6 +6,7 @@ import { test } from 'node:test';
 import { ask, baseUrl } from '../../runtime/ask.js';
 import { ConfigError } from '../../runtime/config/load.js';
 import { clusterText } from '../../runtime/membership/command.js';
+import { modelsText } from '../../runtime/models/command.js';
 
 async function listening(server: Server): Promise<string> {
   await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
@@ -48,4 +49,17 @@ test('an address of IPv6 has brackets', () => {
   const given = new Map<string, string>();
   assert.equal(baseUrl(given, { SIGNALBOX_HOST: '::1' }), 'http://[::1]:8000');
   assert.equal(baseUrl(given, { SIGNALBOX_HOST: '' }), 'http://127.0.0.1:8000');
+});
+
+test('what a program asks is refused as JSON, of models as of the cluster', async () => {
+  const server = createNetServer();
+  const url = await listening(server);
+  await closed(server);
+  for (const said of [
+    await modelsText(['list', '--json', '--url', url], {}),
+    await clusterText(['members', '--json', '--url', url], {}),
+  ]) {
+    assert.equal(said.isGood, false);
+    assert.equal((JSON.parse(said.text) as { code: string }).code, 'NODE_UNREACHABLE');
+  }
 });
