@@ -164,12 +164,20 @@ async function main() {
   const hear = hearer(given.verbose);
   try {
     const urls = await startNats(given.natsPort, started, hear);
-    for (const { name, args } of nodesOf(given, urls, folder)) {
+    const nodes = nodesOf(given, urls, folder);
+    let running = nodes.length;
+    for (const { name, args } of nodes) {
       if (stopping !== undefined) return;
       const node = new Process(name, [process.execPath, 'runtime', ...args], hear);
       started.push(node);
       void node.ended.then((code) => {
-        if (stopping === undefined) console.log(`${name}: has ended with ${code}; the others go on`);
+        running -= 1;
+        if (stopping !== undefined) return;
+        console.log(`${name}: has ended with ${code}${running > 0 ? '; the others go on' : ''}`);
+        if (running > 0) return;
+        console.error('cluster: no node is left, so NATS is ended too');
+        process.exitCode = 1;
+        void stop();
       });
     }
   } catch (fault) {

@@ -94,4 +94,24 @@ describe('the sample cluster on one machine', { skip }, () => {
     assert.equal(unknown.code, 2);
     assert.match(unknown.text, /wrokers/);
   });
+
+  test('ends with 1 and leaves nothing behind where no node can be started', async () => {
+    const [nats, http] = [await freePorts(3), await freePorts(4)];
+    const ports = ['--nats-port', String(nats), '--http-port', String(http)];
+    child = spawn(process.execPath, [script, ...ports, '--workers', '1', '--models', scratch.path('none')], {
+      cwd: root,
+      stdio: ['ignore', 'pipe', 'pipe'],
+    });
+    let said = '';
+    for (const stream of [child.stdout, child.stderr]) {
+      stream?.setEncoding('utf8').on('data', (text: string) => {
+        said += text;
+      });
+    }
+    const code = await new Promise<number | null>((resolve) => child?.once('close', resolve));
+    assert.equal(code, 1, said);
+    assert.match(said, /router-1: signalbox: the model repository .*none can't be read/);
+    assert.match(said, /^cluster: no node is left, so NATS is ended too$/m);
+    for (let port = nats; port < nats + 3; port++) assert.ok(await isFree(port), String(port));
+  });
 });
