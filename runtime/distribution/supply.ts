@@ -12,9 +12,9 @@ import {
   type StockFact,
 } from '../../cluster/stock.js';
 import type { ConnectionEvents, PartsConnection } from '../../cluster/store.js';
-import type { MemberId } from '../../proto/ids.js';
+import { type MemberId, modelKey } from '../../proto/ids.js';
 import type { Takers } from '../../proto/takers.js';
-import { after, now, pause, type Timer } from '../clock.js';
+import { after, now, pause, settle, type Timer } from '../clock.js';
 import type { Log } from '../log.js';
 import { editionOf, type ModelEntry } from '../models/entry.js';
 import type { Shelf } from '../models/shelf.js';
@@ -71,6 +71,7 @@ export class Supply {
   private readonly fetches = new Map<number, AbortController>();
   private ticking: Timer | undefined;
   private isStopped = false;
+  private isAnnouncing = false;
   private started: () => void = () => {};
   private readonly hasStarted = new Promise<void>((resolve) => {
     this.started = resolve;
@@ -137,6 +138,11 @@ export class Supply {
         former.push(entry);
     }
     return former;
+  }
+
+  /** Its workers were ready with it, if only once. */
+  hasCome(entry: ModelEntry): boolean {
+    return this.entries.get(modelKey(entry.name, editionOf(entry)))?.hasCome === true;
   }
 
   /** Why this node does not know yet all that it is to answer for; empty when it does. */
@@ -295,8 +301,18 @@ export class Supply {
     const { entry } = offered;
     if (entry.state !== 'available') return failed(entry.reason);
     const faring = this.options.faringOf(entry);
-    offered.hasCome ||= faring.state === 'ready';
+    if (faring.state === 'ready' && !offered.hasCome) this.come(offered);
     return faring;
+  }
+
+  private come(offered: Offered): void {
+    offered.hasCome = true;
+    if (this.options.routes || this.isAnnouncing) return;
+    this.isAnnouncing = true;
+    settle(() => {
+      this.isAnnouncing = false;
+      if (!this.isStopped) this.options.announce();
+    });
   }
 
   /** Its workers need not have it on its account. */

@@ -28,6 +28,8 @@ export class Catalogue {
   isElsewhere: (entry: ModelEntry) => boolean = () => false;
   /** Editions that workers of this node are to have until they have what took their place at once. */
   former: () => readonly ModelEntry[] = () => [];
+  /** Workers of this node have yet to show that they can load it, for routers wait for that. */
+  isToCome: (entry: ModelEntry) => boolean = () => false;
   private newest = new Map<string, ModelEntry>();
   private all: readonly ModelEntry[] = [];
 
@@ -79,12 +81,10 @@ export class Catalogue {
     const former = this.former().filter(
       (entry) => !this.isUnloaded(entry.name) && !current.some((other) => isSameEdition(other, entry)),
     );
-    const replaced = new Set(former.map(keyOf));
-    const isNew = (entry: ModelEntry): boolean => replaced.has(keyOf(entry));
-    const coming = [...this.coming.values(), ...current.filter(isNew)];
+    const coming = [...this.coming.values(), ...current.filter(this.isToCome)];
     const entries = [
       ...former,
-      ...current.filter((entry) => !isNew(entry)),
+      ...current.filter((entry) => !this.isToCome(entry)),
       ...coming.map((entry) => ({ ...entry, isComing: true })),
     ];
     const here = entries.filter((entry) => entry.state === 'available' && !this.isElsewhere(entry));

@@ -35,8 +35,9 @@ interface Around {
 
 export function supplyOf({ config, plan, log, presence, ...around }: Around): Supply {
   const { shelf, keeper, catalogue, children, engine } = around;
+  const routes = plan.serves.has('router');
   const access = natsOptions(config, `${plan.self.id}-models`);
-  const supply = new Supply({
+  const supply: Supply = new Supply({
     cluster: config.cluster,
     cacheFolder: config.cacheFolder || ownCacheFolder(),
     log,
@@ -44,7 +45,7 @@ export function supplyOf({ config, plan, log, presence, ...around }: Around): Su
       const { connectNats } = await import('../../cluster/nats.js');
       return connectNats(access, events);
     },
-    routes: plan.serves.has('router'),
+    routes,
     shelf,
     startMs: Math.min(config.natsWaitMs, startMostMs),
     nodes: () => {
@@ -54,7 +55,8 @@ export function supplyOf({ config, plan, log, presence, ...around }: Around): Su
     offer: (model) => keeper.offer(model),
     faringOf: (entry) => {
       const standing = children.standingOf(modelKey(entry.name, editionOf(entry)));
-      const isReady = rests(entry, config) || !needsWorker(entry) || plan.workerNames.length === 0;
+      const mayRest = rests(entry, config) && (routes || supply.hasCome(entry));
+      const isReady = mayRest || !needsWorker(entry) || plan.workerNames.length === 0;
       return faringOf(standing, isReady);
     },
     serves: (model, edition) => catalogue.serves(model, edition),
@@ -67,7 +69,10 @@ export function supplyOf({ config, plan, log, presence, ...around }: Around): Su
   engine.supply = supply;
   catalogue.isElsewhere = (entry) => supply.isElsewhere(entry);
   // With a router its catalogue knows what serves until something takes over.
-  if (!plan.serves.has('router')) catalogue.former = () => supply.former();
+  if (!routes) {
+    catalogue.former = () => supply.former();
+    catalogue.isToCome = (entry) => entry.isShared === true && !supply.hasCome(entry);
+  }
   return supply;
 }
 

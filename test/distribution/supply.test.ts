@@ -38,6 +38,8 @@ describe('the supply of a node with models of its own', () => {
     const wanted = (): string[] => catalogue.wanted().map((entry) => `${entry.name}:${editionOf(entry)}`);
     /** Whatever workers were ever told to have. */
     const told: string[][] = [];
+    /** As they were told last. */
+    let coming = 0;
     const server = new MemoryStoreServer();
     const faring: { of: Faring } = { of: { state: 'ready', reason: '' } };
     const supply: Supply = new Supply({
@@ -57,12 +59,18 @@ describe('the supply of a node with models of its own', () => {
       },
       faringOf: () => faring.of,
       serves: () => false,
-      announce: () => told.push(wanted()),
+      announce: () => {
+        told.push(wanted());
+        coming = catalogue.wanted().filter(({ isComing }) => isComing === true).length;
+      },
       changed: () => {},
     });
     supplies.push(supply);
     catalogue.isElsewhere = (entry) => supply.isElsewhere(entry);
-    if (!routes) catalogue.former = () => supply.former();
+    if (!routes) {
+      catalogue.former = () => supply.former();
+      catalogue.isToCome = (entry) => entry.isShared === true && !supply.hasCome(entry);
+    }
     await supply.start();
     const depot = await Depot.open(server.connect(silent), 'c');
     const push = async (model: FileModel, replicas: number): Promise<string> => {
@@ -72,7 +80,19 @@ describe('the supply of a node with models of its own', () => {
     };
     const remove = (model: string) => depot.remove(model);
     const states = (): string[] => supply.holdings().map(({ state, reason }) => `${state} ${reason}`.trim());
-    return { supply, catalogue, wanted, told, push, remove, faring, states, warned, own };
+    return {
+      supply,
+      catalogue,
+      coming: () => coming,
+      wanted,
+      told,
+      push,
+      remove,
+      faring,
+      states,
+      warned,
+      own,
+    };
   }
 
   for (const routes of [true, false])
@@ -130,8 +150,18 @@ describe('the supply of a node with models of its own', () => {
       contents.push(await at.push(model.version('1', bytesLike(seed, 1000)), 0));
       await until('it is offered', () => at.wanted().includes(contents.at(-1) as string));
     };
+    at.faring.of = { state: 'loading', reason: '' };
     await put(1);
-    await until('they have it', () => at.states().join() === 'ready');
+    await until('they load it', () => at.states().join() === 'loading');
+    assert.deepEqual(
+      at.catalogue.wanted().map(({ isComing = false }) => isComing),
+      [false, true],
+    );
+    const tellings = at.told.length;
+    at.faring.of = { state: 'ready', reason: '' };
+    at.supply.review();
+    await until('they are told that it has come', () => at.told.length > tellings);
+    assert.equal(at.coming(), 0);
     at.faring.of = { state: 'loading', reason: '' };
     const since = at.told.length;
     await put(2);
