@@ -19,6 +19,12 @@ export function provedBy(routingId: string, ring: KeyRing): MemberId | undefined
   return isOwn ? member : undefined;
 }
 
+/**
+ * With this begin the ids that ZeroMQ makes up, for nobody may connect by such a one: mostly of what is left of a connection that
+ * its member has made anew, which is no stranger to be told of.
+ */
+const unnamed = '\0';
+
 /** Far more than there are members: what strangers make up is forgotten. */
 const keptMax = 4096;
 
@@ -34,6 +40,7 @@ export class Routes {
 
   /** Who is at that connection, looked at once for each list of keys. */
   memberAt(routingId: string): MemberId | undefined {
+    if (routingId.startsWith(unnamed)) return undefined;
     if (this.known.has(routingId)) return this.known.get(routingId);
     const member = provedBy(routingId, this.ring);
     if (this.known.size >= keptMax) this.known.clear();

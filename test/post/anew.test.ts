@@ -6,6 +6,7 @@ import type { Message } from '../../proto/messages.js';
 import { makePair } from '../../runtime/keys/pair.js';
 import { KeyRing } from '../../runtime/keys/ring.js';
 import { soleDelivery } from '../../runtime/post/outbox.js';
+import { Routes } from '../../runtime/post/routing.js';
 import type { TransportEvents } from '../../runtime/post/transport.js';
 import { announcement, Branch, beat } from './branch.js';
 
@@ -98,4 +99,14 @@ test('who is struck off is cut off, also after it has connected anew', async () 
   assert.equal(desk.branch.losses.at(-1)?.reason, 'its key is not listed any more');
   assert.equal(desk.branch.office.send('guest.1', beat(1)), false);
   await desk.branch.office.close();
+});
+
+test('with keys what is left of the earlier connection is nobody, and no stranger', () => {
+  const told: string[] = [];
+  const ring = new KeyRing(({ at }) => told.push(at));
+  ring.take({ pair: makePair(), trusted: [] });
+  const routes = new Routes(ring);
+  assert.equal(routes.memberAt('\0\x6b\x8b\x45\x69'), undefined);
+  assert.equal(routes.memberAt('guest.1'), undefined);
+  assert.deepEqual(told, ['guest.1']);
 });
