@@ -189,8 +189,14 @@ function epochText([count, by]: Epoch): string {
   return `${count} of ${by}`;
 }
 
+/** By name, and each worker process behind its node. */
+function inOrder(members: readonly MemberView[]): MemberView[] {
+  const keyOf = ({ id, host }: MemberView): string => (host === '' ? id : `${host} ${id}`);
+  return [...members].sort((one, other) => (keyOf(one) < keyOf(other) ? -1 : 1));
+}
+
 function membersText({ members }: ClusterView): string {
-  const rows = members.map((member) => [
+  const rows = inOrder(members).map((member) => [
     member.id,
     member.roles.join(','),
     stateText(member),

@@ -63,3 +63,30 @@ test('what a program asks is refused as JSON, of models as of the cluster', asyn
     assert.equal((JSON.parse(said.text) as { code: string }).code, 'NODE_UNREACHABLE');
   }
 });
+
+test('members are listed by name, whenever they came, and each worker process behind its node', async () => {
+  const members = [
+    ['plan.scheduler.c', ''],
+    ['box.worker.d', ''],
+    ['box-worker-2.a', 'box.worker.d'],
+    ['box.worker.b', ''],
+    ['a.router.e', ''],
+    ['box-worker-1.f', 'box.worker.d'],
+  ].map(([id, host]) => ({ id, host, roles: ['worker'], endpoint: '', linked: true }));
+  const server = createServer((_, response) => response.end(JSON.stringify({ members })));
+  const { text } = await clusterText(['members', '--url', await listening(server)], {});
+  server.closeAllConnections();
+  await closed(server);
+  assert.deepEqual(
+    text.split('\n').map((line) => line.split(' ')[0]),
+    [
+      'MEMBER',
+      'a.router.e',
+      'box.worker.b',
+      'box.worker.d',
+      'box-worker-1.f',
+      'box-worker-2.a',
+      'plan.scheduler.c',
+    ],
+  );
+});
