@@ -155,6 +155,11 @@ export class Presence {
     };
   }
 
+  /** Why this node is not let into NATS, as far as its membership has tried; empty while it is in. */
+  get outside(): string {
+    return this.upkeep.trouble;
+  }
+
   get isLive(): boolean {
     return this.membership.standing().state === 'live';
   }

@@ -94,6 +94,11 @@ export class Upkeep {
     this.isKnown();
   }
 
+  /** Why it has no connection; empty while it has one. */
+  get trouble(): string {
+    return this.connection === undefined ? this.amiss : '';
+  }
+
   /** The node has changed: the others are to know at once. */
   renew(): void {
     this.tell({ type: 'self.changed' });
@@ -142,7 +147,7 @@ export class Upkeep {
 
   private async openIn(isOurs: () => boolean, firstMs: number): Promise<void> {
     const { where: tried, log } = this.options;
-    let againMs = this.waits.againFirstMs;
+    let againMs = Math.max(this.waits.againFirstMs, firstMs);
     if (firstMs > 0) await this.clock.pause(firstMs);
     while (isOurs() && !this.isStopped) {
       this.tries++;
@@ -204,17 +209,19 @@ export class Upkeep {
       closed: (reason) => {
         if (!isCurrent()) return;
         this.connection = undefined;
+        this.amiss = reason;
         this.options.connected?.(undefined);
-        this.lose(reason);
+        // It ends of itself where it is refused: that has been tried several times by then.
+        this.lose(reason, this.waits.againMostMs);
       },
       lacks: (reason) => this.options.log.warn('store.uncopied', { reason }),
     });
     return connection;
   }
 
-  private lose(reason: string): void {
+  private lose(reason: string, firstMs = this.waits.againFirstMs): void {
     this.tell({ type: 'store.lost', reason });
-    void this.open(this.waits.againFirstMs);
+    void this.open(firstMs);
   }
 
   private tell(fact: StoreFact): void {

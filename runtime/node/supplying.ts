@@ -42,6 +42,8 @@ export function supplyOf({ config, plan, log, presence, ...around }: Around): Su
     cacheFolder: config.cacheFolder || ownCacheFolder(),
     log,
     connect: async (events: ConnectionEvents) => {
+      // Who is refused asks to be let in by one of its two connections, and by the other when that is in.
+      if (presence.outside !== '') throw new Error(presence.outside);
       const { connectNats } = await import('../../cluster/nats.js');
       return connectNats(access, events);
     },
