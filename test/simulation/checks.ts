@@ -185,7 +185,8 @@ export function checkRest(process: Process, { name, inner }: Resident, stuck: Re
       `${process.id} still has batches ${out} at ${worker.id} at the end`);
   }
   for (const { key, queue, chart } of lanes.values()) {
-    const served = chart.has('routable');
+    const servers = [...registry.all()].filter((worker) => worker.serving(key) !== undefined);
+    const served = chart.has('routable') && servers.some(({ id }) => !stuck.has(id));
     require(queue.count === 0 || !served, 'I5', () =>
       `${process.id} still has ${queue.count} jobs waiting for ${key}`);
   }

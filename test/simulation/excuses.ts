@@ -42,7 +42,7 @@ export class Excuses {
   private isAtSlow(job: TrueJob): boolean {
     const { scenario } = this.system;
     if (!job.ending.startsWith('expired')) return false;
-    if (job.worker === '') return isLeftToSlow(job, scenario);
+    if (job.worker === '') return isLeftToSlow(job, scenario) || isRoomForSlowOnly(job, scenario);
     const isThere = Object.keys(scenario.slow).some((name) => job.worker.startsWith(`${name}.`));
     return isThere && (hasBegun(job) || this.noted.get(job)?.isBusyThere === true);
   }
@@ -77,6 +77,12 @@ function hasBegun({ dispatch, starts }: TrueJob): boolean {
 
 function isLeftToSlow(job: TrueJob, scenario: Scenario): boolean {
   return workerNames.every((worker) => !canRun(job, worker, scenario) || scenario.slow[worker] !== undefined);
+}
+
+/** While others had yet to make room for its model a slow one had it alone, and it was given up there. */
+function isRoomForSlowOnly(job: TrueJob, scenario: Scenario): boolean {
+  const { room, slow } = scenario;
+  return room.memoryMb > 0 && Object.keys(slow).some((worker) => canRun(job, worker, scenario));
 }
 
 function canRun({ plan }: TrueJob, worker: string, { unloadable }: Scenario): boolean {
