@@ -79,7 +79,7 @@ function isLeftToSlow(job: TrueJob, scenario: Scenario): boolean {
   return workerNames.every((worker) => !canRun(job, worker, scenario) || scenario.slow[worker] !== undefined);
 }
 
-/** While others had yet to make room for its model a slow one had it alone, and it was given up there. */
+/** While others had yet to make room for its model it waited for a slow one to do so, or was given up there. */
 function isRoomForSlowOnly(job: TrueJob, scenario: Scenario): boolean {
   const { room, slow } = scenario;
   return room.memoryMb > 0 && Object.keys(slow).some((worker) => canRun(job, worker, scenario));
