@@ -51,7 +51,10 @@ export class Ends {
     if (ending === 'rejected' || ending === 'displaced') return fits(job.starts.size === 0);
     if (code === 'MODEL_FAILED') return fits(nature === 'bad' || this.failedWithAnother(job), 'I8');
     // Where an answer may vanish without a word, who gave it may be taken for running still.
-    if (code === 'JOB_POISONED') return fits(job.kin.ended.size > 0 || !scenario.network.honest, 'I11');
+    // Two runs at once are not watched: what ran beside each may have ended its worker.
+    const wasDoubled = job.twin !== undefined && job.starts.size > 1;
+    if (code === 'JOB_POISONED')
+      return fits(job.kin.ended.size > 0 || wasDoubled || !scenario.network.honest, 'I11');
     if (code === 'RUN_LOST') return fits(!model.idempotent && job.dispatch !== undefined, 'I7');
     const isIll = scenario.jobs.some((plan) => plan.nature !== 'plain' && plan.nature !== 'bad');
     const isFlaky =
