@@ -95,7 +95,7 @@ describe('the rights of roles in NATS', { skip }, () => {
   }
 
   test('a node that finds no buckets and may make none ends with what is to be started first', async () => {
-    const early = start('worker', password('worker'), { 'nats-wait-ms': 100 });
+    const early = start('worker', password('worker'), { 'nats-wait-ms': 3000 });
     assert.equal((await early.ended).code, 1, early.output);
     assert.match(
       early.output,
